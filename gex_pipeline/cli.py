@@ -1,0 +1,198 @@
+"""The command `gex`: names, help and examples of the commands, global options, errors -> exit status.
+
+Belongs here: what `gex --help` needs, and nothing slow: the bodies are in ``commands/`` and imported on use.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from gex_pipeline import __version__, settings
+from gex_pipeline.commands.arguments import Context
+from gex_pipeline.errors import GexError
+
+_GLOBAL = Group("Global options", sort_key=98)
+_OTHER = Group("Other", sort_key=99)
+
+#: Name -> (body, one line of help, examples). Grouped as `gex --help` lists them.
+_COMMANDS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
+    "Fill": {
+        "demo": (
+            "fill:demo",
+            "The whole job on the built-in synthetic market.",
+            ("gex demo", "gex demo --out /srv/demo"),
+        ),
+        "import": (
+            "fill:import_",
+            "Read archive files into the warehouse.",
+            (
+                "gex import tardis-options-chain 2026-03-01_OPTIONS.csv.gz --every 1h",
+                "gex import binance-eoh archive/ --underlying BTC",
+                "gex import chain surface.csv --mapping surface.toml",
+                "gex import binance-klines BTCUSDT-1h-2026-03.zip --market perp",
+            ),
+        ),
+        "build": (
+            "fill:build",
+            "Compute the derived tables: what is missing or stale.",
+            ("gex build", "gex build --underlying BTC --from 2026-03-01 --to 2026-03-31", "gex build --force"),
+        ),
+    },
+    "Ask": {
+        "levels": (
+            "ask:levels",
+            "Key levels of an underlying as of a time.",
+            (
+                "gex levels BTC",
+                "gex levels BTC --at 2026-03-17T16:00Z --venue deribit",
+                "gex levels ETH --include max_pain,expected_move --json",
+                "gex levels BTC --plot profile.png",
+            ),
+        ),
+        "profile": (
+            "ask:profile",
+            "Exposure per strike.",
+            ("gex profile BTC", "gex profile BTC --expiry odte --json", "gex profile BTC --plot strikes.png"),
+        ),
+        "heatmap": (
+            "ask:heatmap",
+            "Exposure by strike and expiry.",
+            ("gex heatmap BTC --spot-window-pct 15", "gex heatmap ETH --plot heatmap.png"),
+        ),
+        "bundle": (
+            "ask:bundle",
+            "Levels of several underlyings in one call.",
+            ("gex bundle BTC ETH SOL", "gex bundle BTCUSDT ETHUSDT --json"),
+        ),
+        "sql": (
+            "look:sql",
+            "Run a query on the tables and views of the warehouse.",
+            (
+                'gex sql "SELECT underlying, count(*) FROM chain GROUP BY ALL"',
+                "gex sql \"FROM levels_for(underlying := 'BTC')\" --format json",
+                'gex sql "FROM chain" --out chain.parquet',
+            ),
+        ),
+    },
+    "Look after": {
+        "status": (
+            "look:status",
+            "Per venue and underlying: last snapshot, age, rows, gaps.",
+            ("gex status", "gex status --check && echo fresh"),
+        ),
+        "verify": (
+            "look:verify",
+            "Check every file against its manifest.",
+            ("gex verify", "gex verify --warehouse /srv/gex"),
+        ),
+    },
+}
+
+
+def _examples(lines: Sequence[str]) -> str:
+    return "Examples:\n\n" + "\n".join(f"    {line}" for line in lines)
+
+
+def _environment() -> str:
+    rows = (f"    {name} (default {default}): {meaning}" for name, (default, meaning) in settings.VARIABLES.items())
+    return "Environment:\n\n" + "\n".join(rows)
+
+
+def _new_app() -> App:
+    app = App(
+        name="gex",
+        help="The open GEX warehouse: option chains in, dealer gamma exposure and its levels out.",
+        version=__version__,
+        help_format="plaintext",
+        help_epilogue=f"{_examples(('gex demo', 'gex levels BTC', 'gex levels --help'))}\n\n{_environment()}",
+        default_parameter=Parameter(negative=(), show_default=lambda value: value or None),
+        group_commands=_OTHER,
+        print_error=False,
+        exit_on_error=False,
+        suppress_keyboard_interrupt=False,
+        result_action="return_value",
+    )
+    for order, (title, commands) in enumerate(_COMMANDS.items()):
+        group = Group(title, sort_key=order)
+        for place, (name, (body, help_line, examples)) in enumerate(commands.items()):
+            app.command(
+                f"gex_pipeline.commands.{body}",
+                name=name,
+                help=help_line,
+                help_epilogue=_examples(examples),
+                group=group,
+                sort_key=place,
+            )
+    app.meta.default(_launch)
+    return app
+
+
+def _launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    warehouse: Annotated[
+        Path | None, Parameter(group=_GLOBAL, metavar="DIR", help="Folder of the warehouse. Default: $GEX_WAREHOUSE.")
+    ] = None,
+    verbose: Annotated[
+        bool, Parameter(name=("--verbose", "-v"), group=_GLOBAL, help="Show the traceback of a failure.")
+    ] = False,
+) -> Any:
+    """Read the global options wherever they stand, then run the command with them."""
+    command, bound, ignored = app.parse_args(tokens)
+    context = Context(warehouse or settings.load().warehouse, verbose)
+    return command(*bound.args, **bound.kwargs, **dict.fromkeys(ignored, context))
+
+
+app = _new_app()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status (0 done, 1 failed, 2 usage, 3 partial, 130 interrupted)."""
+    tokens = list(sys.argv[1:] if argv is None else argv)
+    is_verbose = "-v" in tokens or "--verbose" in tokens
+    try:
+        status = app.meta(tokens)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except (BrokenPipeError, SystemExit):
+        # The reader went away (`gex sql ... | head`), which rich turns into SystemExit. That is no failure;
+        # Python would complain again when it closes standard output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except CycloptsError as error:
+        return _fail(f"{error} {_hint(error)}", 2)
+    except GexError as error:
+        if is_verbose:
+            _print_traceback()
+        return _fail(str(error), error.exit_status)
+    except Exception as error:
+        # The one place that catches everything: a defect must not bury the person under a traceback unasked.
+        if is_verbose:
+            raise
+        return _fail(f"internal error: {type(error).__name__}: {error}; run with -v", 1)
+
+
+def _fail(message: str, status: int) -> int:
+    sys.stderr.write(f"gex: {' '.join(message.split())}\n")
+    return status
+
+
+def _hint(error: CycloptsError) -> str:
+    return f"See {' '.join(['gex', *(error.command_chain or ()), '--help'])}"
+
+
+def _print_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

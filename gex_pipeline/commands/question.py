@@ -1,0 +1,84 @@
+"""The question behind `levels`, `profile`, `heatmap` and `bundle`: which instant, venues, signs and strikes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
+
+from cyclopts import Parameter
+
+from gex_pipeline.commands.arguments import Context, to_instant, to_sign_model, to_venues
+from gex_pipeline.commands.output import say
+from gex_pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from gex_pipeline.present.answer import Answer
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Question:
+    """What every question about one underlying can be narrowed by."""
+
+    at: Annotated[datetime | None, Parameter(converter=to_instant, metavar="TIME")] = None
+    """As of this time: the latest snapshot that was known then. ISO 8601, UTC without a zone. Default: now."""
+
+    venue: Annotated[tuple[str, ...], Parameter(converter=to_venues, metavar="VENUE")] = ()
+    """Only these venues; repeat or separate by commas. Default: all."""
+
+    sign_model: Annotated[str, Parameter(converter=to_sign_model, metavar="MODEL")] = "naive"
+    """Who holds what: naive (dealers long calls, short puts), short_all, unsigned, taker."""
+
+    moneyness_min: float | None = None
+    """Only strikes with K/S of at least this."""
+
+    moneyness_max: float | None = None
+    """Only strikes with K/S of at most this."""
+
+    spot_window_pct: float | None = None
+    """Only strikes within this many per cent of spot."""
+
+    def __post_init__(self) -> None:
+        for name in ("moneyness_min", "moneyness_max", "spot_window_pct"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise UsageError(f"--{name.replace('_', '-')} {value:g} must be a positive number")
+        if self.moneyness_min and self.moneyness_max and self.moneyness_min > self.moneyness_max:
+            raise UsageError(f"--moneyness-min {self.moneyness_min:g} is above --moneyness-max {self.moneyness_max:g}")
+
+
+#: The question without any narrowing.
+PLAIN = Question()
+
+
+def ask(context: Context, underlying: str, question: Question, now: datetime, include: tuple[str, ...] = ()) -> Answer:
+    """The answer, with a word on standard error when it is stale."""
+    from gex_pipeline.present import text
+    from gex_pipeline.warehouse import open_warehouse
+
+    answer = open_warehouse(context.warehouse).answer(
+        underlying,
+        at=question.at or now,
+        venues=list(question.venue) or None,
+        sign_model=question.sign_model,
+        moneyness_min=question.moneyness_min,
+        moneyness_max=question.moneyness_max,
+        spot_window_pct=question.spot_window_pct,
+        include=include,
+    )
+    if answer.is_stale:
+        age, instant = text.age(answer.age_seconds), text.instant(answer.snapshot_at)
+        say(f"{underlying}: stale: the snapshot of {instant} is {age} old, over twice the usual interval")
+    return answer
+
+
+def clock() -> datetime:
+    """Now; the commands are the only place that reads the clock."""
+    return datetime.now(UTC)
+
+
+def new_request_id() -> str:
+    """A UUID per document."""
+    return str(uuid4())

@@ -1,0 +1,160 @@
+"""Crossings of zero of the re-priced profile: where they are, which way they go, which one is the headline.
+
+Belongs here: bracketing on a grid and refinement by re-pricing. Not: the grid itself (see `profile`).
+Crossings are searched in x = ln(spot / S); prices come back in USD.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gex_pipeline.core.black76 import Bools, Floats
+from gex_pipeline.core.profile import X_MAX, X_MIN, Gaussians, Ints
+from gex_pipeline.core.units import FLOOR, ONE_PERCENT
+
+#: A headline crossing this close (in price) to an end of the search range has status `edge`.
+EDGE = 0.0025
+#: Strikes whose s sqrt(t) is below this are searched around one by one.
+NARROW_VOL = 0.005
+_SIGMAS = np.arange(-4, 5)
+# Newton's error after a step d is about d^2 / (2 v), v >= 1e-4: far below the 1e-6 that the definitions ask for.
+_LAST_STEP = 1e-7
+_MAX_ITERATIONS = 100
+
+
+@dataclass(frozen=True)
+class Crossings:
+    """Crossings of several books, sorted by book and price; arrays of shape (n,).
+
+    ``slope_usd`` is 0.01 x S* x d net/dS at the crossing S*: USD per 1 % per 1 %.
+    """
+
+    group: Ints
+    x: Floats
+    is_up: Bools
+    slope_usd: Floats
+
+
+@dataclass(frozen=True)
+class Brackets:
+    """Intervals [low, high] in x whose ends have non-zero net of opposite sign; ``is_up``: negative to positive."""
+
+    group: Ints
+    low: Floats
+    high: Floats
+    value_low: Floats
+    value_high: Floats
+
+    @staticmethod
+    def from_grid(x: Floats, net: Floats, gross: Floats) -> Brackets:
+        """Sign changes along the last axis of ``net`` (books, points); x may be (points,) or (books, points).
+
+        A value below FLOOR times the largest gross of its book counts as zero; zeros between two values of opposite
+        sign belong to one crossing, zeros alone are none.
+        """
+        floor = FLOOR * gross.max(axis=1, keepdims=True)
+        is_set = (np.abs(net) >= floor) & (net != 0)
+        index = np.where(is_set, np.arange(net.shape[1]), -1)
+        previous = np.empty_like(index)
+        previous[:, 0] = -1
+        np.maximum.accumulate(index[:, :-1], axis=1, out=previous[:, 1:])
+        before = np.take_along_axis(net, np.maximum(previous, 0), axis=1)
+        group, high = np.nonzero(is_set & (previous >= 0) & ((net > 0) != (before > 0)))
+        low = previous[group, high]
+        points = np.broadcast_to(x, net.shape)
+        return Brackets(group, points[group, low], points[group, high], net[group, low], net[group, high])
+
+
+    def replace(self, group: int, other: Brackets) -> Brackets:
+        """The same brackets with those of one book replaced by ``other`` (whose group is not looked at)."""
+        kept = self.group != group
+        names = ("low", "high", "value_low", "value_high")
+        parts = (np.concatenate([getattr(self, n)[kept], getattr(other, n)]) for n in names)
+        return Brackets(np.concatenate([self.group[kept], np.full(len(other.low), group)]), *parts)
+
+
+def narrow_points(k_over_s: Floats, v: Floats) -> Floats:
+    """Extra search points x for strikes with v = s sqrt(t) < 0.5 %: ln(K/S) + j v, j = -4 .. 4, inside the range.
+
+    In the last hour of a tenor the peaks are narrower than the grid, and a plain grid would step over them.
+    """
+    is_narrow = v < NARROW_VOL
+    x = np.log(k_over_s[is_narrow])[:, None] + _SIGMAS * v[is_narrow][:, None]
+    return np.unique(x[(x > X_MIN) & (x < X_MAX)])
+
+
+def values_at(bumps: Gaussians, weight: Floats, x: Floats) -> tuple[Floats, Floats]:
+    """Net and gross of one book at points x, by direct re-pricing. ``weight``: signed heights; shapes (n,), (m,)."""
+    net, gross = np.empty_like(x), np.empty_like(x)
+    for first in range(0, len(x), 256):  # bounds the (contracts, points) matrix to a few megabytes
+        part = slice(first, first + 256)
+        with np.errstate(under="ignore"):
+            shape = np.exp(-0.5 * ((x[part] - bumps.m[:, None]) / bumps.v[:, None]) ** 2)
+        # Not a matrix product: its order of summation is the BLAS library's choice.
+        net[part], gross[part] = (weight[:, None] * shape).sum(0), (bumps.c[:, None] * shape).sum(0)
+    return net * np.exp(x), gross * np.exp(x)
+
+
+def refine(brackets: Brackets, bumps: Gaussians, weight: Floats, first: Ints, last: Ints) -> Crossings:
+    """Newton's method inside each bracket, re-pricing the bracket's whole book at every step.
+
+    Parameters
+    ----------
+    bumps, weight
+        All contracts; ``weight`` is the height with the dealers' sign.
+    first, last
+        Shape of ``brackets``: the book of a bracket is the contracts first .. last - 1.
+    """
+    low, high = brackets.low.copy(), brackets.high.copy()
+    is_up = brackets.value_low < 0
+    x = low + (high - low) * brackets.value_low / (brackets.value_low - brackets.value_high)
+    slope_usd = np.empty_like(x)
+    active = np.arange(len(x))
+    for _ in range(_MAX_ITERATIONS):
+        here = x[active]
+        value, slope = _value_and_slope(here, bumps, weight, first[active], last[active])
+        slope_usd[active] = ONE_PERCENT * np.exp(here) * (value + slope)
+        is_left = (value < 0) == is_up[active]
+        low[active] = np.where(is_left, here, low[active])
+        high[active] = np.where(is_left, high[active], here)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            new = here - value / slope
+        inside = np.isfinite(new) & (new >= low[active]) & (new <= high[active])
+        new = np.where(inside, new, 0.5 * (low[active] + high[active]))
+        new = np.where(value == 0, here, new)
+        x[active] = new
+        active = active[np.abs(new - here) > _LAST_STEP]
+        if not len(active):
+            break
+    order = np.lexsort((x, brackets.group))
+    return Crossings(brackets.group[order], x[order], is_up[order], slope_usd[order])
+
+
+def _value_and_slope(
+    x: Floats, bumps: Gaussians, weight: Floats, first: Ints, last: Ints
+) -> tuple[Floats, Floats]:
+    """N(x) = net exp(-x) and dN/dx of several books, each at its own point."""
+    counts = last - first
+    owner = np.repeat(np.arange(len(x)), counts)
+    row = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts) + first[owner]
+    z = (x[owner] - bumps.m[row]) / bumps.v[row]
+    with np.errstate(under="ignore"):
+        g = weight[row] * np.exp(-0.5 * z * z)
+        return np.bincount(owner, g, len(x)), np.bincount(owner, -g * z / bumps.v[row], len(x))
+
+
+def headline(crossings: Crossings, n_groups: int) -> tuple[Floats, Ints]:
+    """Per book, x of the headline crossing (NaN without one) and the number of crossings.
+
+    The headline is the crossing nearest to spot in price at which net goes from negative to positive as price rises;
+    with none of those, the nearest crossing. Equal distances go to the lower price.
+    """
+    distance = np.abs(np.expm1(crossings.x))
+    order = np.lexsort((crossings.x, distance, ~crossings.is_up, crossings.group))
+    group = crossings.group[order]
+    is_first = np.diff(group, prepend=-1) > 0
+    x = np.full(n_groups, np.nan)
+    x[group[is_first]] = crossings.x[order][is_first]
+    return x, np.bincount(crossings.group, minlength=n_groups)

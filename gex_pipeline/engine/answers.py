@@ -1,0 +1,104 @@
+"""An as-of question -> an Answer, re-priced from the chain of one snapshot.
+
+With no filter the numbers equal the stored tables: the same transforms make both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import polars as pl
+
+from gex_pipeline.core.exposure import SIGNS
+from gex_pipeline.engine import as_of
+from gex_pipeline.errors import UsageError
+from gex_pipeline.present.answer import Answer
+from gex_pipeline.schema import TABLES
+from gex_pipeline.schema.types import polars_schema
+from gex_pipeline.store.partitions import Store
+from gex_pipeline.transforms.book import Book
+from gex_pipeline.transforms.contracts import ALL_VENUES, Contracts, Window
+from gex_pipeline.transforms.expected_move import expected_move
+from gex_pipeline.transforms.flip_zones import flip_zones
+from gex_pipeline.transforms.gamma_profile import gamma_profile
+from gex_pipeline.transforms.levels import levels
+from gex_pipeline.transforms.max_pain import max_pain
+from gex_pipeline.transforms.ranked import ranked
+from gex_pipeline.transforms.strike_profile import strike_profile
+
+#: Bars in an answer, and the intervals they may have, finest first.
+N_CANDLES = 48
+_INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h")
+_MARKETS = ("spot", "perp", "index", "mark")
+
+
+def answer(
+    store: Store,
+    underlying: str,
+    *,
+    at: datetime,
+    venues: list[str] | None = None,
+    sign_model: str = "naive",
+    window: Window | None = None,
+    has_candles: bool = False,
+) -> Answer:
+    """Answer a question about one underlying as of ``at``.
+
+    Raises ``GexError`` where nothing is stored for the question, ``UsageError`` for a sign model that needs trades.
+    """
+    if sign_model not in SIGNS:
+        raise UsageError(f"sign model {sign_model} needs trades, which are not stored: use {', '.join(SIGNS)}")
+    window = window or Window()
+    found = as_of.find(store, underlying, at, venues)
+    chain = as_of.rows(store, found)
+    whole = Contracts.from_chain(chain)
+    book = Book(whole.inside(window))
+    return Answer(
+        underlying=underlying,
+        snapshot_at=found.snapshot_at,
+        knowledge_time=datetime.fromtimestamp(int(whole.knowledge[0, 0]) / 1e6, UTC),
+        age_seconds=found.age_seconds(at),
+        is_stale=found.is_stale(at),
+        is_synthetic=bool(chain["source"].str.starts_with("synthetic").any()),
+        spot_usd=float(whole.spots[0, 0]),
+        venues=list(whole.venue_names),
+        sign_model=sign_model,
+        filters={"venues": venues, **asdict(window)},
+        levels=_whole_set(levels(book, sign_model)),
+        flip_zones=_whole_set(flip_zones(book, sign_model)),
+        ranked=_whole_set(ranked(book, sign_model)),
+        profile=_whole_set(gamma_profile(book, sign_model)),
+        max_pain=_whole_set(max_pain(Book(whole))),
+        expected_move=_whole_set(expected_move(Book(whole))),
+        exposure=strike_profile(book.contracts, sign_model),
+        candles=_candles(store, underlying, at) if has_candles else None,
+    )
+
+
+def _whole_set(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows of all asked-for venues together, with categories as strings."""
+    frame = frame.filter(pl.col("venues") == ALL_VENUES)
+    return frame.with_columns(pl.col(pl.Enum).cast(pl.String))
+
+
+def _candles(store: Store, underlying: str, at: datetime) -> pl.DataFrame:
+    """The last bars that were closed at ``at``, of the finest interval that is up to date."""
+    table = TABLES["candles"]
+    stored = [p for p in store.partitions(table) if p.value("underlying") == underlying and p.period <= f"{at:%Y}"]
+    recent = [p for p in stored if p.period >= f"{at.year - 1}"] or stored[-1:]
+    if not recent:
+        return pl.DataFrame(schema=polars_schema(table))
+    bars = pl.concat(map(store.read, recent)).filter(pl.col("close_at") <= at, pl.col("interval").is_in(_INTERVALS))
+    if bars.is_empty():
+        return bars
+    series = bars.group_by("interval", "market", "venue", "symbol").agg(pl.col("close_at").max().alias("last"))
+    current = series.filter(pl.col("last") > pl.col("last").max() - pl.duration(hours=1))
+    finest = min(
+        current.iter_rows(named=True),
+        key=lambda s: (_INTERVALS.index(s["interval"]), _MARKETS.index(s["market"]), s["venue"], s["symbol"]),
+    )
+    chosen = [pl.col(c) == finest[c] for c in ("interval", "market", "venue", "symbol")]
+    return bars.filter(*chosen).sort("open_at").tail(N_CANDLES)
+
+

@@ -1,0 +1,93 @@
+"""Which snapshot answers a question about a time, and its rows.
+
+As of T: the latest snapshot with snapshot_at <= T whose rows were all known at T.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from gex_pipeline.errors import GexError
+from gex_pipeline.schema import TABLES
+from gex_pipeline.store.layout import Partition
+from gex_pipeline.store.partitions import Store
+
+_CHAIN = TABLES["chain"]
+#: Age beyond this many usual intervals is stale.
+STALE_INTERVALS = 2
+#: So many snapshots tell the usual interval between them.
+_ENOUGH = 3
+
+
+@dataclass(frozen=True)
+class Found:
+    """A snapshot, the usual seconds between snapshots before it (None: it is the only one), and where its rows are."""
+
+    snapshot_at: datetime
+    usual_interval_seconds: float | None
+    partitions: tuple[Partition, ...]
+
+    def age_seconds(self, at: datetime) -> float:
+        """Seconds from the snapshot to the time asked about."""
+        return (at - self.snapshot_at).total_seconds()
+
+    def is_stale(self, at: datetime) -> bool:
+        """Older than twice the usual interval."""
+        usual = self.usual_interval_seconds
+        return usual is not None and self.age_seconds(at) > STALE_INTERVALS * usual
+
+
+def find(store: Store, underlying: str, at: datetime, venues: list[str] | None) -> Found:
+    """The snapshot that was known at ``at``.
+
+    Raises ``GexError`` for an underlying or venue that is not stored and for a time before the first snapshot.
+    """
+    partitions = _of(store, underlying, venues)
+    months = sorted({p.period[:7] for p in partitions if p.period[:7] <= f"{at:%Y-%m}"}, reverse=True)
+    instants = pl.DataFrame(schema={"snapshot_at": pl.Datetime("us", "UTC"), "knowledge_time": pl.Datetime("us", "UTC")})
+    for month in months:
+        known = _instants(store, [p for p in partitions if p.period.startswith(month)])
+        instants = pl.concat([known, instants]).filter(pl.col("knowledge_time") <= at, pl.col("snapshot_at") <= at)
+        if instants.height >= _ENOUGH:
+            break
+    if instants.is_empty():
+        raise GexError(f"no snapshot of {underlying} was known at {at:%Y-%m-%dT%H:%M:%SZ}; {_first(store, partitions)}")
+    snapshot_at = instants["snapshot_at"][-1]
+    gaps = instants["snapshot_at"].diff().drop_nulls().dt.total_seconds()
+    usual = gaps.median() if len(gaps) else None
+    here = tuple(p for p in partitions if f"{snapshot_at:%Y-%m-%d}".startswith(p.period))
+    return Found(snapshot_at, float(usual) if usual is not None else None, here)  # type: ignore[arg-type]
+
+
+def rows(store: Store, found: Found) -> pl.DataFrame:
+    """The chain rows of a found snapshot."""
+    frames = [store.read(p).filter(pl.col("snapshot_at") == found.snapshot_at) for p in found.partitions]
+    return pl.concat(frames)
+
+
+def _of(store: Store, underlying: str, venues: list[str] | None) -> list[Partition]:
+    stored = store.partitions(_CHAIN)
+    mine = [p for p in stored if p.value("underlying") == underlying]
+    if not mine:
+        known = sorted({p.value("underlying") for p in stored})
+        raise GexError(f"no chain of {underlying} in {store.root}: it has {', '.join(known) or 'nothing yet'}")
+    chosen = [p for p in mine if venues is None or p.value("venue") in venues]
+    if not chosen:
+        known = sorted({p.value("venue") for p in mine})
+        raise GexError(f"no chain of {underlying} from {', '.join(venues or [])}: it has {', '.join(known)}")
+    return chosen
+
+
+def _instants(store: Store, partitions: list[Partition]) -> pl.DataFrame:
+    """Snapshots in the partitions, ascending, with the time at which all their rows were known."""
+    pairs = pl.concat(store.read(p, ("snapshot_at", "knowledge_time")).unique() for p in partitions)
+    return pairs.group_by("snapshot_at").agg(pl.col("knowledge_time").max()).sort("snapshot_at")
+
+
+def _first(store: Store, partitions: list[Partition]) -> str:
+    earliest = min(p.period[:7] for p in partitions)
+    first = _instants(store, [p for p in partitions if p.period.startswith(earliest)])["snapshot_at"][0]
+    return f"the first is of {first:%Y-%m-%dT%H:%M:%SZ}"

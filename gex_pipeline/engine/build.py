@@ -1,0 +1,99 @@
+"""`gex build`: chain -> every derived table, only what is missing or stale."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from gex_pipeline.engine import tasks
+from gex_pipeline.engine.pool import run_all
+from gex_pipeline.engine.progress import Progress, Silent
+from gex_pipeline.errors import GexError, UsageError
+from gex_pipeline.schema import DERIVED, TABLES
+from gex_pipeline.store.partitions import Store
+
+
+@dataclass
+class BuildSummary:
+    """Jobs built and left alone, rows per table (`chain` = rows read), one line per failure."""
+
+    built: int = 0
+    fresh: int = 0
+    rows: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def build(
+    root: Path,
+    *,
+    underlyings: list[str] | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    is_forced: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> BuildSummary:
+    """Bring the derived tables up to date with `chain`.
+
+    ``start`` and ``end`` choose the periods that overlap [start, end]. Interrupting loses nothing: what is stored
+    stays, and the next run goes on with the rest. Raises ``UsageError`` for an underlying without a chain.
+    """
+    began, progress = time.monotonic(), progress or Silent()
+    store = Store(root)
+    store.require()
+    compact(store)
+    jobs = _chosen(tasks.plan(store), underlyings or [], start, end)
+    stale = [j for j in jobs if is_forced or not tasks.is_fresh(store, j)]
+    summary = BuildSummary(fresh=len(jobs) - len(stale))
+    progress.start("build", len(stale))
+    try:
+        for job, outcome in run_all(partial(tasks.run, root), stale, workers):
+            if isinstance(outcome, GexError):
+                summary.failures.append(f"{job.underlying} {job.period}: {outcome}")
+            else:
+                summary.built += 1
+                summary.rows.update(outcome)
+            progress.advance(note=f"{job.underlying} {job.period}")
+    finally:
+        progress.close()
+    if not underlyings and start is None and end is None:
+        remove_orphans(store)
+    summary.seconds = time.monotonic() - began
+    return summary
+
+
+def compact(store: Store) -> int:
+    """Fold the base tables' days of finished months into months; the derived ones follow by being rebuilt."""
+    today = store.clock().date()
+    return sum(len(store.compact(t, today)) for t in TABLES.values() if t.is_base and t.period == "day")
+
+
+def remove_orphans(store: Store) -> None:
+    """Remove derived partitions that no chain asks for any more."""
+    wanted = {job.output(t.name) for job in tasks.plan(store) for t in DERIVED}
+    for table in DERIVED:
+        for partition in store.partitions(table):
+            if partition not in wanted:
+                store.remove(partition)
+
+
+def _chosen(
+    jobs: list[tasks.Job], underlyings: list[str], start: datetime | None, end: datetime | None
+) -> list[tasks.Job]:
+    known = sorted({j.underlying for j in jobs})
+    for name in underlyings:
+        if name not in known:
+            raise UsageError(f"no chain of {name} in the warehouse: it has {', '.join(known) or 'none'}")
+    first, last = (f"{t:%Y-%m-%d}" if t else None for t in (start, end))
+    return [
+        j
+        for j in jobs
+        if (not underlyings or j.underlying in underlyings)
+        and (first is None or j.period >= first[: len(j.period)])
+        and (last is None or j.period <= last[: len(j.period)])
+    ]

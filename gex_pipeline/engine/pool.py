@@ -1,0 +1,57 @@
+"""Running many tasks: in this process, or in a pool of processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from typing import TypeVar
+
+from gex_pipeline.errors import GexError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+#: Starting a worker costs most of a second of imports; fewer tasks than this run here.
+_WORTH_A_POOL = 4
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_all(
+    task: Callable[[Item], Result], items: Sequence[Item], workers: int | None = None
+) -> Iterator[tuple[Item, Result | GexError]]:
+    """Run a task over items, yielding each with its result, or with the error a person can act on.
+
+    ``task`` must be picklable when more than one worker runs. An interrupt lets running tasks finish their commit
+    and starts no new ones.
+    """
+    workers = workers or cores()
+    if workers == 1 or len(items) < _WORTH_A_POOL:
+        yield from ((item, _attempt(task, item)) for item in items)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn"), _quiet_worker) as executor:
+        futures = {executor.submit(_attempt, task, item): item for item in items}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _attempt(task: Callable[[Item], Result], item: Item) -> Result | GexError:
+    try:
+        return task(item)
+    except GexError as error:
+        return error
+
+
+def _quiet_worker() -> None:
+    """One thread each, as there are as many workers as cores; the parent alone answers Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["POLARS_MAX_THREADS"] = "1"

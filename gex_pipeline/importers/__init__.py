@@ -1,0 +1,23 @@
+"""Archive files -> frames of the base tables. Pure of the warehouse: nothing here writes.
+
+Belongs here: one reader per SOURCE of ``gex import``. Each takes a path and :class:`Options` and returns
+:class:`Imported`, or raises ``ImportFileError`` for a file it refuses and ``UsageError`` for options that do not fit.
+"""
+
+from gex_pipeline.importers.bars import bar_reader
+from gex_pipeline.importers.base import Imported, Options, Reader, parse_duration
+from gex_pipeline.importers.binance_eoh import read_binance_eoh
+from gex_pipeline.importers.chain import read_chain
+from gex_pipeline.importers.klines import read_binance_klines
+from gex_pipeline.importers.mapping import Mapping, load_mapping
+
+#: SOURCE of ``gex import`` -> reader.
+READERS: dict[str, Reader] = {
+    "chain": read_chain,
+    "binance-eoh": read_binance_eoh,
+    "binance-klines": read_binance_klines,
+    "candles": bar_reader("candles"),
+    "dvol": bar_reader("dvol"),
+}
+
+__all__ = ["READERS", "Imported", "Mapping", "Options", "Reader", "load_mapping", "parse_duration"]

@@ -1,0 +1,187 @@
+"""Archive file -> `chain` and `chain_rejected`, through a mapping.
+
+Belongs here: the order of the steps from raw columns to rows of the table. Not here: file formats (read.py), finding
+columns (columns.py), the grid (grid.py), forwards (forwards.py), the rules of rejection (rejection.py).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+
+from gex_pipeline.errors import ImportFileError, UsageError
+from gex_pipeline.importers.base import Imported, Options
+from gex_pipeline.importers.cells import row_json, shown
+from gex_pipeline.importers.columns import UNKNOWN, mapped, only_underlying
+from gex_pipeline.importers.forwards import with_front_forward, with_parity_forward
+from gex_pipeline.importers.grid import on_grid, too_old
+from gex_pipeline.importers.mapping import Mapping
+from gex_pipeline.importers.read import Raw, read
+from gex_pipeline.importers.rejection import reason
+from gex_pipeline.schema.chain import CHAIN, CHAIN_REJECTED, SETTLEMENTS
+from gex_pipeline.schema.model import Table
+from gex_pipeline.schema.types import polars_schema
+
+YEAR_SECONDS = 365 * 86_400
+_PERCENT = 100.0
+_PRICES = ("mark_usd", "bid_usd", "ask_usd")
+
+
+def read_chain(path: Path, options: Options) -> Imported:
+    """Import one file of option rows with ``options.mapping``.
+
+    Raises ``UsageError`` without a chain mapping and ``ImportFileError`` where the file cannot be used.
+    """
+    mapping = options.mapping
+    if mapping is None or mapping.target != "chain":
+        raise UsageError("the source chain needs --mapping with a [chain] section")
+    return import_chain(read(path, mapping.file_format), mapping, options)
+
+
+def import_chain(raw: Raw, mapping: Mapping, options: Options) -> Imported:
+    """Raw rows -> `chain` and `chain_rejected`. Every source row is in one of them or counted in ``dropped``."""
+    frame = mapped(raw, mapping, options).with_columns(pl.col("underlying").fill_null(UNKNOWN))
+    kept = only_underlying(raw, frame, options.underlying)
+    _check(raw, mapping, kept)
+    distinct = _without_repeats(raw, kept)
+    plan = _finished(_priced(mapping, _snapshots(distinct, mapping, options)), mapping)
+    finished = plan.collect(engine="in-memory")
+    dropped = {"other underlying": frame.height - kept.height, "identical": kept.height - distinct.height}
+    dropped |= _unused(distinct, finished, mapping, options)
+    repeated = finished.height - finished["row"].n_unique()
+    return Imported(_tables(raw, finished), raw.frame.height, {k: n for k, n in dropped.items() if n}, repeated)
+
+
+def _check(raw: Raw, mapping: Mapping, frame: pl.DataFrame) -> None:
+    """Refuse a file with a row that belongs to no snapshot, or whose units cannot be known."""
+    is_odd = {
+        "received_at": pl.col("received_at").is_null(),
+        "settlement": pl.col("is_named") & ~pl.col("settlement").is_in(SETTLEMENTS).fill_null(False),
+    }
+    if _is_per_contract(mapping):
+        is_odd["contract_size_coin"] = pl.col("is_named") & ~(pl.col("contract_size_coin") > 0).fill_null(False)
+    for name, row in frame.select(**{k: pl.arg_where(e).first() for k, e in is_odd.items()}).row(0, named=True).items():
+        if row is not None:
+            place, value, coin = raw.where(frame["row"][row]), shown(frame[name][row]), frame["underlying"][row]
+            raise ImportFileError(f"{place}: {name} is {value} for {coin}; the row cannot be placed without it")
+
+
+def _is_per_contract(mapping: Mapping) -> bool:
+    return any(f.unit in ("contract", "usd_per_contract") for f in mapping.fields.values())
+
+
+def _without_repeats(raw: Raw, frame: pl.DataFrame) -> pl.DataFrame:
+    """One row of each set of source rows that are equal in every cell."""
+    key = ["received_at", "instrument"]
+    if frame.select(pl.struct(key).n_unique()).item() == frame.height:
+        return frame
+    cells = raw.frame.select(raw.columns)[frame["row"].to_list()]
+    return frame.filter(cells.select(pl.struct(pl.all()).is_first_distinct()).to_series())
+
+
+def _grid(mapping: Mapping, options: Options) -> tuple[timedelta, timedelta] | None:
+    """(every, max_age), or None without a grid."""
+    every, max_age = options.every or mapping.every, options.max_age or mapping.max_age
+    if every is not None:
+        return every, max_age or every
+    if max_age is not None:
+        raise UsageError("max_age needs a grid: give every as well")
+    return None
+
+
+def _snapshots(frame: pl.DataFrame, mapping: Mapping, options: Options) -> pl.LazyFrame:
+    """Add ``snapshot_at`` and ``is_duplicate``; with a grid, the rows of each grid instant."""
+    grid = _grid(mapping, options)
+    # a row without a name is its own contract: it supersedes nothing
+    own = pl.concat_str(pl.lit("\0"), pl.col("row").cast(pl.String))
+    plan = frame.lazy().with_columns(contract=pl.coalesce("instrument", own))
+    if grid is not None:
+        return on_grid(plan, *grid).with_columns(is_duplicate=pl.lit(False))
+    is_last = pl.col("row") == pl.col("row").max().over("received_at", "contract")
+    return plan.with_columns(snapshot_at=pl.col("received_at"), is_duplicate=~is_last)
+
+
+def _unused(frame: pl.DataFrame, finished: pl.DataFrame, mapping: Mapping, options: Options) -> dict[str, int]:
+    """Rows that serve no grid instant, by reason."""
+    grid = _grid(mapping, options)
+    if grid is None or finished["row"].n_unique() == frame.height:
+        return {}
+    unused = frame.filter(~pl.col("row").is_in(finished["row"].implode()))
+    old = unused.select(too_old(*grid).sum()).item()
+    return {"too old for the grid": old, "superseded on the grid": unused.height - old}
+
+
+def _priced(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Units, forward and index. Prices in coin need the forward, parity forwards need the price."""
+    seconds = (pl.col("expiry_at") - pl.col("snapshot_at")).dt.total_microseconds() / 1e6
+    frame = _in_coins(mapping, frame).with_columns(tenor_years=seconds / YEAR_SECONDS)
+    is_usable = (
+        pl.col("is_named")
+        & ~pl.col("is_duplicate")
+        & pl.col("option_type").is_not_null()
+        & (pl.col("strike_usd") > 0)
+        & (pl.col("tenor_years") > 0)
+    )
+    if mapping.is_parity:
+        return with_parity_forward(_in_usd(mapping, frame), is_usable)
+    return _in_usd(mapping, with_front_forward(frame, is_usable))
+
+
+def _in_coins(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Contract sizes, amounts in coin, volatilities as fractions, an index that is a price; else null."""
+    units = {k: f.unit for k, f in mapping.fields.items()}
+    amounts = [k for k in ("open_interest_coin", "volume_24h_coin") if units.get(k) == "contract"]
+    percent = [k for k in ("mark_iv", "bid_iv", "ask_iv") if units.get(k) == "percent"]
+    return (
+        frame.with_columns(_positive("contract_size_coin"))
+        .with_columns(
+            *(pl.col(k) * pl.col("contract_size_coin") for k in amounts), *(pl.col(k) / _PERCENT for k in percent)
+        )
+        .with_columns(_positive("bid_iv"), _positive("ask_iv"), _positive("index_usd"), _amount("volume_24h_coin"))
+    )
+
+
+def _in_usd(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Prices in USD per coin. A bid or ask of 0 or below is no quote; a mark below 0 is none."""
+    frame = frame.with_columns(_amount("mark_usd"), _positive("bid_usd"), _positive("ask_usd"))
+    factors = {
+        "coin": pl.col("forward_usd"),
+        "by_settlement": pl.when(pl.col("settlement") == "inverse").then(pl.col("forward_usd")).otherwise(1.0),
+        "usd_per_contract": 1.0 / pl.col("contract_size_coin"),
+    }
+    units = {k: mapping.fields[k].unit for k in _PRICES if k in mapping.fields}
+    return frame.with_columns(pl.col(k) * factors[unit] for k, unit in units.items() if unit in factors)
+
+
+def _positive(name: str) -> pl.Expr:
+    return pl.when(pl.col(name) > 0).then(pl.col(name)).alias(name)
+
+
+def _amount(name: str) -> pl.Expr:
+    return pl.when(pl.col(name) >= 0).then(pl.col(name)).alias(name)
+
+
+def _finished(frame: pl.LazyFrame, mapping: Mapping) -> pl.LazyFrame:
+    return frame.with_columns(
+        reason(),
+        knowledge_time=pl.col("snapshot_at"),
+        venue=pl.lit(mapping.venue),
+        source=pl.lit(mapping.name),
+    )
+
+
+def _tables(raw: Raw, frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    good = frame.lazy().filter(pl.col("reason").is_null()).sort(CHAIN.sort)
+    bad = frame.filter(pl.col("reason").is_not_null())
+    if bad.is_empty():
+        rejected = pl.DataFrame(schema=polars_schema(CHAIN_REJECTED))
+    else:
+        bad = bad.with_columns(raw=pl.Series(row_json(raw, bad["row"].to_list()), dtype=pl.String))
+        rejected = bad.sort(CHAIN_REJECTED.sort, maintain_order=True).select(_declared(CHAIN_REJECTED))
+    return {"chain": good.select(_declared(CHAIN)).collect(engine="in-memory"), "chain_rejected": rejected}
+
+
+def _declared(table: Table) -> list[pl.Expr]:
+    return [pl.col(name).cast(dtype) for name, dtype in polars_schema(table).items()]

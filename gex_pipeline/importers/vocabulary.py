@@ -1,0 +1,95 @@
+"""The words of a mapping file: targets, their columns, and the units each column may be in.
+
+Belongs here: what may be written. Not here: reading it (mapping.py) or applying it (columns.py).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gex_pipeline.errors import UsageError
+
+Kind = Literal["time", "number", "text", "instrument"]
+
+_PRICES = ("usd", "coin", "by_settlement", "usd_per_contract")
+_IVS = ("fraction", "percent")
+_AMOUNTS = ("coin", "contract")
+
+
+@dataclass(frozen=True)
+class Word:
+    """One canonical column: what its cells are, which units a source may use (the first is the default)."""
+
+    kind: Kind
+    units: tuple[str, ...] = ()
+    is_required: bool = False
+
+
+#: What the grammar of a name gives: mapped by hand only where names are not parsed.
+FROM_NAME = ("underlying", "expiry_at", "strike_usd", "option_type", "settlement")
+
+_CHAIN = {
+    "received_at": Word("time", is_required=True),
+    "venue_time": Word("time"),
+    "instrument": Word("instrument", is_required=True),
+    "underlying": Word("text"),
+    "expiry_at": Word("time"),
+    "strike_usd": Word("number"),
+    "option_type": Word("text"),
+    "settlement": Word("text"),
+    "open_interest_coin": Word("number", _AMOUNTS, is_required=True),
+    "contract_size_coin": Word("number"),
+    "mark_iv": Word("number", _IVS, is_required=True),
+    "bid_iv": Word("number", _IVS),
+    "ask_iv": Word("number", _IVS),
+    "forward_usd": Word("number", is_required=True),
+    "index_usd": Word("number"),
+    "mark_usd": Word("number", _PRICES),
+    "bid_usd": Word("number", _PRICES),
+    "ask_usd": Word("number", _PRICES),
+    "volume_24h_coin": Word("number", _AMOUNTS),
+}
+_BAR = {
+    "underlying": Word("text"),
+    "interval": Word("text", is_required=True),
+    "open_at": Word("time"),
+    "close_at": Word("time"),
+    "open": Word("number", is_required=True),
+    "high": Word("number", is_required=True),
+    "low": Word("number", is_required=True),
+    "close": Word("number", is_required=True),
+}
+
+#: Target -> canonical column -> word. Bars give `open_at` or `close_at`, the other follows from the interval.
+TARGETS: dict[str, dict[str, Word]] = {
+    "chain": _CHAIN,
+    "candles": {
+        **_BAR,
+        "market": Word("text", is_required=True),
+        "symbol": Word("text", is_required=True),
+        "volume_coin": Word("number"),
+    },
+    "dvol": _BAR,
+}
+
+#: Keys at the top of a mapping file, beside its one section.
+TOP = ("name", "venue", "format", "every", "max_age")
+#: Keys of a column's table.
+FIELD_KEYS = ("column", "columns", "value", "unit", "format", "zone", "at", "grammar", "build", "file")
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """The known word most like a given one, as ``; nearest is 'x'``; empty when there is none."""
+    found = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.0)
+    return f"; nearest is {found[0]!r}" if found else ""
+
+
+def known(word: Any, words: Iterable[str], what: str) -> str:
+    """The word itself where it is known. Raises ``UsageError`` naming the nearest where it is not."""
+    choices = tuple(words)
+    if word not in choices:
+        raise UsageError(f"unknown {what} {word!r}{nearest(word, choices)}")
+    return word

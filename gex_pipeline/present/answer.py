@@ -1,0 +1,39 @@
+"""What an as-of question gets back: the shape that documents, tables and plots are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Everything about one underlying at one snapshot, for one venue set, sign model and strike window.
+
+    ``filters`` holds what was asked for: ``venues`` (None: all), ``moneyness_min``, ``moneyness_max``,
+    ``spot_window_pct``; None where not asked. ``levels``, ``flip_zones``, ``ranked`` and ``profile`` are rows of the
+    tables of those names (`profile`: `gamma_profile`), both scopes; ``exposure`` has one row per expiry and strike
+    with the sign model applied. ``max_pain`` and ``expected_move`` ignore the strike window: they are about expiries.
+    """
+
+    underlying: str
+    snapshot_at: datetime
+    knowledge_time: datetime
+    age_seconds: float
+    is_stale: bool
+    is_synthetic: bool
+    spot_usd: float
+    venues: list[str]
+    sign_model: str
+    filters: dict[str, Any]
+    levels: pl.DataFrame
+    flip_zones: pl.DataFrame
+    ranked: pl.DataFrame
+    profile: pl.DataFrame
+    max_pain: pl.DataFrame
+    expected_move: pl.DataFrame
+    exposure: pl.DataFrame
+    candles: pl.DataFrame | None = None

@@ -1,0 +1,226 @@
+"""The three pictures of an answer: gamma by strike, the re-priced gamma profile, the strike x expiry heatmap.
+
+Belongs here: frames in, figure out. Not: numbers that are not in the answer. Every marked price carries a ``gid``
+(``spot``, ``zero_gamma``, ...), so that tests can find it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from gex_pipeline.errors import GexError
+from gex_pipeline.present import strikes, text
+from gex_pipeline.present.plot_style import (
+    FAINT,
+    FLIP,
+    INK,
+    NEGATIVE,
+    POSITIVE,
+    SPOT,
+    Mark,
+    amounts,
+    caption,
+    diverging,
+    mark_prices,
+    new_figure,
+    prices,
+    style,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from gex_pipeline.present.answer import Answer
+
+#: Half width of the window around spot, as a share of spot.
+WINDOW = 0.28
+#: The stored profile has a point every 1 %: one more on either side, so that the curve reaches the edge.
+GRID_STEP = 0.02
+#: Cells of the heatmap that carry their number.
+LABELLED_CELLS = 12
+_WALLS = {
+    "call_resistance": ("call resistance", POSITIVE, "-"),
+    "put_support": ("put support", NEGATIVE, "-"),
+    "call_wall_2": ("call wall 2", POSITIVE, ":"),
+    "put_wall_2": ("put wall 2", NEGATIVE, ":"),
+    "call_wall_3": ("call wall 3", POSITIVE, ":"),
+    "put_wall_3": ("put wall 3", NEGATIVE, ":"),
+}
+
+
+def strike_profile(answer: Answer, expiry: strikes.Expiry = "all", window: float = WINDOW) -> Figure:
+    """Bars of calls (up) and puts (down) per strike, net as a diamond, with spot, flip and walls."""
+    rows = strikes.per_strike(strikes.of_expiry(answer.exposure, answer.snapshot_at, expiry))
+    near = _within(rows, "strike_usd", answer.spot_usd, window)
+    scope = "odte" if expiry == "odte" else "all_expiry" if expiry == "all" else None
+    with style():
+        figure, axes = new_figure()
+        _bars(axes, near)
+        axes.set_xlim(answer.spot_usd * (1 - window), answer.spot_usd * (1 + window))
+        _frame_axes(axes, "strike (USD)")
+        mark_prices(axes, [_spot(answer), *_flips(answer, scope), *_walls(answer, scope)])
+        axes.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="none")
+        caption(figure, answer, "dealer gamma by strike", _expiry_words(expiry))
+    return figure
+
+
+def gamma_profile(answer: Answer, scope: str = "all_expiry", window: float = WINDOW) -> Figure:
+    """Net dealer gamma as a function of price, green above zero and red below, with every flip."""
+    curve = answer.profile.filter(pl.col("scope") == scope).sort("spot_usd")
+    near = _within(curve, "spot_usd", answer.spot_usd, window + GRID_STEP)
+    x, net = near["spot_usd"].to_numpy(), near["net_gex_usd"].to_numpy()
+    with style():
+        figure, axes = new_figure()
+        axes.fill_between(x, net, 0, where=net >= 0, interpolate=True, color=POSITIVE, alpha=0.35, linewidth=0)
+        axes.fill_between(x, net, 0, where=net <= 0, interpolate=True, color=NEGATIVE, alpha=0.35, linewidth=0)
+        axes.plot(x, near["call_gex_usd"], color=POSITIVE, linewidth=1.1, linestyle="--", label="calls")
+        axes.plot(x, near["put_gex_usd"], color=NEGATIVE, linewidth=1.1, linestyle="--", label="puts")
+        axes.plot(x, net, color=INK, linewidth=2.2, label="net", gid="net")
+        axes.set_xlim(answer.spot_usd * (1 - window), answer.spot_usd * (1 + window))
+        _frame_axes(axes, "price of the underlying (USD)")
+        zones = answer.flip_zones.filter(pl.col("scope") == scope).sort("price_usd")
+        mark_prices(axes, [_spot(answer), *_flips(answer, scope), *_other_flips(answer, zones, scope)])
+        axes.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="none")
+        caption(figure, answer, "gamma profile: the book re-priced along price", _scope_words(scope))
+    return figure
+
+
+def heatmap(answer: Answer, window: float = WINDOW) -> Figure:
+    """Net dealer gamma by strike and expiry; colour by signed square root, so that small cells are seen too."""
+    strike, expiries, net = strikes.grid(answer.exposure)
+    is_near = np.abs(strike / answer.spot_usd - 1) <= window
+    strike, net = strike[is_near], net[is_near]
+    if not net.size:
+        raise GexError(f"no strike within {window:.0%} of spot {text.price(answer.spot_usd)}: nothing to draw")
+    with style():
+        figure, axes = new_figure(height=float(np.clip(0.12 * len(strike) + 2.0, 4.8, 13.0)), above=0.85, share=0.735)
+        _cells(figure, axes, net)
+        _heatmap_ticks(axes, strike, [text.day(e) for e in expiries])
+        row = float(np.interp(answer.spot_usd, strike, np.arange(len(strike)) + 0.5))
+        axes.axhline(row, color=SPOT, linewidth=1.4, gid="spot", zorder=3)
+        axes.annotate(
+            f"spot\n{text.price(answer.spot_usd)}", (1.008, row), xycoords=("axes fraction", "data"), fontsize=8.5,
+            weight="bold", va="center", annotation_clip=False,
+        )  # fmt: skip
+        caption(figure, answer, "dealer gamma by strike and expiry")
+    return figure
+
+
+def _bars(axes: Axes, near: pl.DataFrame) -> None:
+    x = near["strike_usd"].to_numpy()
+    width = 0.8 * float(np.min(np.diff(x))) if len(x) > 1 else 1.0
+    axes.bar(x, near["call_gex_usd"], width, color=POSITIVE, alpha=0.75, label="calls")
+    axes.bar(x, near["put_gex_usd"], width, color=NEGATIVE, alpha=0.75, label="puts")
+    axes.plot(x, near["net_gex_usd"], "D", color=INK, markersize=3.2, label="net", gid="net", zorder=5)
+
+
+def _frame_axes(axes: Axes, label: str) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.axhline(0, color=INK, linewidth=0.8, zorder=3)
+    axes.grid(axis="y", color="#E3E3E3", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.set_xlabel(label)
+    axes.set_ylabel("GEX (USD per 1 % move)")
+    axes.xaxis.set_major_locator(MaxNLocator(12, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(prices))
+    axes.yaxis.set_major_formatter(FuncFormatter(amounts))
+
+
+def _cells(figure: Figure, axes: Axes, net: NDArray[np.float64]) -> None:
+    from matplotlib.colors import FuncNorm
+    from matplotlib.ticker import FuncFormatter
+
+    largest = float(np.nanmax(np.abs(net))) or 1.0
+    root = (lambda v: np.sign(v) * np.sqrt(np.abs(v)), lambda v: np.sign(v) * np.square(v))
+    norm = FuncNorm(root, vmin=-largest, vmax=largest)
+    mesh = axes.pcolormesh(np.ma.masked_invalid(net), cmap=diverging(), norm=norm, edgecolors="white", linewidth=0.3)
+    ticks = [share * largest for share in (-1, -0.25, 0, 0.25, 1)]
+    _, bottom, _, height = axes.get_position().bounds
+    place = figure.add_axes((0.9, bottom, 0.016, height))
+    bar = figure.colorbar(mesh, cax=place, ticks=ticks, format=FuncFormatter(amounts))
+    bar.set_label("net GEX (USD per 1 % move)")
+    bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
+    for cell in np.argsort(-np.nan_to_num(np.abs(net)), axis=None, kind="stable")[:LABELLED_CELLS]:
+        row, column = np.unravel_index(cell, net.shape)
+        value = float(net[row, column])
+        if np.isfinite(value) and value:
+            axes.text(
+                column + 0.5, row + 0.5, text.amount(value), ha="center", va="center", fontsize=7, zorder=5,
+                color="white" if abs(value) > 0.3 * largest else INK,
+                bbox={"facecolor": mesh.cmap(norm(value)), "edgecolor": "none", "pad": 0.4},
+            )  # fmt: skip
+
+
+def _heatmap_ticks(axes: Axes, strike: NDArray[np.float64], expiries: list[str]) -> None:
+    """A label per expiry, and for at most about 28 strikes, preferring round ones."""
+    step = _round_step(strike, 28)
+    rows = [i for i, value in enumerate(strike.tolist()) if abs(value / step - round(value / step)) < 1e-9]
+    axes.set_yticks([i + 0.5 for i in rows], [prices(float(strike[i])) for i in rows])
+    axes.set_xticks([i + 0.5 for i in range(len(expiries))], expiries, rotation=0 if len(expiries) <= 11 else 45)
+    axes.set_ylabel("strike (USD)")
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _round_step(strike: NDArray[np.float64], most: int) -> float:
+    """The smallest of 1, 2, 2.5, 5 x 10^k that has at most ``most`` multiples among the strikes."""
+    start = 10.0 ** np.floor(np.log10(strike.min()) - 4)
+    steps = (m * start * 10.0**k for k in range(9) for m in (1, 2, 2.5, 5))
+    ratios = ((step, strike / step) for step in steps)
+    return next(s for s, r in ratios if 0 < np.count_nonzero(np.abs(r - np.round(r)) < 1e-9) <= most)
+
+
+def _within(rows: pl.DataFrame, column: str, spot_usd: float, window: float) -> pl.DataFrame:
+    near = rows.filter((pl.col(column) / spot_usd - 1).abs() <= window)
+    if near.is_empty():
+        raise GexError(f"nothing within {window:.0%} of spot {text.price(spot_usd)}: nothing to draw")
+    return near
+
+
+def _spot(answer: Answer) -> Mark:
+    return Mark("spot", answer.spot_usd, f"spot\n{text.price(answer.spot_usd)}", SPOT, "-")
+
+
+def _level(answer: Answer, scope: str | None, level: str) -> float | None:
+    rows = answer.levels.filter((pl.col("scope") == scope) & (pl.col("level") == level))
+    return None if rows.is_empty() else rows["value_usd"][0]
+
+
+def _flips(answer: Answer, scope: str | None) -> list[Mark]:
+    value = _level(answer, scope, "zero_gamma")
+    return [] if value is None else [Mark("zero_gamma", value, f"zero gamma\n{text.price(value)}", FLIP)]
+
+
+def _other_flips(answer: Answer, zones: pl.DataFrame, scope: str) -> list[Mark]:
+    """The crossings that are not the headline, nearest to spot first."""
+    headline = _level(answer, scope, "zero_gamma") or 0.0
+    rows = zones.filter((pl.col("price_usd") - headline).abs() > 1e-5 * pl.col("price_usd"))
+    rows = rows.sort((pl.col("price_usd") - answer.spot_usd).abs(), "price_usd")
+    return [
+        Mark(f"flip {i}", r["price_usd"], f"flip {r['direction']}\n{text.price(r['price_usd'])}", FAINT, ":")
+        for i, r in enumerate(rows.iter_rows(named=True), 1)
+    ]
+
+
+def _walls(answer: Answer, scope: str | None) -> list[Mark]:
+    found = ((level, _level(answer, scope, level)) for level in _WALLS)
+    return [
+        Mark(level, value, f"{_WALLS[level][0]}\n{text.price(value)}", *_WALLS[level][1:])
+        for level, value in found
+        if value is not None
+    ]
+
+
+def _expiry_words(expiry: strikes.Expiry) -> str:
+    return {"all": "all expiries", "odte": "0DTE (24 h)"}.get(str(expiry), f"expiry {expiry}")
+
+
+def _scope_words(scope: str) -> str:
+    return _expiry_words("odte" if scope == "odte" else "all")

@@ -1,0 +1,89 @@
+"""Exposure rows -> what a reader looks at: sums per strike, the strike x expiry grid, the largest strikes.
+
+Belongs here: regrouping of the exposure rows of one answer. Not: any formula of exposure itself.
+Sums run over sorted rows with NumPy, so that equal input gives equal bytes.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from gex_pipeline.core.strike_levels import StrikeBooks, ranked
+from gex_pipeline.core.units import ODTE_YEARS, SECONDS_PER_YEAR
+from gex_pipeline.errors import GexError
+
+Expiry = Literal["all", "odte"] | date
+
+ODTE = timedelta(seconds=round(ODTE_YEARS * SECONDS_PER_YEAR))
+SUMS = ("call_gex_usd", "put_gex_usd", "net_gex_usd", "gross_gex_usd", "call_oi_coin", "put_oi_coin")
+
+
+def of_expiry(exposure: pl.DataFrame, snapshot_at: datetime, expiry: Expiry) -> pl.DataFrame:
+    """The rows of one choice of expiry; ``odte`` = 0 < tenor <= 24 h.
+
+    Raises ``GexError`` when a date is asked for that has no contract.
+    """
+    if expiry == "all":
+        return exposure
+    if expiry == "odte":
+        return exposure.filter((pl.col("expiry_at") > snapshot_at) & (pl.col("expiry_at") <= snapshot_at + ODTE))
+    rows = exposure.filter(pl.col("expiry_at").dt.date() == expiry)
+    if rows.is_empty():
+        listed = ", ".join(str(d) for d in exposure["expiry_at"].dt.date().unique().sort().to_list()) or "none"
+        raise GexError(f"no contract expires on {expiry} in this answer; listed expiries: {listed}")
+    return rows
+
+
+def per_strike(exposure: pl.DataFrame) -> pl.DataFrame:
+    """Sums over expiries and venues: ``strike_usd`` and the columns of ``SUMS``, strikes ascending."""
+    return _sum_by(exposure, ["strike_usd"], SUMS)
+
+
+def grid(exposure: pl.DataFrame) -> tuple[NDArray[np.float64], list[datetime], NDArray[np.float64]]:
+    """Net exposure as a matrix.
+
+    Returns
+    -------
+    strikes : (n,) ascending, USD
+    expiries : m instants ascending
+    net_gex_usd : (n, m), USD per 1 % move; NaN where no contract is listed
+    """
+    cells = _sum_by(exposure, ["expiry_at", "strike_usd"], ("net_gex_usd",))
+    strikes = cells["strike_usd"].unique().sort()
+    expiries = cells["expiry_at"].unique().sort()
+    net = np.full((len(strikes), len(expiries)), np.nan)
+    rows, columns = strikes.search_sorted(cells["strike_usd"]), expiries.search_sorted(cells["expiry_at"])
+    net[rows.to_numpy(), columns.to_numpy()] = cells["net_gex_usd"].to_numpy()
+    return strikes.to_numpy(), expiries.to_list(), net
+
+
+def largest(strikes: pl.DataFrame, spot_usd: float) -> pl.DataFrame:
+    """The ten rows of :func:`per_strike` with the largest absolute net exposure, largest first."""
+    call, put, gross = (strikes[f"{c}_gex_usd"].to_numpy()[None, :] for c in ("call", "put", "gross"))
+    books = StrikeBooks(
+        strikes=strikes["strike_usd"].to_numpy(),
+        spot=np.array([spot_usd]),
+        call=call,
+        put=put,
+        gross=gross,
+        is_listed=np.ones_like(gross, dtype=bool),
+    )
+    choices = ranked(books)[0] if strikes.height else np.empty(0, dtype=np.intp)
+    return strikes[choices[choices >= 0].tolist()]
+
+
+def _sum_by(exposure: pl.DataFrame, keys: list[str], sums: tuple[str, ...]) -> pl.DataFrame:
+    """Sum ``sums`` per key; keys ascending. Rows of one key are added in the order of venue and expiry."""
+    others = (c for c in ("expiry_at", "strike_usd", "venue") if c in exposure.columns and c not in keys)
+    rows = exposure.sort(*keys, *others)
+    if rows.is_empty():
+        return rows.select(*keys, *sums)
+    run = rows.select(run=pl.struct(keys).rle_id())["run"].to_numpy()
+    starts = np.flatnonzero(np.diff(run, prepend=-1))
+    totals = [pl.Series(c, np.add.reduceat(rows[c].to_numpy(), starts)) for c in sums]
+    return rows.select(keys)[starts.tolist()].with_columns(totals)

@@ -1,0 +1,70 @@
+"""What long work did, and how the warehouse is: a few plain lines or one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from gex_pipeline.present import text
+from gex_pipeline.present.tables import plain_table
+
+if TYPE_CHECKING:
+    from gex_pipeline.engine.build import BuildSummary
+    from gex_pipeline.engine.imports import ImportSummary
+    from gex_pipeline.store.status import StatusRow
+
+
+def import_lines(summary: ImportSummary) -> list[str]:
+    """Rows per table and what was refused, with reasons; failures and conflicts are printed elsewhere."""
+    tables = sorted({*summary.rows, *summary.same})
+    lines = [f"{count(summary.files, 'file')} read"]
+    lines += [f"{t}: {summary.rows.get(t, 0):,} new rows, {summary.same.get(t, 0):,} already stored" for t in tables]
+    lines += _reasons("rejected (kept in chain_rejected)", summary.rejected)
+    lines += _reasons("dropped", summary.dropped)
+    return lines
+
+
+def build_lines(summary: BuildSummary) -> list[str]:
+    """What was computed, what was fresh already, and the rows per table."""
+    lines = [f"{count(summary.built, 'partition')} built, {summary.fresh:,} already fresh, {summary.seconds:.1f} s"]
+    return lines + [f"{table}: {rows:,} rows" for table, rows in sorted(summary.rows.items())]
+
+
+def status_table(rows: Sequence[StatusRow]) -> Table:
+    """One line per venue and underlying, what is wrong last."""
+    table = plain_table("coin", "venue", "last snapshot (UTC)", "age", "every", "rows", "rejected", "gaps")
+    for row in sorted(rows, key=lambda r: (r.underlying, r.venue)):
+        style = "red" if row.problem else "yellow" if row.is_stale else ""
+        table.add_row(*_status_cells(row), style=style)
+    return table
+
+
+def status_problems(rows: Iterable[StatusRow]) -> list[str]:
+    """One line for each venue and underlying that is stale or red."""
+    return [
+        f"{r.venue} {r.underlying}: {r.problem or f'stale, last snapshot {text.age(r.age_seconds)} ago'}"
+        for r in sorted(rows, key=lambda r: (r.underlying, r.venue))
+        if r.problem or r.is_stale
+    ]
+
+
+def count(number: int, noun: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _status_cells(row: StatusRow) -> tuple[Any, ...]:
+    last = text.instant(row.last_snapshot_at).removesuffix(" UTC") or Text("never", style="dim")
+    age = Text(text.age(row.age_seconds) + (" !" if row.is_stale else ""))
+    every = text.age(row.usual_interval_seconds)
+    return row.underlying, row.venue, last, age, every, f"{row.rows:,}", f"{row.rejected:,}", str(row.gaps)
+
+
+def _reasons(label: str, counts: Mapping[str, int]) -> list[str]:
+    if not counts:
+        return []
+    parts = ", ".join(f"{reason} {n:,}" for reason, n in sorted(counts.items()))
+    return [f"{label}: {sum(counts.values()):,} rows: {parts}"]

@@ -1,0 +1,20 @@
+"""Every table declared once: types, units, meaning, keys and rules.
+
+From these declarations come the Parquet schemas, the row checks, the SQL comments and the data dictionary.
+"""
+
+from gex_pipeline.schema.chain import CHAIN, CHAIN_REJECTED
+from gex_pipeline.schema.derived import EXPECTED_MOVE, FLIP_ZONES, GAMMA_PROFILE, LEVELS, MAX_PAIN, RANKED
+from gex_pipeline.schema.market import CANDLES, DVOL
+from gex_pipeline.schema.model import Column, Table
+from gex_pipeline.schema.views import EXPIRIES, EXPOSURE, LEVELS_WIDE
+
+#: The tables that are computed from `chain` and stored.
+DERIVED = (LEVELS, FLIP_ZONES, GAMMA_PROFILE, RANKED, MAX_PAIN, EXPECTED_MOVE)
+
+#: The tables that are computed when they are read.
+VIEWS = (EXPOSURE, LEVELS_WIDE, EXPIRIES)
+
+TABLES: dict[str, Table] = {t.name: t for t in (CHAIN, CHAIN_REJECTED, *DERIVED, CANDLES, DVOL, *VIEWS)}
+
+__all__ = ["DERIVED", "TABLES", "VIEWS", "Column", "Table"]

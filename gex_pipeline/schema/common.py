@@ -1,0 +1,44 @@
+"""Columns that several tables share, written once so that their wording and rules cannot drift apart."""
+
+from gex_pipeline.schema.model import Column
+
+SCOPES = ("all_expiry", "odte")
+SIGN_MODELS = ("naive", "short_all", "unsigned", "taker")
+
+SNAPSHOT_AT = Column("snapshot_at", "timestamp", "UTC", "The instant the row describes.")
+KNOWLEDGE_TIME = Column(
+    "knowledge_time", "timestamp", "UTC", "First moment the row could have been used; never before snapshot_at."
+)
+UNDERLYING = Column("underlying", "category", "", "Coin of the underlying: BTC, ETH, SOL, HYPE, ...")
+VENUE = Column("venue", "category", "", "Exchange: deribit, bybit, okx, binance.")
+VENUES = Column("venues", "category", "", "Venue set: `all`, or the one venue the row is computed from.")
+SCOPE = Column("scope", "category", "", "`all_expiry`, or `odte` = tenor of at most 24 hours.", choices=SCOPES)
+SIGN_MODEL = Column(
+    "sign_model", "category", "", "Assumption on who holds what (definitions: sign models).", choices=SIGN_MODELS
+)
+EXPIRY_AT = Column("expiry_at", "timestamp", "UTC", "Expiry instant of the contracts.")
+SPOT_USD = Column(
+    "spot_usd",
+    "float",
+    "USD",
+    "Spot S: median over the venues of the set of each venue's median index.",
+    minimum=0,
+    is_minimum_open=True,
+)
+
+
+def usd(name: str, description: str, *, is_nullable: bool = False) -> Column:
+    """A signed amount of US dollars."""
+    return Column(name, "float", "USD", description, is_nullable=is_nullable)
+
+
+def gex(name: str, description: str, *, is_nullable: bool = False) -> Column:
+    """A dealer gamma exposure."""
+    return Column(name, "float", "USD per 1 % move", description, is_nullable=is_nullable)
+
+
+def price(name: str, description: str, *, is_nullable: bool = False, minimum: float | None = 0) -> Column:
+    """A price in US dollars per coin, above ``minimum`` where one is given."""
+    return Column(
+        name, "float", "USD per coin", description, is_nullable, minimum, is_minimum_open=minimum is not None
+    )

@@ -1,0 +1,74 @@
+"""The types of a declared column in the engines: Arrow (files), Polars (frames), DuckDB (views)."""
+
+from __future__ import annotations
+
+import polars as pl
+import pyarrow as pa
+
+from gex_pipeline.schema.model import Column, Table
+
+_ARROW = {
+    "timestamp": pa.timestamp("us", tz="UTC"),
+    "float": pa.float64(),
+    "int": pa.int64(),
+    "string": pa.string(),
+    "category": pa.dictionary(pa.int32(), pa.string()),
+    "bool": pa.bool_(),
+}
+_POLARS: dict[str, type[pl.DataType] | pl.DataType] = {
+    "timestamp": pl.Datetime("us", "UTC"),
+    "float": pl.Float64,
+    "int": pl.Int64,
+    "string": pl.String,
+    "category": pl.String,
+    "bool": pl.Boolean,
+}
+_DUCKDB = {
+    "timestamp": "TIMESTAMPTZ",
+    "float": "DOUBLE",
+    "int": "BIGINT",
+    "string": "VARCHAR",
+    "category": "VARCHAR",
+    "bool": "BOOLEAN",
+}
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """Schema of a file of this table: the hive columns are in its path, not in it."""
+    return pa.schema([pa.field(c.name, _ARROW[c.dtype], c.is_nullable) for c in table.file_columns])
+
+
+def polars_schema(table: Table) -> pl.Schema:
+    """Schema of a whole frame of this table, hive columns included, categories as strings."""
+    return pl.Schema({c.name: _POLARS[c.dtype] for c in table.columns})
+
+
+def duckdb_type(column: Column) -> str:
+    """SQL type of a column in a view."""
+    return _DUCKDB[column.dtype]
+
+
+def to_arrow(table: Table, frame: pl.DataFrame) -> pa.Table:
+    """The file columns of a frame as an Arrow table with exactly the declared schema.
+
+    Category columns may be String, Enum or Categorical. The dictionary of an open category is its sorted distinct
+    values, so that equal rows give equal bytes.
+    """
+    schema = arrow_schema(table)
+    arrays = [_array(frame[c.name], c) for c in table.file_columns]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _array(series: pl.Series, column: Column) -> pa.Array:
+    if column.dtype != "category":
+        return _contiguous(series.cast(_POLARS[column.dtype])).cast(_ARROW[column.dtype])
+    if not isinstance(series.dtype, pl.Enum):
+        values = series.cast(pl.String).unique().drop_nulls().sort()
+        series = series.cast(pl.String).cast(pl.Enum(values))
+    codes = _contiguous(series.to_physical().cast(pl.Int32))
+    return pa.DictionaryArray.from_arrays(codes, pa.array(series.dtype.categories.to_list(), pa.string()))
+
+
+def _contiguous(series: pl.Series) -> pa.Array:
+    array = series.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array

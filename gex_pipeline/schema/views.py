@@ -1,0 +1,91 @@
+"""Views: tables that are computed when they are read, declared like the others so that they are documented alike."""
+
+from gex_pipeline.schema.common import (
+    EXPIRY_AT,
+    KNOWLEDGE_TIME,
+    SCOPE,
+    SIGN_MODEL,
+    SNAPSHOT_AT,
+    SPOT_USD,
+    UNDERLYING,
+    VENUE,
+    VENUES,
+    gex,
+    price,
+)
+from gex_pipeline.schema.derived import LEVELS_ODTE
+from gex_pipeline.schema.model import Column, Table
+
+#: (prefix, unit, what it is) of the exposures that come as call, put and net.
+SIDED = (
+    ("gex_usd", "USD per 1 % move", "dealer gamma exposure"),
+    ("dex_usd", "USD", "dealers' dollar delta"),
+    ("vex_usd", "USD per vol point", "change of dealers' dollar delta for +1 vol point"),
+    ("chex_usd", "USD per day", "first-order change of dealers' dollar delta over one day"),
+    ("chex_to_expiry_usd", "USD", "exact change of dealers' dollar delta to the next 08:00 UTC"),
+    ("dex_pa_usd", "USD", "dollar delta, premium-adjusted for inverse rows"),
+    ("vex_pa_usd", "USD per vol point", "vanna exposure, premium-adjusted for inverse rows"),
+    ("chex_pa_usd", "USD per day", "charm exposure, premium-adjusted for inverse rows"),
+)
+
+
+def _sided_columns() -> tuple[Column, ...]:
+    columns: list[Column] = []
+    for name, unit, what in SIDED:
+        net = f"net_{name}" if name == "gex_usd" else name
+        columns += [
+            Column(f"call_{name}", "float", unit, f"Calls: {what}, naive signs."),
+            Column(f"put_{name}", "float", unit, f"Puts: {what}, naive signs."),
+            Column(net, "float", unit, f"Calls and puts: {what}, naive signs."),
+        ]
+    return tuple(columns)
+
+
+EXPOSURE = Table(
+    name="exposure",
+    description="Dealer exposures per strike and expiry, computed from `chain` when read.",
+    columns=(
+        SNAPSHOT_AT,
+        KNOWLEDGE_TIME,
+        UNDERLYING,
+        VENUE,
+        EXPIRY_AT,
+        price("strike_usd", "Strike."),
+        *_sided_columns(),
+        gex("gross_gex_usd", "Sum of absolute gamma exposures."),
+        Column("call_oi_coin", "float", "coin", "Open interest of the calls.", minimum=0),
+        Column("put_oi_coin", "float", "coin", "Open interest of the puts.", minimum=0),
+    ),
+    key=("snapshot_at", "underlying", "venue", "expiry_at", "strike_usd"),
+)
+
+LEVELS_WIDE = Table(
+    name="levels_wide",
+    description="`levels` with one column a level, for plots and joins.",
+    columns=(
+        SNAPSHOT_AT,
+        KNOWLEDGE_TIME,
+        UNDERLYING,
+        VENUES,
+        SCOPE,
+        SIGN_MODEL,
+        SPOT_USD,
+        gex("net_gex_usd", "Net dealer gamma of the whole scope at today's spot."),
+        *(price(level, f"Level `{level}`.", is_nullable=True) for level in LEVELS_ODTE),
+    ),
+    key=("snapshot_at", "underlying", "venues", "scope", "sign_model"),
+)
+
+EXPIRIES = Table(
+    name="expiries",
+    description="The expiries that were ever listed, with their place in the calendar.",
+    columns=(
+        UNDERLYING,
+        EXPIRY_AT,
+        Column("expiry_type", "category", "", "quarterly, monthly, weekly or daily (definitions: calendar)."),
+        Column("is_opex", "bool", "", "Monthly or quarterly."),
+        Column("first_snapshot_at", "timestamp", "UTC", "First snapshot that lists it."),
+        Column("last_snapshot_at", "timestamp", "UTC", "Last snapshot that lists it."),
+    ),
+    key=("underlying", "expiry_at"),
+)

@@ -1,0 +1,85 @@
+"""The views of a session: one per table, over exactly the files that count, created when a query names them.
+
+Belongs here: table declarations and file lists -> CREATE VIEW and COMMENT statements. Not: connections.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+from gex_pipeline.schema import TABLES
+from gex_pipeline.schema.derived import LEVELS_ODTE
+from gex_pipeline.schema.model import Table
+from gex_pipeline.schema.types import duckdb_type
+from gex_pipeline.schema.views import SIDED
+
+#: view -> the tables it reads
+NEEDS = {"exposure": ("chain",), "levels_wide": ("levels",), "expiries": ("max_pain",)}
+
+#: Views that call the session's functions.
+USES_FUNCTIONS = {"exposure", "expiries"}
+
+_WORD = re.compile(r"[a-z_][a-z0-9_]*")
+#: Queries about the catalog itself see every view.
+_CATALOG = re.compile(r"information_schema|duckdb_\w+\s*\(|pragma_\w+\s*\(|^\s*(show|describe|summarize)", re.IGNORECASE)
+
+
+def mentioned(sql: str) -> list[str]:
+    """The tables a query may read, with the tables that those read, dependencies first."""
+    words = set(_WORD.findall(sql.lower()))
+    names = set(TABLES) if _CATALOG.search(sql) else words & set(TABLES)
+    names |= {need for name in names for need in NEEDS.get(name, ())}
+    return sorted(names, key=lambda n: (n in NEEDS, n))
+
+
+def statements(table: Table, paths: list[str]) -> list[str]:
+    """SQL that (re)creates the view of a table over its files, with a comment for the view and each column."""
+    body = _over_views(table) if table.period is None else _over_files(table, paths)
+    comments = [f"COMMENT ON COLUMN {table.name}.{c.name} IS {_text(_comment(c.description, c.unit))}" for c in table.columns]
+    return [
+        f"CREATE OR REPLACE VIEW {table.name} AS {body}",
+        f"COMMENT ON VIEW {table.name} IS {_text(table.description)}",
+        *comments,
+    ]
+
+
+def _over_files(table: Table, paths: list[str]) -> str:
+    if not paths:
+        columns = ", ".join(f"NULL::{duckdb_type(c)} AS {c.name}" for c in table.columns)
+        return f"SELECT {columns} WHERE false"
+    names = ", ".join(table.names)
+    listed = ", ".join(_text(p) for p in paths)
+    types = ", ".join(f"{_text(h)}: VARCHAR" for h in table.hive)
+    return f"SELECT {names} FROM read_parquet([{listed}], hive_partitioning=true, hive_types={{{types}}})"
+
+
+def _over_views(table: Table) -> str:
+    text = files("gex_pipeline.store").joinpath(f"sql/{table.name}.sql").read_text()
+    return text.format(sided=_sided(), levels=_levels()) if "{" in text else text
+
+
+def _sided() -> str:
+    """Call, put and net sums of every exposure."""
+    parts: list[str] = []
+    for name, _, _ in SIDED:
+        kernel = name.removesuffix("_pa_usd") + "_pa" if name.endswith("_pa_usd") else name.removesuffix("_usd")
+        net = f"net_{name}" if name == "gex_usd" else name
+        for side, letter in (("call", "C"), ("put", "P")):
+            parts.append(f"coalesce(sum({kernel}) FILTER (option_type = '{letter}'), 0) AS {side}_{name}")
+        parts.append(f"coalesce(sum({kernel}), 0) AS {net}")
+    return ",\n    ".join(parts)
+
+
+def _levels() -> str:
+    return ",\n    ".join(f"max(value_usd) FILTER (level = '{level}') AS {level}" for level in LEVELS_ODTE)
+
+
+def _comment(description: str, unit: str) -> str:
+    return f"{description} [{unit}]" if unit else description
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+

@@ -1,0 +1,115 @@
+"""The seam to the file system: every path of the warehouse is opened, listed, locked and replaced here.
+
+An object store would be a second class with the same methods. Paths are relative, with forward slashes.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gex_pipeline.errors import StoreError
+from gex_pipeline.store.layout import TEMPORARY
+
+_LOCKS = 64
+
+
+class LocalObjects:
+    """Files under one root folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root).absolute()
+
+    def path(self, name: str) -> Path:
+        """Absolute path of an object."""
+        return self.root / name
+
+    def list(self, prefix: str) -> list[str]:
+        """All files below a folder, sorted; empty when the folder does not exist."""
+        base = self.path(prefix)
+        found = [
+            os.path.join(folder, name)
+            for folder, _, names in os.walk(base)
+            for name in names
+        ]
+        return sorted(Path(p).relative_to(self.root).as_posix() for p in found)
+
+    def exists(self, name: str) -> bool:
+        """True when the object is there."""
+        return self.path(name).exists()
+
+    def read(self, name: str) -> bytes:
+        """Bytes of an object; FileNotFoundError when it is not there."""
+        return self.path(name).read_bytes()
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replace an object atomically by bytes."""
+        self.replace(name, lambda path: _write_bytes(path, data))
+
+    def replace(self, name: str, fill: Callable[[Path], None], before_commit: Callable[[Path], None] = lambda _: None) -> None:
+        """Replace an object atomically: ``fill`` writes a temporary file, which is synced and renamed.
+
+        ``before_commit`` sees the finished temporary file before it takes the object's name. Whatever goes wrong,
+        the old object stays; no room and no permission become a :class:`StoreError`.
+        """
+        target = self.path(name)
+        temporary = target.with_name(target.name + TEMPORARY)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            fill(temporary)
+            _sync(temporary)
+            before_commit(temporary)
+            temporary.replace(target)
+            _sync(target.parent)
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise StoreError(_explain(error, target)) from error
+
+    def delete(self, name: str) -> None:
+        """Remove an object if it is there."""
+        self.path(name).unlink(missing_ok=True)
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold the lock of a name against other processes; it is freed when the process dies.
+
+        Names share a fixed number of lock files, so a holder must not take a second lock.
+        """
+        path = self.path(f".locks/{zlib.crc32(name.encode()) % _LOCKS:02d}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise StoreError(_explain(error, path)) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def _sync(path: Path) -> None:
+    """Force a file or folder to disk, so that a power cut cannot leave a name without its bytes."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _explain(error: OSError, path: Path) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"no space left to write {path}; what was stored before is unchanged: free some room and run again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"no permission to write {path}; what was stored before is unchanged"
+    return f"cannot write {path}: {error.strerror or error}; what was stored before is unchanged"

@@ -1,0 +1,62 @@
+"""Frames <-> Parquet bytes of a declared table: encoding, order, checks. Where the file goes is `partitions`' matter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from gex_pipeline.errors import StoreError
+from gex_pipeline.schema.checks import is_sorted, violations
+from gex_pipeline.schema.model import Table
+from gex_pipeline.schema.types import polars_schema, to_arrow
+
+# Small enough that a filter on the sort columns skips most of a month, large enough to compress.
+_ROW_GROUP = 32_768
+_LEVEL = 1  # zstd: 3 saves 5 % of the bytes and takes twice the time
+
+
+def prepared(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
+    """The declared columns of a frame, sorted and checked.
+
+    Raises ``StoreError`` with the first broken rule: a frame that breaks one is a defect of whoever made it.
+    """
+    frame = frame.select(table.names)
+    if not is_sorted(frame, table.sort):
+        frame = frame.sort(table.sort)
+    broken = violations(table, frame)
+    if broken:
+        raise StoreError(f"refusing to store rows that break a rule: {'; '.join(map(str, broken[:3]))}")
+    return frame
+
+
+def write(path: Path, table: Table, frame: pl.DataFrame) -> None:
+    """Write a prepared frame; the same rows give the same bytes.
+
+    Floats are stored plainly: a dictionary of doubles costs time and compresses worse than zstd alone.
+    """
+    arrow = to_arrow(table, frame)
+    categories = [c.name for c in table.file_columns if c.dtype in ("category", "timestamp", "string")]
+    pq.write_table(
+        arrow,
+        path,
+        row_group_size=_ROW_GROUP,
+        compression="zstd",
+        compression_level=_LEVEL,
+        use_dictionary=categories,
+        write_statistics=True,
+    )
+
+
+def read(path: Path, table: Table, hive: dict[str, str], columns: tuple[str, ...] | None = None) -> pl.DataFrame:
+    """Rows of one file, hive columns added, categories as strings."""
+    names = columns or table.names
+    inside = [n for n in names if n not in hive]
+    try:
+        frame = pl.read_parquet(path, columns=inside, hive_partitioning=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise StoreError(f"cannot read {path}: {str(error).splitlines()[0]}; run `gex verify`") from error
+    schema = polars_schema(table)
+    hive_columns = [pl.lit(v).alias(k) for k, v in hive.items() if k in names]
+    return frame.with_columns(hive_columns).select(pl.col(n).cast(schema[n]) for n in names)

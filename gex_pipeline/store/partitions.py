@@ -1,0 +1,256 @@
+"""Writing and reading partitions: atomic replacement, manifests, merging, folding days into months.
+
+A commit is the rename of the data file. Around it the manifest is written twice: as `.pending` before, under its own
+name after. A writer that is killed leaves either the old file with a pending manifest nobody needs, or the new file
+whose pending manifest fits it; `manifest` tells the two apart by the content hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+
+from gex_pipeline.errors import StoreError
+from gex_pipeline.schema import TABLES
+from gex_pipeline.schema.model import Table
+from gex_pipeline.store import layout, parquet
+from gex_pipeline.store.layout import MANIFEST, PENDING, Partition
+from gex_pipeline.store.manifest import Manifest, code_version, file_hash, utc_text
+from gex_pipeline.store.objects import LocalObjects
+
+
+#: Optional column of rows to merge: the file they come from, named in conflicts.
+ORIGIN = "_origin"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Rows that are stored already with other values; the stored ones were kept."""
+
+    partition: Partition
+    count: int
+    example: str
+    origins: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MergeReport:
+    """What a merge did: rows that were new, rows that were there alike, rows that contradict stored ones."""
+
+    new: int = 0
+    same: int = 0
+    conflicts: tuple[Conflict, ...] = ()
+    written: tuple[Partition, ...] = ()
+
+    def __add__(self, other: MergeReport) -> MergeReport:
+        return MergeReport(
+            self.new + other.new,
+            self.same + other.same,
+            self.conflicts + other.conflicts,
+            self.written + other.written,
+        )
+
+
+@dataclass
+class Store:
+    """A warehouse folder. ``clock`` decides which months are over and stamps manifests."""
+
+    root: Path
+    clock: Callable[[], datetime] = _now
+    objects: LocalObjects = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.objects = LocalObjects(self.root)
+
+    # ---------------------------------------------------------------- the folder
+
+    def create(self, kind: str = "real") -> None:
+        """Mark the folder as a warehouse; ``kind`` keeps synthetic data out of a real one.
+
+        Raises ``StoreError`` when the folder is not empty and no warehouse, or a warehouse of another kind.
+        """
+        if self.objects.exists(layout.MARKER):
+            return
+        if self.root.exists() and not self.root.is_dir():
+            raise StoreError(f"{self.root} is a file, not a folder: choose another --warehouse")
+        if self.root.is_dir() and any(p.name != ".gitignore" for p in self.root.iterdir()):
+            raise StoreError(f"{self.root} is neither empty nor a warehouse: choose another --warehouse")
+        self.objects.write(layout.MARKER, f'{{"format": 1, "kind": "{kind}"}}\n'.encode())
+
+    def require(self) -> None:
+        """Raise ``StoreError`` unless the folder is a warehouse."""
+        if not self.objects.exists(layout.MARKER):
+            what = "is not a warehouse" if self.root.exists() else "does not exist"
+            raise StoreError(f"{self.root} {what}: `gex import` makes one, --warehouse names another")
+
+    # ---------------------------------------------------------------- reading
+
+    def partitions(self, table: Table) -> list[Partition]:
+        """The partitions of a table that count, sorted."""
+        names = set(self.objects.list(table.name))
+        found = (layout.parse(n) for n in names)
+        return layout.current(p for p in found if p is not None and _has_manifest(p, names))
+
+    def manifest(self, partition: Partition) -> Manifest | None:
+        """The manifest of a partition's data file, None when there is no such file."""
+        pending = self._manifest_at(f"{partition.folder}/{partition.period}{PENDING}")
+        stated = self._manifest_at(partition.manifest_path)
+        if pending is None or not self.objects.exists(partition.path):
+            return stated
+        # A writer was killed: the pending manifest counts if its data file made it.
+        return pending if file_hash(self.objects.path(partition.path)) == pending.content_hash else stated
+
+    def _manifest_at(self, name: str) -> Manifest | None:
+        try:
+            return Manifest.from_json(self.objects.read(name))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise StoreError(f"{self.objects.path(name)} is damaged ({error}); run `gex verify`") from error
+
+    def read(self, partition: Partition, columns: tuple[str, ...] | None = None) -> pl.DataFrame:
+        """Rows of one partition."""
+        table = TABLES[partition.table]
+        return parquet.read(self.objects.path(partition.path), table, dict(partition.hive), columns)
+
+    # ---------------------------------------------------------------- writing
+
+    def replace(self, partition: Partition, frame: pl.DataFrame, inputs: Mapping[str, str]) -> Manifest:
+        """Replace a partition by a frame, atomically; a month also takes the place of its days."""
+        frame = parquet.prepared(TABLES[partition.table], frame)
+        with self.objects.lock(partition.folder):
+            return self._commit(partition, frame, inputs)
+
+    def _commit(self, partition: Partition, frame: pl.DataFrame, inputs: Mapping[str, str]) -> Manifest:
+        table = TABLES[partition.table]
+        draft = self.draft(table, frame.height, inputs)
+        pending = f"{partition.folder}/{partition.period}{PENDING}"
+
+        def announce(finished: Path) -> None:
+            nonlocal draft
+            draft = replace(draft, content_hash=file_hash(finished))
+            self.objects.write(pending, draft.to_json())
+
+        self.objects.replace(partition.path, lambda path: parquet.write(path, table, frame), announce)
+        self.objects.write(partition.manifest_path, draft.to_json())
+        self.objects.delete(pending)
+        if partition.is_month:
+            self._delete_days(partition)
+        return draft
+
+    def draft(self, table: Table, rows: int, inputs: Mapping[str, str]) -> Manifest:
+        """A manifest before its file exists."""
+        version = "" if table.is_base else code_version()
+        return Manifest(table.name, rows, "", dict(inputs), version, table.version, utc_text(self.clock()))
+
+    def _delete_days(self, month: Partition) -> None:
+        for name in self.objects.list(month.folder):
+            if name.startswith(f"{month.folder}/{month.period}-"):
+                self.objects.delete(name)
+
+    def remove(self, partition: Partition) -> None:
+        """Remove a derived partition and its manifest."""
+        with self.objects.lock(partition.folder):
+            self.objects.delete(partition.path)
+            self.objects.delete(partition.manifest_path)
+
+    # ---------------------------------------------------------------- merging base rows
+
+    def merge(self, table: Table, frame: pl.DataFrame, inputs: Mapping[str, str]) -> MergeReport:
+        """Add rows to a base table; rows that are there already are left as they are.
+
+        Rows with a stored key and other values are conflicts: reported, and the stored row stays. Within ``frame``
+        the first of two rows with one key counts as stored.
+        """
+        today = self.clock().date()
+        days = frame[table.period_column].dt.date()
+        periods = {d: layout.period_of(table, d, today) for d in days.unique()}
+        keyed = frame.with_columns(days.replace_strict(periods, return_dtype=pl.String).alias("__period"))
+        report = MergeReport()
+        for values, rows in keyed.partition_by(*table.hive, "__period", as_dict=True, include_key=True).items():
+            *hive, period = map(str, values)
+            partition = Partition(table.name, tuple(zip(table.hive, hive, strict=True)), period)
+            report += self._merge_one(table, partition, rows.drop("__period"), inputs)
+        return report
+
+    def _merge_one(
+        self, table: Table, partition: Partition, rows: pl.DataFrame, inputs: Mapping[str, str]
+    ) -> MergeReport:
+        with self.objects.lock(partition.folder):
+            stored = self._folded(table, partition)
+            before = pl.concat([self.read(p) for p in stored]) if stored else rows.select(table.names).clear()
+            merged, report = _merged(table, partition, before, rows)
+            if merged.height == before.height and [p.period for p in stored] == [partition.period]:
+                return report
+            known = {k: v for p in stored for k, v in self._inputs_of(p).items()}
+            self._commit(partition, parquet.prepared(table, merged), {**known, **inputs})
+        return replace(report, written=(partition,))
+
+    def _folded(self, table: Table, partition: Partition) -> list[Partition]:
+        """The stored partitions whose rows belong to ``partition``; refuses those of an older schema."""
+        mine = [p for p in self._in_folder(table, partition) if p.period.startswith(partition.period)]
+        for p in mine:
+            manifest = self.manifest(p)
+            if manifest is not None and manifest.schema_version != table.version:
+                raise StoreError(
+                    f"{p.path} has schema version {manifest.schema_version}, this is version {table.version}: "
+                    f"delete it and import its files again"
+                )
+        return mine
+
+    def _in_folder(self, table: Table, partition: Partition) -> list[Partition]:
+        names = set(self.objects.list(partition.folder))
+        found: Iterable[Partition | None] = (layout.parse(n) for n in names)
+        return layout.current(p for p in found if p is not None and _has_manifest(p, names))
+
+    def _inputs_of(self, partition: Partition) -> dict[str, str]:
+        manifest = self.manifest(partition)
+        return manifest.inputs if manifest else {}
+
+    def compact(self, table: Table, today: date) -> list[Partition]:
+        """Fold the day files of months that are over into one file per month; returns the months written."""
+        months = {
+            replace(p, period=p.period[:7])
+            for p in self.partitions(table)
+            if p.is_day and layout.period_of(table, date.fromisoformat(p.period), today) != p.period
+        }
+        for month in sorted(months):
+            with self.objects.lock(month.folder):
+                days = self._in_folder(table, month)
+                rows = parquet.prepared(table, pl.concat([self.read(p) for p in days]))
+                self._commit(month, rows, {k: v for p in days for k, v in self._inputs_of(p).items()})
+        return sorted(months)
+
+
+def _has_manifest(partition: Partition, names: set[str]) -> bool:
+    """A data file without any manifest is foreign; one with only a pending manifest was committed by a killed writer."""
+    stem = f"{partition.folder}/{partition.period}"
+    return stem + MANIFEST in names or stem + PENDING in names
+
+
+def _merged(
+    table: Table, partition: Partition, before: pl.DataFrame, rows: pl.DataFrame
+) -> tuple[pl.DataFrame, MergeReport]:
+    """Stored rows plus the new ones among ``rows``, and what was found."""
+    names, key = list(table.names), list(table.key)
+    distinct = rows.unique(subset=names, maintain_order=True)
+    merged = pl.concat([before, distinct.select(names)]).unique(subset=key, keep="first", maintain_order=True)
+    new = merged.height - before.height
+    # Everything offered that is not among the kept rows, value for value, contradicts one of them.
+    other = distinct.join(merged, on=names, how="anti", nulls_equal=True)
+    conflicts = (_conflict(table, partition, other),) if other.height else ()
+    return merged, MergeReport(new, rows.height - new - other.height, conflicts)
+
+
+def _conflict(table: Table, partition: Partition, rows: pl.DataFrame) -> Conflict:
+    origins = tuple(rows[ORIGIN].unique().sort()) if ORIGIN in rows.columns else ()
+    example = ", ".join(f"{name} {rows[name][0]}" for name in table.key)
+    return Conflict(partition, rows.height, example, origins)

@@ -1,0 +1,87 @@
+"""Every file of a warehouse against its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gex_pipeline.errors import StoreError
+from gex_pipeline.schema import TABLES
+from gex_pipeline.schema.types import arrow_schema
+from gex_pipeline.store import layout
+from gex_pipeline.store.layout import DATA, MANIFEST, PENDING, TEMPORARY, Partition
+from gex_pipeline.store.manifest import file_hash
+from gex_pipeline.store.partitions import Store
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A file and what is wrong with it."""
+
+    path: str
+    problem: str
+
+
+def verify(root: Path) -> list[Finding]:
+    """Everything that is damaged, missing, foreign, left over or of an older schema; empty when all is well."""
+    store = Store(root)
+    store.require()
+    names = set(store.objects.list("."))
+    kept = sorted(n for n in names if not n.startswith(".locks/") and n not in (layout.MARKER, ".gitignore"))
+    return [Finding(name, problem) for name in kept for problem in _problems(store, name, names)]
+
+
+def _problems(store: Store, name: str, names: set[str]) -> Iterator[str]:
+    if name.endswith(DATA):
+        partition = layout.parse(name)
+        known = partition is not None and partition.table in TABLES and TABLES[partition.table].period is not None
+        if partition is None or not known:
+            yield "foreign: no table has a file of this name"
+        else:
+            yield from _data_problems(store, partition, names)
+    elif name.endswith(MANIFEST):
+        if name.removesuffix(MANIFEST) + DATA not in names:
+            yield "its data file is missing: import or build again"
+    elif name.endswith(TEMPORARY) or name.endswith(PENDING):
+        yield "left over by a writer that was stopped; the next write of this partition replaces it"
+    else:
+        yield "foreign: not a file of the warehouse"
+
+
+def _data_problems(store: Store, partition: Partition, names: set[str]) -> Iterator[str]:
+    stem = f"{partition.folder}/{partition.period}"
+    if stem + MANIFEST not in names and stem + PENDING not in names:
+        yield "foreign: it has no manifest, so queries leave it out"
+        return
+    try:
+        manifest = store.manifest(partition)
+    except StoreError:
+        yield "its manifest is damaged: import or build again"
+        return
+    path = store.objects.path(partition.path)
+    table = TABLES[partition.table]
+    if manifest is None:
+        yield "its manifest is missing: import or build again"
+    elif manifest.schema_version != table.version:
+        action = "delete it and import again" if table.is_base else "run `gex build`"
+        yield f"schema version {manifest.schema_version}, this is version {table.version}: {action}"
+    elif file_hash(path) != manifest.content_hash:
+        yield f"damaged: its content is not what was written{_truncated(path)}"
+    elif not pq.read_schema(path).equals(arrow_schema(table)):
+        yield "its columns are not those of the table"
+    elif pq.read_metadata(path).num_rows != manifest.rows:
+        yield f"it has {pq.read_metadata(path).num_rows} rows, the manifest says {manifest.rows}"
+    if partition.is_day and f"{partition.folder}/{partition.period[:7]}{DATA}" in names:
+        yield "superseded by the month's file beside it; the next write of the month removes it"
+
+
+def _truncated(path: Path) -> str:
+    try:
+        pq.read_metadata(path)
+    except (pa.ArrowInvalid, OSError):
+        return " (truncated or not Parquet)"
+    return ""

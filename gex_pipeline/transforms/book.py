@@ -1,0 +1,180 @@
+"""The books of a chain: dollar gamma per strike and as a re-priced curve, for every venue set and scope at once.
+
+Belongs here: the sums that several tables share, computed once. Not: any level or table.
+
+Axes: snapshots T, venue sets S (all venues first, then each), scopes 2 (all_expiry, odte), then strikes or grid
+points. Books are numbered g = (t * S + s) * 2 + scope where a flat axis is needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from gex_pipeline.core import flips
+from gex_pipeline.core.black76 import Bools, Floats
+from gex_pipeline.core.exposure import SIGNS
+from gex_pipeline.core.profile import Gaussians, Ints, curves, search_grid
+from gex_pipeline.core.strike_levels import StrikeBooks
+from gex_pipeline.transforms.contracts import Contracts, Window
+from gex_pipeline.transforms.expiry_books import ExpiryBooks
+
+SCOPES = ("all_expiry", "odte")
+_CALL, _PUT = 0, 1
+
+
+class Book:
+    """Contracts of one underlying with their sums, each computed at first use and kept."""
+
+    def __init__(self, contracts: Contracts) -> None:
+        self.contracts = contracts
+        self.shape = (len(contracts.snapshots), len(contracts.sets), len(SCOPES))
+        self._crossings: dict[str, flips.Crossings] = {}
+
+    @staticmethod
+    def from_chain(
+        chain: pl.DataFrame,
+        window: Window | None = None,
+        *,
+        is_ordered: bool = False,
+        venue_names: tuple[str, ...] | None = None,
+    ) -> Book:
+        """See :meth:`Contracts.from_chain`."""
+        return Book(Contracts.from_chain(chain, window, is_ordered=is_ordered, venue_names=venue_names))
+
+    @property
+    def is_present(self) -> Bools:
+        """Shape (T, S): the venue set has rows at the snapshot."""
+        return self.contracts.has_set
+
+    @cached_property
+    def expiries(self) -> ExpiryBooks:
+        """The same contracts per expiry."""
+        return ExpiryBooks(self.contracts)
+
+    @cached_property
+    def strikes(self) -> Floats:
+        """Every strike of the chain, ascending."""
+        return np.unique(self.contracts.strike)
+
+    @cached_property
+    def _strike_sums(self) -> tuple[Floats, Bools]:
+        """Unsigned dollar gamma (T, S, scopes, sides, strikes), and whether a contract is listed (without sides)."""
+        c = self.contracts
+        n = len(self.strikes)
+        code = self._code * n + np.searchsorted(self.strikes, c.strike)
+        shape = (self.shape[0], len(c.venue_names), 2, 2, n)
+        gex = np.bincount(code, c.gex, int(np.prod(shape))).reshape(shape)
+        listed = np.bincount(code, minlength=gex.size).reshape(shape).sum(axis=3)
+        return _sum_sets_and_scopes(gex), _sum_sets_and_scopes(listed) > 0
+
+    @property
+    def _code(self) -> Ints:
+        """Number of the row's (snapshot, venue, is_odte, side) cell."""
+        c = self.contracts
+        return ((c.snapshot * len(c.venue_names) + c.venue) * 2 + c.is_odte) * 2 + np.where(c.is_call, _CALL, _PUT)
+
+    def strike_books(self, sign_model: str) -> StrikeBooks:
+        """Per-strike sums of all T x S x 2 books with the dealers' signs."""
+        gex, listed = self._strike_sums
+        gex, listed = gex.reshape(-1, 2, len(self.strikes)), listed.reshape(-1, len(self.strikes))
+        call, put = SIGNS[sign_model]
+        spot = np.repeat(np.nan_to_num(self.contracts.spots.reshape(-1), nan=1.0), len(SCOPES))
+        return StrikeBooks(
+            self.strikes, spot, call * gex[:, _CALL], put * gex[:, _PUT], gex.sum(axis=1), listed
+        )
+
+    @cached_property
+    def _priced(self) -> Contracts:
+        """Contracts with open interest: the others re-price to 0."""
+        return self.contracts.take(self.contracts.oi > 0)
+
+    @cached_property
+    def profile(self) -> Floats:
+        """Unsigned re-priced dollar gamma on the search grid: (T, S, scopes, sides, points)."""
+        priced = Book(self._priced)
+        order = np.argsort(priced._code, kind="stable")
+        shape = (self.shape[0], len(self.contracts.venue_names), 2, 2)
+        sums = curves(self._priced.bumps[order], priced._code[order], int(np.prod(shape)))
+        return _sum_sets_and_scopes(sums.reshape(*shape, -1))
+
+    def signed_profile(self, sign_model: str) -> tuple[Floats, Floats]:
+        """Net with the dealers' signs and gross on the search grid, each of shape (books, points)."""
+        call, put = SIGNS[sign_model]
+        sides = self.profile.reshape(-1, 2, self.profile.shape[-1])
+        return call * sides[:, _CALL] + put * sides[:, _PUT], sides.sum(axis=1)
+
+    def crossings(self, sign_model: str) -> flips.Crossings:
+        """All crossings of all books, refined; ``group`` is the flat number of the book. Computed once."""
+        if sign_model not in self._crossings:
+            self._crossings[sign_model] = self._refined(sign_model)
+        return self._crossings[sign_model]
+
+    def _refined(self, sign_model: str) -> flips.Crossings:
+        call, put = SIGNS[sign_model]
+        runs = self._runs
+        weight = runs.bumps.c * np.where(runs.is_call, call, put)
+        brackets = self._brackets(sign_model, weight)
+        return flips.refine(brackets, runs.bumps, weight, runs.first[brackets.group], runs.last[brackets.group])
+
+    def _brackets(self, sign_model: str, weight: Floats) -> flips.Brackets:
+        """Sign changes on the search grid; books with strikes narrower than the grid also look around those."""
+        grid = search_grid()
+        net, gross = self.signed_profile(sign_model)
+        brackets = flips.Brackets.from_grid(grid, net, gross)
+        spots, runs = np.repeat(self.contracts.spots.reshape(-1), len(SCOPES)), self._runs
+        for g in runs.narrow_books():
+            rows = slice(runs.first[g], runs.last[g])
+            bumps = runs.bumps[rows]
+            extra = flips.narrow_points(runs.strike[rows] / spots[g], bumps.v)
+            more = flips.values_at(bumps, weight[rows], extra)
+            x, order = np.unique(np.concatenate([grid, extra]), return_index=True)
+            values = [np.concatenate(pair)[order][None] for pair in zip((net[g], gross[g]), more, strict=True)]
+            brackets = brackets.replace(g, flips.Brackets.from_grid(x, *values))
+        return brackets
+
+    @cached_property
+    def _runs(self) -> _Runs:
+        """All priced contracts followed by the 0DTE ones again, so that every book is one run of rows."""
+        c, odte = self._priced, self._priced.take(self._priced.is_odte)
+        edges = [_edges(c, 0), _edges(odte, len(c.oi))]
+        return _Runs(
+            Gaussians(*(np.concatenate([getattr(x.bumps, n) for x in (c, odte)]) for n in ("m", "v", "c"))),
+            np.concatenate([c.is_call, odte.is_call]),
+            np.concatenate([c.strike, odte.strike]),
+            *(np.stack([e[i] for e in edges], axis=-1).reshape(-1) for i in (0, 1)),
+        )
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """Contracts laid out so that book g is the rows first[g] .. last[g] - 1."""
+
+    bumps: Gaussians
+    is_call: Bools
+    strike: Floats
+    first: Ints
+    last: Ints
+
+    def narrow_books(self) -> Ints:
+        """Numbers of the books that hold a contract narrower than the search grid."""
+        count = np.concatenate([[0], np.cumsum(self.bumps.v < flips.NARROW_VOL)])
+        return np.flatnonzero(count[self.last] > count[self.first])
+
+
+def _sum_sets_and_scopes(cells: np.ndarray) -> np.ndarray:
+    """(T, venues, is_odte, ...) -> (T, S, scopes, ...)."""
+    venues = np.stack([cells.sum(axis=2), cells[:, :, 1]], axis=2)
+    return np.concatenate([venues.sum(axis=1, keepdims=True), venues], axis=1)
+
+
+def _edges(c: Contracts, offset: int) -> tuple[Ints, Ints]:
+    """First and last + 1 row of every (snapshot, set), each of shape (T, S)."""
+    n_venues = len(c.venue_names)
+    code = c.snapshot * n_venues + c.venue
+    edges = np.searchsorted(code, np.arange(len(c.snapshots) * n_venues + 1)) + offset
+    first, last = edges[:-1].reshape(-1, n_venues), edges[1:].reshape(-1, n_venues)
+    return np.column_stack([first[:, 0], first]), np.column_stack([last[:, -1], last])

@@ -1,0 +1,212 @@
+"""Option contracts as arrays: one underlying, any number of snapshots, ordered and coded for the kernels.
+
+Belongs here: ordering, integer codes, spots, strike windows. Not: any exposure or level.
+
+Rows are ordered by (snapshot, venue, expiry, strike, type, instrument), so that a venue's book is one run of rows,
+a snapshot's book is one longer run, and equal rows give equal bits whatever order they came in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from gex_pipeline.core.black76 import Bools, Floats
+from gex_pipeline.core.profile import Gaussians, Ints
+from gex_pipeline.core.units import ODTE_YEARS
+
+#: Columns of `chain` that the transforms read.
+COLUMNS = (
+    "snapshot_at",
+    "knowledge_time",
+    "underlying",
+    "venue",
+    "expiry_at",
+    "strike_usd",
+    "option_type",
+    "open_interest_coin",
+    "mark_iv",
+    "forward_usd",
+    "index_usd",
+    "mark_usd",
+    "tenor_years",
+)
+_ORDER = ("snapshot_at", "venue", "expiry_at", "strike_usd", "option_type")
+ALL_VENUES = "all"
+
+
+@dataclass(frozen=True)
+class Window:
+    """Strike window of a question: bounds on K/S, and a symmetric window around spot in per cent."""
+
+    moneyness_min: float | None = None
+    moneyness_max: float | None = None
+    spot_window_pct: float | None = None
+
+    def contains(self, moneyness: Floats) -> Bools:
+        """True where K/S lies inside every bound; bounds are inclusive."""
+        inside = np.ones(moneyness.shape, dtype=bool)
+        if self.moneyness_min is not None:
+            inside &= moneyness >= self.moneyness_min
+        if self.moneyness_max is not None:
+            inside &= moneyness <= self.moneyness_max
+        if self.spot_window_pct is not None:
+            inside &= np.abs(moneyness - 1.0) <= self.spot_window_pct / 100.0
+        return inside
+
+
+@dataclass(frozen=True)
+class Contracts:
+    """Contracts as arrays of shape (rows,), and the snapshots and venues they belong to.
+
+    ``snapshot`` and ``venue`` are indices into ``snapshots`` (ascending) and ``venue_names`` (ascending).
+    ``spots`` has shape (snapshots, 1 + venues): the whole set first, then each venue; NaN where a venue is absent.
+    ``knowledge`` likewise, as microseconds since 1970, 0 where absent.
+    """
+
+    underlying: str
+    snapshots: pl.Series
+    venue_names: tuple[str, ...]
+    snapshot: Ints
+    venue: Ints
+    expiry_us: np.ndarray
+    strike: Floats
+    is_call: Bools
+    oi: Floats
+    iv: Floats
+    forward: Floats
+    mark: Floats
+    tenor: Floats
+    spots: Floats
+    knowledge: np.ndarray
+
+    @staticmethod
+    def from_chain(
+        chain: pl.DataFrame,
+        window: Window | None = None,
+        *,
+        is_ordered: bool = False,
+        venue_names: tuple[str, ...] | None = None,
+    ) -> Contracts:
+        """Prepare rows of table `chain`, all of one underlying; ``window`` drops contracts after the spots are known.
+
+        ``is_ordered``: the rows of each venue are known to be in file order and the venues follow each other by
+        name, as the store gives them; then nothing is sorted but the snapshots. ``venue_names``: the venues to make
+        room for, ascending; those of the rows by default.
+        Raises ``ValueError`` for no rows or several underlyings.
+        """
+        names = chain["underlying"].unique()
+        if len(names) != 1:
+            raise ValueError(f"a book needs rows of exactly one underlying, got {sorted(names.to_list())}")
+        if not is_ordered:
+            tie_breaker = [c for c in ("instrument",) if c in chain.columns]
+            chain = chain.sort(*_ORDER, *tie_breaker)
+        contracts = _from_ordered(chain, str(names[0]), venue_names or _names(chain))
+        return contracts if window is None else contracts.inside(window)
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Names of the venue sets, in the order of the second axis of ``spots``."""
+        return (ALL_VENUES, *self.venue_names)
+
+    @property
+    def has_set(self) -> Bools:
+        """Shape (snapshots, sets): the set has rows at the snapshot."""
+        return self.knowledge > 0
+
+    @cached_property
+    def total_vol(self) -> Floats:
+        """s sqrt(t) per row."""
+        return self.iv * np.sqrt(self.tenor)
+
+    @cached_property
+    def bumps(self) -> Gaussians:
+        """The rows as bumps of the re-priced profile, unsigned."""
+        return Gaussians.from_contracts(self.forward, self.strike, self.total_vol, self.oi)
+
+    @cached_property
+    def gex(self) -> Floats:
+        """Dollar gamma of each row at today's spot, unsigned, USD per 1 %."""
+        with np.errstate(under="ignore", over="ignore"):
+            return self.bumps.c * np.exp(-0.5 * (self.bumps.m / self.bumps.v) ** 2)
+
+    @cached_property
+    def is_odte(self) -> Bools:
+        """0 < tenor <= 24 h."""
+        return self.tenor <= ODTE_YEARS
+
+    def take(self, rows: Bools) -> Contracts:
+        """The same snapshots, venues and spots with fewer contracts."""
+        names = ("snapshot", "venue", "expiry_us", "strike", "is_call", "oi", "iv", "forward", "mark", "tenor")
+        kept = {name: getattr(self, name)[rows] for name in names}
+        return Contracts(
+            self.underlying,
+            self.snapshots,
+            self.venue_names,
+            spots=self.spots,
+            knowledge=self.knowledge,
+            **kept,
+        )
+
+    def inside(self, window: Window) -> Contracts:
+        """Only the contracts inside the window around the spot of the whole venue set."""
+        return self.take(window.contains(self.strike / self.spots[self.snapshot, 0]))
+
+
+def _names(chain: pl.DataFrame) -> tuple[str, ...]:
+    return tuple(chain["venue"].cast(pl.String).unique().sort())
+
+
+def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, ...]) -> Contracts:
+    snapshots = chain["snapshot_at"].unique().sort()
+    snapshot = np.searchsorted(_micros(snapshots), _micros(chain["snapshot_at"]))
+    venue = chain["venue"].cast(pl.String).cast(pl.Enum(venue_names)).to_physical().to_numpy().astype(np.intp)
+    code = snapshot * len(venue_names) + venue
+    if np.any(code[1:] < code[:-1]):
+        order = np.argsort(code, kind="stable")
+        chain, code = chain[order], code[order]
+    shape = (len(snapshots), len(venue_names))
+    return Contracts(
+        underlying=underlying,
+        snapshots=snapshots,
+        venue_names=venue_names,
+        snapshot=code // shape[1],
+        venue=code % shape[1],
+        expiry_us=_micros(chain["expiry_at"]),
+        strike=chain["strike_usd"].to_numpy(),
+        is_call=(chain["option_type"] == "C").to_numpy(),
+        oi=chain["open_interest_coin"].to_numpy(),
+        iv=chain["mark_iv"].to_numpy(),
+        forward=chain["forward_usd"].to_numpy(),
+        mark=chain["mark_usd"].to_numpy(),
+        tenor=chain["tenor_years"].to_numpy(),
+        spots=_spots(chain["index_usd"].to_numpy(), code, shape),
+        knowledge=_latest(_micros(chain["knowledge_time"]), code, shape),
+    )
+
+
+def _micros(series: pl.Series) -> np.ndarray:
+    return series.to_physical().to_numpy()
+
+
+def _spots(index: Floats, code: Ints, shape: tuple[int, int]) -> Floats:
+    """Median index per (snapshot, venue), and before them the median over the venues."""
+    spots = np.full(shape, np.nan)
+    starts = np.flatnonzero(np.diff(code, prepend=-1))
+    low, high = np.minimum.reduceat(index, starts), np.maximum.reduceat(index, starts)
+    per_venue = low.copy()
+    for i in np.flatnonzero(low < high):  # few: most venues state one index for all rows
+        stop = starts[i + 1] if i + 1 < len(starts) else len(index)
+        per_venue[i] = np.median(index[starts[i] : stop])
+    spots.reshape(-1)[code[starts]] = per_venue
+    return np.column_stack([np.nanmedian(spots, axis=1), spots])
+
+
+def _latest(knowledge: np.ndarray, code: Ints, shape: tuple[int, int]) -> np.ndarray:
+    latest = np.zeros(shape, dtype=np.int64)
+    starts = np.flatnonzero(np.diff(code, prepend=-1))
+    latest.reshape(-1)[code[starts]] = np.maximum.reduceat(knowledge, starts)
+    return np.column_stack([latest.max(axis=1), latest])

@@ -1,0 +1,89 @@
+"""The books of a chain per expiry: open interest, IV and marks per strike and option type, for every venue set.
+
+Belongs here: the sums that `max_pain` and `expected_move` share. Expiries are never pooled.
+Axes: snapshots T, venue sets S (all first), expiries E, sides 2 (call, put), strikes of the expiry (ascending, padded).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from gex_pipeline.core.black76 import Bools, Floats
+from gex_pipeline.core.profile import Ints
+from gex_pipeline.core.units import SECONDS_PER_YEAR
+from gex_pipeline.transforms.contracts import Contracts
+
+
+class ExpiryBooks:
+    """Per-expiry sums of one chain; absent cells hold 0 in sums and counts."""
+
+    def __init__(self, contracts: Contracts) -> None:
+        self.contracts = contracts
+        c = contracts
+        self.expiries_us, expiry = np.unique(c.expiry_us, return_inverse=True)
+        self._expiry: Ints = expiry
+        pairs, pair = np.unique(expiry + 1j * c.strike, return_inverse=True)
+        pair_expiry = pairs.real.astype(np.intp)
+        first = np.searchsorted(pair_expiry, np.arange(len(self.expiries_us)))
+        slot = np.arange(len(pairs)) - first[pair_expiry]
+        #: Shape (E, strikes): the strikes of each expiry, padded with NaN.
+        self.strikes = np.full((len(self.expiries_us), int(slot.max()) + 1), np.nan)
+        self.strikes[pair_expiry, slot] = pairs.imag
+        self._slot: Ints = slot[pair]
+
+    @cached_property
+    def _code(self) -> Ints:
+        c, (n_expiries, n_slots) = self.contracts, self.strikes.shape
+        cell = (c.snapshot * len(c.venue_names) + c.venue) * n_expiries + self._expiry
+        return (cell * 2 + np.where(c.is_call, 0, 1)) * n_slots + self._slot
+
+    def sums(self, values: Floats | None) -> Floats:
+        """Sum of a row quantity (None: count of rows) over each cell: (T, S, E, 2, strikes). Null rows add nothing."""
+        c = self.contracts
+        shape = (len(c.snapshots), len(c.venue_names), len(self.expiries_us), 2, self.strikes.shape[1])
+        weights = None if values is None else np.nan_to_num(values, nan=0.0)
+        venues = np.bincount(self._code, weights, int(np.prod(shape))).reshape(shape)
+        return np.concatenate([venues.sum(axis=1, keepdims=True), venues], axis=1)
+
+    def means(self, values: Floats) -> Floats:
+        """Mean of a row quantity over each cell, NaN where no row has it."""
+        count = self.sums(np.isfinite(values).astype(np.float64))
+        return np.divide(self.sums(values), count, out=np.full(count.shape, np.nan), where=count > 0)
+
+    @cached_property
+    def is_listed(self) -> Bools:
+        """Shape (T, S, E, strikes): the set lists a contract of either type."""
+        return self.sums(None).sum(axis=3) > 0
+
+    @cached_property
+    def present(self) -> tuple[Ints, Ints, Ints]:
+        """Indices (set, snapshot, expiry) of the expiries that exist, in the order in which tables are sorted."""
+        sets, snapshots, expiries = np.nonzero(self.is_listed.any(axis=3).transpose(1, 0, 2))
+        return sets, snapshots, expiries
+
+    @cached_property
+    def forwards(self) -> Floats:
+        """Median forward over the expiry's rows of the set: (T, S, E), NaN where absent."""
+        c, n_expiries = self.contracts, len(self.expiries_us)
+        whole = c.snapshot * n_expiries + self._expiry
+        each = (c.snapshot * len(c.venue_names) + c.venue) * n_expiries + self._expiry
+        out = np.full((len(c.snapshots), len(c.sets), n_expiries), np.nan)
+        out[:, 0] = _medians(whole, c.forward, out[:, 0].size).reshape(out[:, 0].shape)
+        out[:, 1:] = _medians(each, c.forward, out[:, 1:].size).reshape(out[:, 1:].shape)
+        return out
+
+    def tenors(self, snapshots: Ints, expiries: Ints) -> Floats:
+        """Years from snapshot to expiry."""
+        at = self.contracts.snapshots.to_physical().to_numpy()[snapshots]
+        return (self.expiries_us[expiries] - at) / 1e6 / SECONDS_PER_YEAR
+
+
+def _medians(group: Ints, values: Floats, n_groups: int) -> Floats:
+    """Median per group, NaN for groups without values."""
+    medians = pl.DataFrame({"group": group, "value": values}).group_by("group").agg(pl.col("value").median())
+    out = np.full(n_groups, np.nan)
+    out[medians["group"].to_numpy()] = medians["value"].to_numpy()
+    return out

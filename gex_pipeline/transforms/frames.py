@@ -1,0 +1,74 @@
+"""Building the frames of derived tables from arrays over books.
+
+Belongs here: key columns (snapshot, set, scope, sign model) and null handling. NaN in a kernel's result means "there is
+none" and becomes null in the frame.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from gex_pipeline.core.black76 import Bools, Floats
+from gex_pipeline.core.profile import Ints
+from gex_pipeline.schema.common import SCOPES, SIGN_MODELS
+from gex_pipeline.transforms.book import Book
+
+_UTC_MICROSECONDS = pl.Datetime("us", "UTC")
+
+
+def present_books(book: Book) -> tuple[Ints, Ints, Ints]:
+    """Indices (set, scope, snapshot) of all books that exist, in the order in which tables are sorted."""
+    n_snapshots, n_sets, n_scopes = book.shape
+    sets, scopes, snapshots = np.meshgrid(
+        np.arange(n_sets), np.arange(n_scopes), np.arange(n_snapshots), indexing="ij"
+    )
+    kept = np.broadcast_to(book.is_present.T[:, None, :], sets.shape)
+    return sets[kept], scopes[kept], snapshots[kept]
+
+
+def flat(book: Book, sets: Ints, scopes: Ints, snapshots: Ints) -> Ints:
+    """Flat numbers of books."""
+    return (snapshots * book.shape[1] + sets) * book.shape[2] + scopes
+
+
+def set_columns(book: Book, sets: Ints, snapshots: Ints) -> dict[str, pl.Series]:
+    """snapshot_at, knowledge_time, underlying and venues of rows that belong to (set, snapshot)."""
+    c = book.contracts
+    return {
+        "snapshot_at": instants(c.snapshots.to_physical().to_numpy()[snapshots]),
+        "knowledge_time": instants(c.knowledge[snapshots, sets]),
+        "underlying": constant(c.underlying, len(sets), (c.underlying,)),
+        "venues": enum(sets, c.sets),
+    }
+
+
+def scoped_columns(book: Book, sets: Ints, scopes: Ints, snapshots: Ints, sign_model: str) -> dict[str, pl.Series]:
+    """The key columns of tables by scope and sign model."""
+    return {
+        **set_columns(book, sets, snapshots),
+        "scope": enum(scopes, SCOPES),
+        "sign_model": constant(sign_model, len(sets), SIGN_MODELS),
+    }
+
+
+def instants(micros: np.ndarray) -> pl.Series:
+    """Microseconds since 1970 as UTC timestamps."""
+    return pl.Series(micros.astype(np.int64)).cast(_UTC_MICROSECONDS)
+
+
+def enum(codes: Ints, names: tuple[str, ...]) -> pl.Series:
+    """Category column from integer codes."""
+    return pl.Series(codes.astype(np.uint32)).cat.to(pl.Enum(names))
+
+
+def constant(name: str, length: int, names: tuple[str, ...]) -> pl.Series:
+    """Category column with one value."""
+    return enum(np.full(length, names.index(name)), names)
+
+
+def floats(values: Floats, is_missing: Bools | None = None) -> pl.Series:
+    """Float column; NaN and ``is_missing`` become null."""
+    if is_missing is not None:
+        values = np.where(is_missing, np.nan, values)
+    return pl.Series(values).fill_nan(None)

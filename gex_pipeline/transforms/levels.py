@@ -1,0 +1,135 @@
+"""Table `levels`: every level of every snapshot, venue set and scope."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from gex_pipeline.core import flips, strike_levels
+from gex_pipeline.core.black76 import Bools, Floats
+from gex_pipeline.core.profile import Ints
+from gex_pipeline.core.strike_levels import StrikeBooks, take
+from gex_pipeline.core.units import FLOOR
+from gex_pipeline.schema.derived import LEVELS_ALL_EXPIRY, LEVELS_ODTE, STATUSES
+from gex_pipeline.transforms.book import SCOPES, Book
+from gex_pipeline.transforms.frames import enum, flat, floats, scoped_columns
+
+_OK, _EMPTY, _NONE_POSITIVE, _NONE_NEGATIVE, _EDGE, _MULTIPLE = range(len(STATUSES))
+
+#: (value_usd, strength_usd, status code) of one level for all books; NaN where there is none.
+Level = tuple[Floats, Floats, Ints]
+
+
+def levels(book: Book, sign_model: str = "naive") -> pl.DataFrame:
+    """Frame of table `levels` for all venue sets and both scopes of a book."""
+    books = book.strike_books(sign_model)
+    found = {**_flips(book, books, sign_model), **_walls(books), **_extremes(books)}
+    value, strength, status = (np.stack([found[level][i] for level in LEVELS_ODTE]) for i in range(3))
+    sets, scopes, level, snapshots = _rows(book)
+    g = flat(book, sets, scopes, snapshots)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.abs(strength) / books.total_gross
+    return pl.DataFrame(
+        {
+            **scoped_columns(book, sets, scopes, snapshots, sign_model),
+            "level": enum(level, LEVELS_ODTE),
+            "value_usd": floats(value[level, g]),
+            "strength_usd": floats(strength[level, g]),
+            "share_of_gross": floats(share[level, g]),
+            "status": enum(status[level, g], STATUSES),
+            "spot_usd": floats(books.spot[g]),
+            "net_gex_usd": floats(books.net.sum(axis=1)[g]),
+        }
+    )
+
+
+def _rows(book: Book) -> tuple[Ints, Ints, Ints, Ints]:
+    """Indices (set, scope, level, snapshot) of all rows, in the order of the table."""
+    n_snapshots, n_sets, n_scopes = book.shape
+    kept = np.broadcast_to(book.is_present.T[:, None, None, :], (n_sets, n_scopes, len(LEVELS_ODTE), n_snapshots))
+    kept = kept.copy()
+    kept[:, SCOPES.index("all_expiry"), len(LEVELS_ALL_EXPIRY) :] = False  # the magnet is a 0DTE level
+    sets, scopes, level, snapshots = np.nonzero(kept)
+    return sets, scopes, level, snapshots
+
+
+def _flips(book: Book, books: StrikeBooks, sign_model: str) -> dict[str, Level]:
+    none = np.full(len(books.spot), np.nan)
+    hvl, count = strike_levels.hvl(books)
+    cumulative = np.where(books.is_listed, strike_levels.cumulative(books), 0.0)
+    status = _flip_status(count, cumulative)
+    choice, depth = strike_levels.hvl_slope(books)
+    return {
+        "zero_gamma": _zero_gamma(book, books, sign_model),
+        "hvl": (hvl, none, _unless(_is_flat(books), _EMPTY, status)),
+        "hvl_slope": (
+            np.where(choice >= 0, books.strikes[np.maximum(choice, 0)], np.nan),
+            np.where(choice >= 0, depth, np.nan),
+            np.where(choice >= 0, _OK, _EMPTY),
+        ),
+    }
+
+
+def _is_flat(books: StrikeBooks) -> Bools:
+    """No gross, or net zero at every strike."""
+    gross = books.total_gross
+    return (gross == 0) | (np.abs(books.net) < FLOOR * gross[:, None]).all(axis=1)
+
+
+def _unless(is_special: Bools, code: int, status: Ints) -> Ints:
+    return np.where(is_special, code, status)
+
+
+def _flip_status(count: Ints, values: Floats) -> Ints:
+    """Status of a crossing: none with the sign of the curve, several, or one. ``values`` below the floor are 0."""
+    is_positive = (values > 0).any(axis=1)
+    is_negative = (values < 0).any(axis=1)
+    without = np.where(is_positive, _NONE_POSITIVE, np.where(is_negative, _NONE_NEGATIVE, _EMPTY))
+    return np.where(count == 0, without, np.where(count > 1, _MULTIPLE, _OK))
+
+
+def _zero_gamma(book: Book, books: StrikeBooks, sign_model: str) -> Level:
+    crossings = book.crossings(sign_model)
+    x, count = flips.headline(crossings, len(books.spot))
+    net, gross = book.signed_profile(sign_model)
+    floor = FLOOR * gross.max(axis=1, keepdims=True)
+    status = _flip_status(count, np.where(np.abs(net) >= floor, net, 0.0))
+    ratio = np.exp(x)
+    with np.errstate(invalid="ignore"):
+        is_edge = (np.abs(ratio / 0.5 - 1) <= flips.EDGE) | (np.abs(ratio / 1.5 - 1) <= flips.EDGE)
+    return books.spot * ratio, np.full_like(x, np.nan), _unless(is_edge, _EDGE, status)
+
+
+def _walls(books: StrikeBooks) -> dict[str, Level]:
+    walls = strike_levels.walls(books)
+    names = {
+        "call": ("call_resistance", "call_wall_2", "call_wall_3"),
+        "put": ("put_support", "put_wall_2", "put_wall_3"),
+        "call_net": ("call_resistance_net", "call_resistance_net_2", "call_resistance_net_3"),
+        "put_net": ("put_support_net", "put_support_net_2", "put_support_net_3"),
+    }
+    strength = {"call": books.call, "put": books.put, "call_net": books.net, "put_net": books.net}
+    return {
+        name: _at_strike(books, strength[kind], walls[kind][:, rank], _EMPTY)
+        for kind, ranked in names.items()
+        for rank, name in enumerate(ranked)
+    }
+
+
+def _extremes(books: StrikeBooks) -> dict[str, Level]:
+    choices = strike_levels.extremes(books)
+    gross = _at_strike(books, books.gross, choices["absolute_gamma"], _EMPTY)
+    return {
+        "max_positive_gamma": _at_strike(books, books.net, choices["max_positive_gamma"], _NONE_NEGATIVE),
+        "max_negative_gamma": _at_strike(books, books.net, choices["max_negative_gamma"], _NONE_POSITIVE),
+        "absolute_gamma": gross,
+        "zero_dte_magnet": gross,
+    }
+
+
+def _at_strike(books: StrikeBooks, strength: Floats, choice: Ints, absent: int) -> Level:
+    """A strike and the exposure there; ``absent`` is the status without a choice in a book that has gross."""
+    value = np.where(choice >= 0, books.strikes[np.maximum(choice, 0)], np.nan)
+    missing = np.where(books.total_gross > 0, absent, _EMPTY)
+    return value, take(strength, choice), np.where(choice >= 0, _OK, missing)
+

@@ -1,0 +1,163 @@
+"""The command `gex` as a process: exit status, what goes to which stream, how long help takes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import gex_pipeline
+from gex_pipeline import cli
+from gex_pipeline.errors import GexError, ImportFileError
+
+ROOT = Path(gex_pipeline.__file__).parents[1]
+COMMANDS = ("demo", "import", "build", "levels", "profile", "heatmap", "bundle", "sql", "status", "verify")
+
+
+def gex(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+    command = [sys.executable, "-m", "gex_pipeline.cli", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=120, check=False)
+
+
+def is_one_line(message: str) -> bool:
+    return message.startswith("gex: ") and message.count("\n") == 1
+
+
+def test_help_lists_commands_variables_and_examples():
+    result = gex("--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    for word in (*COMMANDS, "GEX_WAREHOUSE", "--warehouse", "--verbose -v", "--version", "Examples:"):
+        assert word in result.stdout
+    assert gex().stdout == result.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_examples(command):
+    result = gex(command, "--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert f"Usage: gex {command}" in result.stdout
+    assert f"    gex {command}" in result.stdout
+    assert "--warehouse" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_version():
+    assert gex("--version").stdout == f"{gex_pipeline.__version__}\n"
+
+
+def test_help_is_quick_and_imports_nothing_heavy():
+    code = (
+        "import sys; from gex_pipeline import cli; cli.main(['--help']);"
+        "print([m for m in ('polars', 'duckdb', 'numpy', 'pyarrow', 'scipy', 'matplotlib') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
+    began = time.monotonic()
+    gex("--help")
+    assert time.monotonic() - began < 1.5  # 0.15 s on an idle machine
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["levls", "BTC"], 'Did you mean "levels"?'),
+        (["levels"], "requires an argument. See gex levels --help"),
+        (["levels", "BTC", "ETH"], "ETH"),
+        (["levels", "BTC", "--jsn"], "Did you mean --json?"),
+        (["levels", "B/C"], "type it like BTC or BTCUSDT"),
+        (["levels", "BTC", "--venue", "derbit"], "unknown venue 'derbit': did you mean 'deribit'?"),
+        (["levels", "BTC", "--sign-model", "nave"], "did you mean 'naive'?"),
+        (["levels", "BTC", "--include", "spot,candels"], "unknown section 'candels': did you mean 'candles'?"),
+        (["levels", "BTC", "--at", "yesterday"], "'yesterday' is not a time"),
+        (["levels", "BTC", "--moneyness-min", "x"], "--moneyness-min"),
+        (["levels", "BTC", "--moneyness-min", "0"], "must be a positive number"),
+        (["levels", "BTC", "--moneyness-min", "1.2", "--moneyness-max", "0.8"], "is above --moneyness-max"),
+        (["heatmap", "BTC", "--spot-window-pct", "nan"], "must be a positive number"),
+        (["profile", "BTC", "--expiry", "friday"], "type all, odte or a date"),
+        (["bundle"], "at least one underlying"),
+        (["import"], "requires an argument. See gex import --help"),
+        (["import", "binance-eho", "x.csv"], "unknown source 'binance-eho': did you mean 'binance-eoh'?"),
+        (["import", "binance-eoh"], "at least one file"),
+        (["import", "binance-eoh", "x.csv", "--every", "often"], "'often'"),
+        (["import", "binance-klines", "x.csv", "--market", "sport"], "did you mean 'spot'?"),
+        (["build", "--from", "2026-02-01", "--to", "2026-01-01"], "is after --to"),
+        (["build", "--workers", "0"], "at least 1"),
+        (["sql", "SELECT 1", "--format", "jsn"], "unknown format 'jsn': did you mean 'json'?"),
+        (["status", "--chek"], "Did you mean --check?"),
+        (["--warehouse"], "--warehouse requires an argument"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(words, reason):
+    result = gex(*words)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert is_one_line(result.stderr)
+    assert reason in result.stderr
+
+
+@pytest.mark.parametrize("words", [["levels", "BTC"], ["sql", "SELECT 1"]])
+def test_a_folder_that_is_no_warehouse_is_said_in_one_line(words, tmp_path):
+    for result in (gex(*words, "--warehouse", str(tmp_path / "none")), gex(*words, cwd=tmp_path)):
+        assert (result.returncode, result.stdout) == (1, "")
+        assert is_one_line(result.stderr)
+        assert "internal error" not in result.stderr
+
+
+def test_the_environment_names_the_warehouse_and_the_option_wins(tmp_path):
+    assert str(tmp_path / "env") in gex("levels", "BTC", GEX_WAREHOUSE=str(tmp_path / "env")).stderr
+    result = gex("--warehouse", str(tmp_path / "opt"), "levels", "BTC", GEX_WAREHOUSE=str(tmp_path / "env"))
+    assert str(tmp_path / "opt") in result.stderr
+
+
+def test_verbose_adds_the_traceback(tmp_path):
+    result = gex("levels", "BTC", "-v", "--warehouse", str(tmp_path / "none"))
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("gex: ")
+
+
+def test_a_reader_that_goes_away_is_no_failure():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "gex_pipeline.cli", "--help"]
+    with os.fdopen(writing, "wb") as stdout:
+        result = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, cwd=ROOT, check=False)
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+def raising(error: BaseException) -> SimpleNamespace:
+    def meta(tokens: list[str]) -> None:
+        raise error
+
+    return SimpleNamespace(meta=meta)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (GexError("no chain for\n BTC"), 1, "gex: no chain for BTC\n"),
+        (ImportFileError("x.csv: empty"), 3, "gex: x.csv: empty\n"),
+        (KeyboardInterrupt(), 130, "gex: interrupted\n"),
+        (ZeroDivisionError("by zero"), 1, "gex: internal error: ZeroDivisionError: by zero; run with -v\n"),
+    ],
+)
+def test_errors_become_one_line_and_a_status(monkeypatch, capsys, error, status, line):
+    monkeypatch.setattr(cli, "app", raising(error))
+    assert cli.main(["levels", "BTC"]) == status
+    assert capsys.readouterr().err == line
+
+
+def test_a_defect_keeps_its_traceback_under_v(monkeypatch):
+    monkeypatch.setattr(cli, "app", raising(ZeroDivisionError("by zero")))
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["levels", "BTC", "-v"])
+
+
+def test_main_gives_the_status_of_the_command(monkeypatch):
+    monkeypatch.setattr(cli, "app", SimpleNamespace(meta=lambda tokens: 3))
+    assert cli.main(["import"]) == 3

@@ -1,0 +1,66 @@
+"""Words on the command line -> values."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from gex_pipeline.commands import arguments
+from gex_pipeline.commands.question import Question
+from gex_pipeline.errors import UsageError
+
+
+@pytest.mark.parametrize("word", ["BTC", "btc", "BTCUSDT", "btcusdt", " Btc "])
+def test_underlying(word):
+    assert arguments.underlying(word) == "BTC"
+
+
+@pytest.mark.parametrize("word", ["", "B/C", "../x", "BTC-USD", "underlying=BTC", "A" * 20])
+def test_what_is_no_underlying(word):
+    with pytest.raises(UsageError):
+        arguments.underlying(word)
+    assert arguments.underlying_or_none(word) is None
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["2026-03-17T16:00Z", "2026-03-17T16:00", "2026-03-17 16:00:00", "2026-03-17T17:00+01:00", "20260317T160000Z"],
+)
+def test_instants_are_utc_without_a_zone(word):
+    assert arguments.instant(word) == datetime(2026, 3, 17, 16, tzinfo=UTC)
+    assert arguments.instant(word).tzinfo is UTC
+
+
+def test_a_date_is_its_midnight():
+    assert arguments.instant("2026-03-17") == datetime(2026, 3, 17, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("word", ["", "now", "2026-02-30", "17.03.2026", "1773763200"])
+def test_what_is_no_instant(word):
+    with pytest.raises(UsageError, match="is not a time"):
+        arguments.instant(word)
+
+
+def test_expiry():
+    assert arguments.expiry("ODTE") == "odte"
+    assert arguments.expiry("all") == "all"
+    assert arguments.expiry("2026-12-25") == date(2026, 12, 25)
+    with pytest.raises(UsageError):
+        arguments.expiry("25DEC26")
+
+
+def test_names_take_commas_and_repetition_and_drop_doubles():
+    assert arguments.names("venue", ["okx,Deribit", "okx", " "], ("deribit", "okx")) == ("okx", "deribit")
+    assert arguments.names("venue", [], ("deribit",)) == ()
+
+
+def test_an_unknown_name_brings_the_nearest():
+    with pytest.raises(UsageError, match="unknown venue 'okex': did you mean 'okx'\\? valid are deribit, okx"):
+        arguments.one_of("venue", "okex", ("deribit", "okx"))
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_question_wants_positive_bounds(value):
+    with pytest.raises(UsageError, match="positive"):
+        Question(spot_window_pct=value)

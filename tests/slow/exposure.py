@@ -1,0 +1,105 @@
+"""Spot, signs and the `exposure` table, one contract after the other (definitions, sections 3, 4 and 6)."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from tests.slow import black76
+
+Row = dict[str, Any]
+SIGNS = {
+    "naive": {"C": 1.0, "P": -1.0},
+    "short_all": {"C": -1.0, "P": -1.0},
+    "unsigned": {"C": 1.0, "P": 1.0},
+}
+SECONDS_PER_YEAR = 365 * 86_400
+
+
+def median(values: list[float]) -> float:
+    """Middle value, or the mean of the two in the middle."""
+    ordered = sorted(values)
+    n = len(ordered)
+    return ordered[n // 2] if n % 2 else 0.5 * (ordered[n // 2 - 1] + ordered[n // 2])
+
+
+def spot(rows: list[Row]) -> float:
+    """Median over the venues of each venue's median index."""
+    venues = sorted({r["venue"] for r in rows})
+    return median([median([r["index_usd"] for r in rows if r["venue"] == v]) for v in venues])
+
+
+def gross_gex(row: Row) -> float:
+    """USD per 1 % move without a sign: gamma_F x F^2 x open interest x 0.01."""
+    f = row["forward_usd"]
+    gamma = black76.gamma(f, row["strike_usd"], row["tenor_years"], row["mark_iv"])
+    return gamma * f * f * row["open_interest_coin"] * 0.01
+
+
+def next_settlement(instant: datetime) -> datetime:
+    """The next 08:00 UTC strictly later."""
+    candidate = datetime.combine(instant.date(), time(8), instant.tzinfo)
+    return candidate if candidate > instant else candidate + timedelta(days=1)
+
+
+def delta_at_next_settlement(row: Row) -> float:
+    """Delta re-priced to the next 08:00 UTC with F and IV kept."""
+    f, k, s, kind = row["forward_usd"], row["strike_usd"], row["mark_iv"], row["option_type"]
+    left = (row["expiry_at"] - next_settlement(row["snapshot_at"])).total_seconds()
+    if left <= 0:
+        return black76.delta_at_expiry(f, k, kind)
+    return black76.delta(f, k, left / SECONDS_PER_YEAR, s, kind)
+
+
+def contract_exposures(row: Row, sign_model: str = "naive") -> dict[str, float]:
+    """The exposures of one row, signed, by the column name they add to."""
+    f, k, t, s, kind = (row[n] for n in ("forward_usd", "strike_usd", "tenor_years", "mark_iv", "option_type"))
+    dollars = SIGNS[sign_model][kind] * row["open_interest_coin"] * f
+    delta, vanna, charm = black76.delta(f, k, t, s, kind), black76.vanna(f, k, t, s), black76.charm(f, k, t, s)
+    is_inverse = row["settlement"] == "inverse"
+    delta_pa = delta - black76.price(f, k, t, s, kind) / f if is_inverse else delta
+    vanna_pa = vanna - black76.vega(f, k, t, s) / f if is_inverse else vanna
+    charm_pa = charm - black76.theta(f, k, t, s) / f if is_inverse else charm
+    return {
+        "gex_usd": SIGNS[sign_model][kind] * gross_gex(row),
+        "dex_usd": dollars * delta,
+        "vex_usd": dollars * vanna * 0.01,
+        "chex_usd": dollars * charm / 365,
+        "chex_to_expiry_usd": dollars * (delta_at_next_settlement(row) - delta),
+        "dex_pa_usd": dollars * delta_pa,
+        "vex_pa_usd": dollars * vanna_pa * 0.01,
+        "chex_pa_usd": dollars * charm_pa / 365,
+    }
+
+
+NAMES = (
+    "gex_usd",
+    "dex_usd",
+    "vex_usd",
+    "chex_usd",
+    "chex_to_expiry_usd",
+    "dex_pa_usd",
+    "vex_pa_usd",
+    "chex_pa_usd",
+)
+
+
+def exposure(rows: list[Row]) -> dict[tuple[str, datetime, float], dict[str, float]]:
+    """(venue, expiry, strike) -> the columns of table `exposure`, naive signs."""
+    table: dict[tuple[str, datetime, float], dict[str, float]] = {}
+    for row in rows:
+        key = (row["venue"], row["expiry_at"], row["strike_usd"])
+        cell = table.setdefault(key, _empty_cell())
+        side = "call" if row["option_type"] == "C" else "put"
+        for name, value in contract_exposures(row).items():
+            cell[f"{side}_{name}"] += value
+            cell["net_gex_usd" if name == "gex_usd" else name] += value
+        cell["gross_gex_usd"] += gross_gex(row)
+        cell[f"{side}_oi_coin"] += row["open_interest_coin"]
+    return table
+
+
+def _empty_cell() -> dict[str, float]:
+    sided = {f"{side}_{name}": 0.0 for name in NAMES for side in ("call", "put")}
+    net = {"net_gex_usd" if name == "gex_usd" else name: 0.0 for name in NAMES}
+    return {**sided, **net, "gross_gex_usd": 0.0, "call_oi_coin": 0.0, "put_oi_coin": 0.0}

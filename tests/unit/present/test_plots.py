@@ -1,0 +1,119 @@
+"""Pictures: what is marked stands at the right place, files are whole and repeatable."""
+
+from __future__ import annotations
+
+import struct
+from itertools import pairwise
+
+import pytest
+
+from gex_pipeline.errors import GexError
+from gex_pipeline.present import plot_style, plots
+
+
+def vertical_lines(figure) -> dict[str, float]:
+    """gid -> x of every marked price."""
+    lines = {line.get_gid(): line.get_xdata() for line in figure.axes[0].lines if line.get_gid()}
+    return {name: float(x[0]) for name, x in lines.items() if len(x) == 2 and x[0] == x[1]}
+
+
+def words(figure) -> str:
+    return " ".join(t.get_text() for t in (*figure.texts, *figure.axes[0].texts))
+
+
+def test_strike_profile_marks_spot_flip_and_walls(make_answer):
+    figure = plots.strike_profile(make_answer())
+    assert vertical_lines(figure) == {"spot": 100.0, "zero_gamma": 97.5, "call_resistance": 110.0, "put_support": 90.0}
+
+
+def test_strike_profile_draws_calls_up_puts_down_and_net(make_answer):
+    axes = plots.strike_profile(make_answer()).axes[0]
+    calls, puts = axes.containers
+    centres = [bar.get_x() + bar.get_width() / 2 for bar in calls]
+    assert centres == pytest.approx([80.0, 90.0, 100.0, 110.0])  # 200 is outside the window
+    assert [bar.get_height() for bar in calls] == [0.0, 3.0, 30.0, 90.0]
+    assert [bar.get_height() for bar in puts] == [-8.0, -50.0, -30.0, -7.0]
+    net = next(line for line in axes.lines if line.get_gid() == "net")
+    assert list(net.get_ydata()) == [-8.0, -47.0, 0.0, 83.0]
+
+
+def test_strike_profile_of_odte_marks_the_levels_of_that_scope(make_answer):
+    figure = plots.strike_profile(make_answer(), "odte")
+    assert vertical_lines(figure) == {"spot": 100.0, "put_support": 90.0}
+
+
+def test_gamma_profile_marks_every_flip(make_answer):
+    figure = plots.gamma_profile(make_answer())
+    assert vertical_lines(figure) == {"spot": 100.0, "zero_gamma": 97.5, "flip 1": 112.0}
+    net = next(line for line in figure.axes[0].lines if line.get_gid() == "net")
+    assert dict(zip(net.get_xdata(), net.get_ydata(), strict=True))[100.0] == pytest.approx(1.25)
+
+
+def test_heatmap_puts_spot_between_its_strikes_on_a_symmetric_scale(make_answer):
+    answer = make_answer(spot_usd=105.0)
+    axes = plots.heatmap(answer).axes[0]
+    spot = next(line for line in axes.lines if line.get_gid() == "spot")
+    assert spot.get_ydata()[0] == pytest.approx(3.0)  # rows 80, 90, 100, 110: centre of 100 is 2.5, of 110 is 3.5
+    mesh = axes.collections[0]
+    assert mesh.norm.vmin == -mesh.norm.vmax == -45.0
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["18MAR26", "27MAR26"]
+
+
+def test_captions_carry_what_the_numbers_are(make_answer):
+    for draw in (plots.strike_profile, plots.gamma_profile, plots.heatmap):
+        text = words(draw(make_answer()))
+        for part in ("BTC", "2026-03-17 16:00 UTC", "deribit", "naive signs", "USD per 1 % move"):
+            assert part in text
+        assert "SYNTHETIC" not in text
+        assert "SYNTHETIC" in words(draw(make_answer(is_synthetic=True)))
+
+
+def test_png_is_whole_of_sane_size_and_repeatable(make_answer, tmp_path):
+    for draw in (plots.strike_profile, plots.gamma_profile, plots.heatmap):
+        first, second = tmp_path / "new" / "first.png", tmp_path / "second.png"
+        plot_style.save_png(draw(make_answer()), first)
+        plot_style.save_png(draw(make_answer()), second)
+        content = first.read_bytes()
+        width, height = struct.unpack(">II", content[16:24])
+        assert content.startswith(b"\x89PNG")
+        assert content.endswith(b"IEND\xaeB`\x82")
+        assert 1000 <= width <= 2000
+        assert 500 <= height <= 2000
+        assert content == second.read_bytes()
+        assert [p.name for p in first.parent.iterdir()] == ["first.png"]
+
+
+def test_nothing_to_draw_is_said(make_answer):
+    for draw in (plots.strike_profile, plots.gamma_profile, plots.heatmap):
+        answer = make_answer(exposure=make_answer().exposure.clear(), profile=make_answer().profile.clear())
+        with pytest.raises(GexError, match="nothing to draw"):
+            draw(answer)
+
+
+def test_a_file_that_cannot_be_written_is_one_line(make_answer, tmp_path):
+    (tmp_path / "taken").write_text("a file, not a folder")
+    with pytest.raises(GexError, match="cannot write"):
+        plot_style.save_png(plots.heatmap(make_answer()), tmp_path / "taken" / "x.png")
+
+
+@pytest.mark.parametrize(
+    ("centres", "widths", "expected"),
+    [
+        ([10.0, 50.0], [10.0, 10.0], [10.0, 50.0]),  # room enough: nothing moves
+        ([50.0, 50.0], [10.0, 10.0], [45.0, 55.0]),  # pushed apart symmetrically
+        ([0.0, 1.0], [10.0, 10.0], [5.0, 15.0]),  # kept inside on the left
+        ([99.0, 100.0], [10.0, 10.0], [85.0, 95.0]),  # and on the right
+        ([], [], []),
+    ],
+)
+def test_labels_are_spread_without_overlap(centres, widths, expected):
+    assert plot_style.spread(centres, widths, 0.0, 100.0) == pytest.approx(expected)
+
+
+def test_labels_in_a_picture_do_not_overlap(make_answer):
+    figure = plots.strike_profile(make_answer())
+    renderer = figure.canvas.get_renderer()
+    labels = [t for t in figure.axes[0].texts if (t.get_gid() or "").startswith("label")]
+    boxes = sorted((t.get_window_extent(renderer) for t in labels), key=lambda b: b.x0)
+    assert len(boxes) == 4
+    assert all(a.x1 < b.x0 for a, b in pairwise(boxes))

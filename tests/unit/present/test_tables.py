@@ -1,0 +1,141 @@
+"""Tables in 80 columns: what is missing shows its status, what is left out is said."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+import pytest
+from rich.console import Console, RenderableType
+
+from gex_pipeline.commands.arguments import INCLUDES
+from gex_pipeline.present import documents, summaries, tables
+from gex_pipeline.present.tables import bundle_table, heatmap_table, levels_table, profile_table
+
+
+def drawn(renderable: RenderableType, width: int = 80) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(renderable)
+    file: Any = console.file
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def line_of(lines: list[str], start: str) -> str:
+    return " ".join(next(line for line in lines if line.strip().startswith(start)).split())
+
+
+def test_levels_fit_80_columns_uncut(make_answer):
+    answer = make_answer()
+    wide = answer.levels.with_columns(
+        value_usd=pl.lit(123_456.0), strength_usd=pl.lit(-1.234e6), status=pl.lit("multiple")
+    ).with_columns(value_usd=pl.when(pl.col("level").str.contains("net")).then(None).otherwise("value_usd"))
+    wide = wide.with_columns(
+        status=pl.when(pl.col("value_usd").is_null()).then(pl.lit("none_negative")).otherwise("status")
+    )
+    lines = drawn(levels_table(make_answer(levels=wide, spot_usd=75_000.0), INCLUDES))
+    assert max(map(len, lines)) <= 80
+    assert not any("…" in line for line in lines)
+
+
+def test_levels_show_distance_strength_and_status(make_answer):
+    lines = drawn(levels_table(make_answer()))
+    assert line_of(lines, "zero_gamma") == "zero_gamma 97.50* -2.5 % none_positive"
+    assert line_of(lines, "put_support ") == "put_support 90 -10.0 % -50.0 90 -10.0 %"
+    assert line_of(lines, "zero_dte_magnet") == "zero_dte_magnet empty"
+    assert line_of(lines, "*").startswith("* more than one crossing")
+
+
+def test_headline_tells_what_and_when_and_marks_stale_and_synthetic(make_answer):
+    plain = drawn(tables.headline(make_answer(), 32.0))
+    assert plain == [
+        "BTC  2026-03-17 16:00 UTC  deribit",
+        "spot 100 USD  net GEX +32.0 USD per 1 % move  signs naive  age 1 min 30 s",
+    ]
+    marked = drawn(tables.headline(make_answer(is_stale=True, is_synthetic=True), None))
+    assert marked[0].endswith("STALE  SYNTHETIC")
+    assert "net GEX" not in marked[1]
+
+
+def test_profile_headline_is_the_net_of_what_is_shown(make_answer):
+    assert "net GEX +19.0 USD" in drawn(profile_table(make_answer(), "odte"))[1]
+    assert "net GEX +32.0 USD" in drawn(profile_table(make_answer()))[1]
+
+
+def test_profile_leaves_far_strikes_out_and_says_so(make_answer):
+    lines = drawn(profile_table(make_answer()))
+    assert [line.split()[0] for line in lines[5:10]] == ["110", "100", "100", "90", "80"]
+    assert line_of(lines, "110").split()[1:4] == ["90.0", "-7.00", "83.0"]
+    assert "1 more strike: see --json" in lines
+
+
+def test_profile_puts_spot_among_the_strikes(make_answer):
+    lines = drawn(profile_table(make_answer(spot_usd=104.0)))
+    assert [line.split()[:2] for line in lines[6:8]] == [["104", "spot"], ["100", "30.0"]]
+
+
+def test_heatmap_shows_nearest_expiries(make_answer):
+    lines = drawn(heatmap_table(make_answer(), columns=1))
+    assert line_of(lines, "strike") == "strike 18MAR26"
+    assert line_of(lines, "110") == "110 38.0"
+    assert "1 more expiry: see --json" in lines
+
+
+def test_tables_of_an_empty_scope_do_not_fail(make_answer):
+    answer = make_answer(exposure=make_answer().exposure.clear(), candles=None)
+    assert drawn(profile_table(answer))
+    assert drawn(heatmap_table(answer))
+
+
+def test_bundle_has_a_line_per_underlying(make_answer):
+    answer = make_answer(is_stale=True)
+    document = documents.levels_document(answer, set(), answer.snapshot_at, "id")
+    lines = drawn(bundle_table({"BTC": document}))
+    assert line_of(lines, "BTC") == "BTC 100 97.50 empty 110 90 1 min 30 s STALE"
+
+
+def status_row(**changes: Any) -> Any:
+    fields = {
+        "underlying": "BTC",
+        "venue": "deribit",
+        "last_snapshot_at": None,
+        "age_seconds": 7_500.0,
+        "usual_interval_seconds": 3_600.0,
+        "rows": 1_234,
+        "rejected": 5,
+        "gaps": 2,
+        "is_stale": False,
+        "problem": None,
+    }
+    return SimpleNamespace(**(fields | changes))
+
+
+def test_status_table_and_problems():
+    rows = [status_row(venue="okx", is_stale=True), status_row(), status_row(underlying="ETH", problem="file damaged")]
+    lines = drawn(summaries.status_table(rows))
+    assert line_of(lines, "BTC") == "BTC deribit never 2 h 5 min 1 h 1,234 5 2"
+    assert summaries.status_problems(rows) == [
+        "okx BTC: stale, last snapshot 2 h 5 min ago",
+        "deribit ETH: file damaged",
+    ]
+
+
+def test_import_and_build_lines():
+    imported = SimpleNamespace(
+        files=2, rows={"chain": 1_200}, same={"chain": 3, "candles": 4}, rejected={"no_iv": 2, "expired": 1}, dropped={}
+    )
+    assert summaries.import_lines(imported) == [
+        "2 files read",
+        "candles: 0 new rows, 4 already stored",
+        "chain: 1,200 new rows, 3 already stored",
+        "rejected (kept in chain_rejected): 3 rows: expired 1, no_iv 2",
+    ]
+    built = SimpleNamespace(built=1, fresh=3, rows={"levels": 37}, seconds=1.26)
+    assert summaries.build_lines(built) == ["1 partition built, 3 already fresh, 1.3 s", "levels: 37 rows"]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_no_table_is_wider_than_asked(make_answer, width):
+    for table in (levels_table(make_answer()), profile_table(make_answer()), heatmap_table(make_answer())):
+        assert max(map(len, drawn(table, width))) <= width
