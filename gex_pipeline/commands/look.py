@@ -72,7 +72,9 @@ def sql(query: str, /, *, as_format: Format = None, out: Out = None, context: Gi
 
     from gex_pipeline.warehouse import open_warehouse
 
-    _deliver(open_warehouse(context.warehouse).query(query), chosen, out)
+    with open_warehouse(context.warehouse) as warehouse:
+        frame = warehouse.query(query)
+    _deliver(frame, chosen, out)
     return 0
 
 

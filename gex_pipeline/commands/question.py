@@ -58,16 +58,17 @@ def ask(context: Context, underlying: str, question: Question, now: datetime, in
     from gex_pipeline.present import text
     from gex_pipeline.warehouse import open_warehouse
 
-    answer = open_warehouse(context.warehouse).answer(
-        underlying,
-        at=question.at or now,
-        venues=list(question.venue) or None,
-        sign_model=question.sign_model,
-        moneyness_min=question.moneyness_min,
-        moneyness_max=question.moneyness_max,
-        spot_window_pct=question.spot_window_pct,
-        include=include,
-    )
+    with open_warehouse(context.warehouse) as warehouse:
+        answer = warehouse.answer(
+            underlying,
+            at=question.at or now,
+            venues=list(question.venue) or None,
+            sign_model=question.sign_model,
+            moneyness_min=question.moneyness_min,
+            moneyness_max=question.moneyness_max,
+            spot_window_pct=question.spot_window_pct,
+            include=include,
+        )
     if answer.is_stale:
         age, instant = text.age(answer.age_seconds), text.instant(answer.snapshot_at)
         say(f"{underlying}: stale: the snapshot of {instant} is {age} old, over twice the usual interval")

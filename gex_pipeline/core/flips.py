@@ -39,17 +39,20 @@ class Crossings:
 
 @dataclass(frozen=True)
 class Brackets:
-    """Intervals [low, high] in x whose ends have non-zero net of opposite sign; ``is_up``: negative to positive."""
+    """Intervals [low, high] in x whose ends have non-zero net of opposite sign, and a first guess of the root.
+
+    ``is_up``: net goes from negative to positive as price rises.
+    """
 
     group: Ints
     low: Floats
     high: Floats
-    value_low: Floats
-    value_high: Floats
+    guess: Floats
+    is_up: Bools
 
     @staticmethod
     def from_grid(x: Floats, net: Floats, gross: Floats) -> Brackets:
-        """Sign changes along the last axis of ``net`` (books, points); x may be (points,) or (books, points).
+        """Sign changes along the last axis of ``net`` (books, points) over the ascending points ``x``.
 
         A value below FLOOR times the largest gross of its book counts as zero; zeros between two values of opposite
         sign belong to one crossing, zeros alone are none.
@@ -63,25 +66,51 @@ class Brackets:
         before = np.take_along_axis(net, np.maximum(previous, 0), axis=1)
         group, high = np.nonzero(is_set & (previous >= 0) & ((net > 0) != (before > 0)))
         low = previous[group, high]
-        points = np.broadcast_to(x, net.shape)
-        return Brackets(group, points[group, low], points[group, high], net[group, low], net[group, high])
+        return Brackets(group, x[low], x[high], _cubic_root(x, net, group, low, high), net[group, high] > 0)
 
 
     def replace(self, group: int, other: Brackets) -> Brackets:
         """The same brackets with those of one book replaced by ``other`` (whose group is not looked at)."""
         kept = self.group != group
-        names = ("low", "high", "value_low", "value_high")
+        names = ("low", "high", "guess", "is_up")
         parts = (np.concatenate([getattr(self, n)[kept], getattr(other, n)]) for n in names)
         return Brackets(np.concatenate([self.group[kept], np.full(len(other.low), group)]), *parts)
 
 
-def narrow_points(k_over_s: Floats, v: Floats) -> Floats:
+def _cubic_root(x: Floats, net: Floats, group: Ints, low: Ints, high: Ints) -> Floats:
+    """Root of the cubic through the bracket's ends and their neighbours; the secant's where that leaves the bracket.
+
+    Good enough that one re-pricing usually confirms it: re-pricing whole books is what costs.
+    """
+    points = np.stack([np.maximum(low - 1, 0), low, high, np.minimum(high + 1, len(x) - 1)])
+    xs, ys = x[points], net[group, points]
+    secant = xs[1] - ys[1] * (xs[2] - xs[1]) / (ys[2] - ys[1])
+    root = secant.copy()
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        c01 = (ys[2] - ys[1]) / (xs[2] - xs[1])
+        c012 = ((ys[3] - ys[2]) / (xs[3] - xs[2]) - c01) / (xs[3] - xs[1])
+        c_before = (c01 - (ys[1] - ys[0]) / (xs[1] - xs[0])) / (xs[2] - xs[0])
+        c0123 = (c012 - c_before) / (xs[3] - xs[0])
+        for _ in range(3):
+            a, b, d = root - xs[1], root - xs[2], root - xs[3]
+            value = ys[1] + a * (c01 + b * (c012 + d * c0123))
+            slope = c01 + c012 * (a + b) + c0123 * (a * b + a * d + b * d)
+            root = root - value / slope
+    is_inside = np.isfinite(root) & (root > xs[1]) & (root < xs[2])
+    return np.where(is_inside, root, secant)
+
+
+def narrow_points(strike: Floats, spot: float, v: Floats) -> Floats:
     """Extra search points x for strikes with v = s sqrt(t) < 0.5 %: ln(K/S) + j v, j = -4 .. 4, inside the range.
 
-    In the last hour of a tenor the peaks are narrower than the grid, and a plain grid would step over them.
+    In the last hour of a tenor the peaks are narrower than the grid, and a plain grid would step over them. Of the
+    contracts at one strike the narrowest sets the points. ``strike`` and ``v`` have shape (contracts,).
     """
     is_narrow = v < NARROW_VOL
-    x = np.log(k_over_s[is_narrow])[:, None] + _SIGMAS * v[is_narrow][:, None]
+    k, inverse = np.unique(strike[is_narrow], return_inverse=True)
+    narrowest = np.full(len(k), np.inf)
+    np.minimum.at(narrowest, inverse, v[is_narrow])
+    x = np.log(k / spot)[:, None] + _SIGMAS * narrowest[:, None]
     return np.unique(x[(x > X_MIN) & (x < X_MAX)])
 
 
@@ -108,8 +137,7 @@ def refine(brackets: Brackets, bumps: Gaussians, weight: Floats, first: Ints, la
         Shape of ``brackets``: the book of a bracket is the contracts first .. last - 1.
     """
     low, high = brackets.low.copy(), brackets.high.copy()
-    is_up = brackets.value_low < 0
-    x = low + (high - low) * brackets.value_low / (brackets.value_low - brackets.value_high)
+    x, is_up = brackets.guess.copy(), brackets.is_up
     slope_usd = np.empty_like(x)
     active = np.arange(len(x))
     for _ in range(_MAX_ITERATIONS):

@@ -32,12 +32,13 @@ SEARCH_STEP = PROFILE_STEP / STEPS_PER_PROFILE_STEP
 #: Search range 0.5 S .. 1.5 S.
 X_MIN, X_MAX = float(np.log(0.5)), float(np.log(1.5))
 
-_BLOCK = 147  # points of the grid between restarts; 3 blocks cover it
+_BLOCK = 63  # points of the grid between restarts
+_N_BLOCKS = 7  # 7 x 63 = 441 points: the whole uniform part of the grid
 # exp(-d^2/2) is 0 in double precision beyond 38.6 and below 1e-18 of the peak beyond 9: a wide Gaussian whose block
 # centre underflows must be negligible at the block's edge.
 _NARROW = (_BLOCK // 2 + 1) * SEARCH_STEP / (38.0 - 9.0)
 _REACH = 9.0
-_CHUNK = 16_384  # contracts at a time: g, r and q stay in the second-level cache
+_PAIRS = 24_576  # (block, contract) pairs at a time: g, r and q stay in the second-level cache
 
 
 @dataclass(frozen=True)
@@ -113,47 +114,46 @@ def _at(bumps: Gaussians, group: Ints, n_groups: int, x: float) -> Floats:
 
 
 def _add_wide(out: Floats, bumps: Gaussians, group: Ints) -> None:
-    for start in range(0, len(group), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        _add_chunk(out, bumps[part], group[part])
+    """Add wide bumps to all blocks of the uniform part of the grid, a cache-full of (block, contract) pairs at a time."""
+    size = max(1, _PAIRS // _N_BLOCKS)
+    blocks = out[:, 1:-1].reshape(len(out), _N_BLOCKS, _BLOCK)
+    for start in range(0, len(group), size):
+        part = slice(start, start + size)
+        _add_pairs(blocks, bumps[part], group[part])
 
 
-def _add_chunk(out: Floats, bumps: Gaussians, group: Ints) -> None:
-    """All blocks of the uniform part of the grid for one chunk of wide bumps."""
-    n = out.shape[1]
-    for first in range(1, n - 1, _BLOCK):
-        last = min(first + _BLOCK, n - 1)
-        middle = (first + last) // 2
-        x = (middle - ZERO_INDEX) * SEARCH_STEP
-        half = _BLOCK * SEARCH_STEP / 2
-        near = np.flatnonzero(np.abs(x - bumps.m) <= half + _REACH * bumps.v)
-        if len(near):
-            _add_block(out[:, first:last], bumps[near], group[near], x, middle - first)
+def _add_pairs(blocks: Floats, bumps: Gaussians, group: Ints) -> None:
+    """Start every pair at the middle of its block with an exponential, walk to both ends with products.
 
-
-def _add_block(out: Floats, bumps: Gaussians, group: Ints, x: float, middle: int) -> None:
-    """One block: start at its middle point ``x`` with an exponential, walk to both ends with products."""
-    starts = np.flatnonzero(np.diff(group, prepend=-1))
-    step = SEARCH_STEP / bumps.v
-    d = (x - bumps.m) / bumps.v
+    ``blocks`` is the view (groups, blocks, points) of the grid that is added to.
+    """
+    middles = (np.arange(_N_BLOCKS) * _BLOCK + _BLOCK // 2 + 1 - ZERO_INDEX) * SEARCH_STEP
+    is_near = np.abs(middles[:, None] - bumps.m) <= _BLOCK * SEARCH_STEP / 2 + _REACH * bumps.v
+    block, row = np.nonzero(is_near)
+    if not len(row):
+        return
+    starts = np.flatnonzero(np.diff(block * len(blocks) + group[row], prepend=-1))
+    v = bumps.v[row]
+    step, d = SEARCH_STEP / v, (middles[block] - bumps.m[row]) / v
+    points = np.empty((_BLOCK, len(starts)))
     with np.errstate(under="ignore"):
         q = np.exp(-step * step)
         right = np.exp(-step * (d + 0.5 * step))
         left = q / right
-        g = bumps.c * np.exp(-0.5 * d * d)
-        block = np.empty((out.shape[1], len(starts)))
-        np.add.reduceat(g, starts, out=block[middle])
-        _walk(block[middle + 1 :], g.copy(), right, q, starts)
-        _walk(block[:middle][::-1], g, left, q, starts)
-    out[group[starts]] += block.T
+        g = bumps.c[row] * np.exp(-0.5 * d * d)
+        middle = _BLOCK // 2
+        np.add.reduceat(g, starts, out=points[middle])
+        _walk(points[middle + 1 :], g.copy(), right, q, starts)
+        _walk(points[:middle][::-1], g, left, q, starts)
+    blocks[group[row[starts]], block[starts]] += points.T
 
 
-def _walk(block: Floats, g: Floats, r: Floats, q: Floats, starts: Ints) -> None:
-    """Fill the rows of ``block`` one grid step after another; ``g`` and ``r`` are used up."""
-    for row in block:
+def _walk(points: Floats, g: Floats, r: Floats, q: Floats, starts: Ints) -> None:
+    """Fill the rows of ``points`` one grid step after another; ``g`` and ``r`` are used up."""
+    for out in points:
         np.multiply(g, r, out=g)
         np.multiply(r, q, out=r)
-        np.add.reduceat(g, starts, out=row)
+        np.add.reduceat(g, starts, out=out)
 
 
 def _add_narrow(out: Floats, bumps: Gaussians, group: Ints, grid: Floats) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -49,6 +50,11 @@ _MAGIC = {
     b"%PDF": "PDF",
 }
 _ENCRYPTED = 0x1
+#: What a flipped byte makes zipfile raise: wrong offsets, unknown versions, broken streams.
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, NotImplementedError)
+#: Seconds from 1970 within which a time has a year of Python's, 1 .. 9999.
+_LATEST_SECOND = 60_000_000_000
+_PER_SECOND = {"ns": 1_000_000_000, "us": 1_000_000, "ms": 1_000, "d": 1 / 86_400}
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
@@ -134,7 +140,7 @@ def _unzip(path: Path, data: bytes) -> tuple[bytes, str]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _only_member(path, archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except _ZIP_ERRORS as error:
         raise ImportFileError(f"{path} is a damaged zip of {len(data)} bytes: {error}") from None
 
 
@@ -168,16 +174,39 @@ def _check_content(path: Path, data: bytes, kind: str) -> None:
 def _read_arrow(path: Path, data: bytes, kind: str) -> pl.DataFrame:
     try:
         table = _parquet(data) if kind == "parquet" else feather.read_table(pa.BufferReader(data))
-        table.validate(full=True)  # offsets and UTF-8, so that a flipped byte is an error and not a crash
-    except (pa.ArrowException, OSError, EOFError) as error:
+        frame = _checked_frame(table)
+    except (pa.ArrowException, pl.exceptions.PolarsError, OSError, EOFError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ImportFileError(f"{path} is damaged {kind} ({len(data)} bytes): {reason}") from None
-    repeated = {n for n in table.column_names if table.column_names.count(n) > 1}
-    if repeated:
-        raise ImportFileError(f"{path} has the column {min(repeated)!r} more than once")
-    frame = pl.from_arrow(table)
+    _refuse_impossible_times(path, frame)
+    return frame
+
+
+def _checked_frame(table: pa.Table) -> pl.DataFrame:
+    """An Arrow table as a frame, once it is certain that Polars, which trusts it, will not crash on it."""
+    table.validate(full=True)  # offsets and UTF-8 of the cells
+    names = table.column_names  # raises where the bytes are not UTF-8, and so do the zones
+    zones = [f.type.tz or "" for f in table.schema if pa.types.is_timestamp(f.type)]
+    if any("\0" in word for word in (*names, *zones)):
+        raise ValueError("a column name or time zone holds a NUL byte")
+    if len(set(names)) < len(names):
+        repeated = min(n for n in names if names.count(n) > 1)
+        raise ValueError(f"the column {repeated!r} occurs more than once")
+    frame = pl.from_arrow(table.replace_schema_metadata(None))
     assert isinstance(frame, pl.DataFrame)
     return frame
+
+
+def _refuse_impossible_times(path: Path, frame: pl.DataFrame) -> None:
+    """Python's years end at 9999; beyond them even an error message could not show the value."""
+    for name, dtype in frame.schema.items():
+        if isinstance(dtype, pl.Datetime | pl.Date):
+            unit = dtype.time_unit if isinstance(dtype, pl.Datetime) else "d"
+            bound = min(int(_LATEST_SECOND * _PER_SECOND[unit]), 2**63 - 1)
+            ticks = frame[name].to_physical().cast(pl.Int64)
+            row = (~ticks.is_between(-bound, bound)).fill_null(False).arg_max() or 0
+            if ticks[row] is not None and not -bound <= ticks[row] <= bound:
+                raise ImportFileError(f"{path} row {row + 1}: {name} is no time ({ticks[row]} {unit} since 1970)")
 
 
 def _parquet(data: bytes) -> pa.Table:

@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from gex_pipeline import __version__
 from gex_pipeline.present import strikes
-
-if TYPE_CHECKING:
-    from gex_pipeline.present.answer import Answer
+from gex_pipeline.present.answer import Answer
 
 Document = dict[str, Any]
 
@@ -94,8 +92,8 @@ def bundle_document(
 
 
 def number(value: float | None) -> float | None:
-    """The value, or null where it is missing or not finite: JSON has no NaN, and missing is never 0."""
-    return value if value is not None and math.isfinite(value) else None
+    """The value, or null where it is missing or not finite: JSON has no NaN, missing is never 0, and 0 has no sign."""
+    return value + 0.0 if value is not None and math.isfinite(value) else None
 
 
 def time_text(value: datetime | None) -> str | None:

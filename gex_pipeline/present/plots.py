@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
     from gex_pipeline.present.answer import Answer
 
-#: Half width of the window around spot, as a share of spot.
-WINDOW = 0.28
 #: The stored profile has a point every 1 %: one more on either side, so that the curve reaches the edge.
 GRID_STEP = 0.02
 #: Cells of the heatmap that carry their number.
@@ -53,15 +51,17 @@ _WALLS = {
 }
 
 
-def strike_profile(answer: Answer, expiry: strikes.Expiry = "all", window: float = WINDOW) -> Figure:
+def strike_profile(answer: Answer, expiry: strikes.Expiry = "all") -> Figure:
     """Bars of calls (up) and puts (down) per strike, net as a diamond, with spot, flip and walls."""
     rows = strikes.per_strike(strikes.of_expiry(answer.exposure, answer.snapshot_at, expiry))
-    near = _within(rows, "strike_usd", answer.spot_usd, window)
+    near = rows.filter(strikes.shown(answer, rows["strike_usd"].to_numpy()))
+    if near.is_empty():
+        raise GexError(f"no strike near spot {text.price(answer.spot_usd)}: nothing to draw")
     scope = "odte" if expiry == "odte" else "all_expiry" if expiry == "all" else None
     with style():
         figure, axes = new_figure()
         _bars(axes, near)
-        axes.set_xlim(answer.spot_usd * (1 - window), answer.spot_usd * (1 + window))
+        axes.set_xlim(*strikes.reach(answer, near))
         _frame_axes(axes, "strike (USD)")
         mark_prices(axes, [_spot(answer), *_flips(answer, scope), *_walls(answer, scope)])
         axes.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="none")
@@ -69,10 +69,12 @@ def strike_profile(answer: Answer, expiry: strikes.Expiry = "all", window: float
     return figure
 
 
-def gamma_profile(answer: Answer, scope: str = "all_expiry", window: float = WINDOW) -> Figure:
+def gamma_profile(answer: Answer, scope: str = "all_expiry", window: float = strikes.WINDOW) -> Figure:
     """Net dealer gamma as a function of price, green above zero and red below, with every flip."""
     curve = answer.profile.filter(pl.col("scope") == scope).sort("spot_usd")
-    near = _within(curve, "spot_usd", answer.spot_usd, window + GRID_STEP)
+    near = curve.filter((pl.col("spot_usd") / answer.spot_usd - 1).abs() <= window + GRID_STEP)
+    if near.is_empty():
+        raise GexError(f"no gamma profile of {answer.underlying} in this scope: nothing to draw")
     x, net = near["spot_usd"].to_numpy(), near["net_gex_usd"].to_numpy()
     with style():
         figure, axes = new_figure()
@@ -90,23 +92,19 @@ def gamma_profile(answer: Answer, scope: str = "all_expiry", window: float = WIN
     return figure
 
 
-def heatmap(answer: Answer, window: float = WINDOW) -> Figure:
+def heatmap(answer: Answer) -> Figure:
     """Net dealer gamma by strike and expiry; colour by signed square root, so that small cells are seen too."""
     strike, expiries, net = strikes.grid(answer.exposure)
-    is_near = np.abs(strike / answer.spot_usd - 1) <= window
-    strike, net = strike[is_near], net[is_near]
+    is_shown = strikes.shown(answer, strike)
+    strike, net = strike[is_shown], net[is_shown]
     if not net.size:
-        raise GexError(f"no strike within {window:.0%} of spot {text.price(answer.spot_usd)}: nothing to draw")
+        raise GexError(f"no strike near spot {text.price(answer.spot_usd)}: nothing to draw")
     with style():
         figure, axes = new_figure(height=float(np.clip(0.12 * len(strike) + 2.0, 4.8, 13.0)), above=0.85, share=0.735)
         _cells(figure, axes, net)
         _heatmap_ticks(axes, strike, [text.day(e) for e in expiries])
-        row = float(np.interp(answer.spot_usd, strike, np.arange(len(strike)) + 0.5))
-        axes.axhline(row, color=SPOT, linewidth=1.4, gid="spot", zorder=3)
-        axes.annotate(
-            f"spot\n{text.price(answer.spot_usd)}", (1.008, row), xycoords=("axes fraction", "data"), fontsize=8.5,
-            weight="bold", va="center", annotation_clip=False,
-        )  # fmt: skip
+        if strike[0] <= answer.spot_usd <= strike[-1]:
+            _spot_row(axes, answer.spot_usd, strike)
         caption(figure, answer, "dealer gamma by strike and expiry")
     return figure
 
@@ -115,7 +113,9 @@ def _bars(axes: Axes, near: pl.DataFrame) -> None:
     x = near["strike_usd"].to_numpy()
     width = 0.8 * float(np.min(np.diff(x))) if len(x) > 1 else 1.0
     axes.bar(x, near["call_gex_usd"], width, color=POSITIVE, alpha=0.75, label="calls")
-    axes.bar(x, near["put_gex_usd"], width, color=NEGATIVE, alpha=0.75, label="puts")
+    call, put = near["call_gex_usd"].to_numpy(), near["put_gex_usd"].to_numpy()
+    on_top = np.where(call * put > 0, call, 0.0)  # one sign for both (unsigned, short_all): stacked, not hidden
+    axes.bar(x, put, width, on_top, color=NEGATIVE, alpha=0.75, label="puts")
     axes.plot(x, near["net_gex_usd"], "D", color=INK, markersize=3.2, label="net", gid="net", zorder=5)
 
 
@@ -157,6 +157,16 @@ def _cells(figure: Figure, axes: Axes, net: NDArray[np.float64]) -> None:
             )  # fmt: skip
 
 
+def _spot_row(axes: Axes, spot_usd: float, strike: NDArray[np.float64]) -> None:
+    """A line between the two strikes around spot, in proportion."""
+    row = float(np.interp(spot_usd, strike, np.arange(len(strike)) + 0.5))
+    axes.axhline(row, color=SPOT, linewidth=1.4, gid="spot", zorder=3)
+    axes.annotate(
+        f"spot\n{text.price(spot_usd)}", (1.008, row), xycoords=("axes fraction", "data"), fontsize=8.5,
+        weight="bold", va="center", annotation_clip=False,
+    )  # fmt: skip
+
+
 def _heatmap_ticks(axes: Axes, strike: NDArray[np.float64], expiries: list[str]) -> None:
     """A label per expiry, and for at most about 28 strikes, preferring round ones."""
     step = _round_step(strike, 28)
@@ -175,13 +185,6 @@ def _round_step(strike: NDArray[np.float64], most: int) -> float:
     steps = (m * start * 10.0**k for k in range(9) for m in (1, 2, 2.5, 5))
     ratios = ((step, strike / step) for step in steps)
     return next(s for s, r in ratios if 0 < np.count_nonzero(np.abs(r - np.round(r)) < 1e-9) <= most)
-
-
-def _within(rows: pl.DataFrame, column: str, spot_usd: float, window: float) -> pl.DataFrame:
-    near = rows.filter((pl.col(column) / spot_usd - 1).abs() <= window)
-    if near.is_empty():
-        raise GexError(f"nothing within {window:.0%} of spot {text.price(spot_usd)}: nothing to draw")
-    return near
 
 
 def _spot(answer: Answer) -> Mark:

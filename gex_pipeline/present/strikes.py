@@ -16,10 +16,18 @@ from numpy.typing import NDArray
 from gex_pipeline.core.strike_levels import StrikeBooks, ranked
 from gex_pipeline.core.units import ODTE_YEARS, SECONDS_PER_YEAR
 from gex_pipeline.errors import GexError
+from gex_pipeline.present.answer import Answer
 
 Expiry = Literal["all", "odte"] | date
 
 ODTE = timedelta(seconds=round(ODTE_YEARS * SECONDS_PER_YEAR))
+#: Strikes further from spot than this share of it are not shown, unless the question chose the strikes.
+WINDOW = 0.28
+#: A picture reaches out to the last strike with this share of the largest gross, and to LEAST at least.
+SEEN_SHARE = 0.005
+LEAST = 0.04
+_FILTERS = ("moneyness_min", "moneyness_max", "spot_window_pct")
+
 SUMS = ("call_gex_usd", "put_gex_usd", "net_gex_usd", "gross_gex_usd", "call_oi_coin", "put_oi_coin")
 
 
@@ -37,6 +45,31 @@ def of_expiry(exposure: pl.DataFrame, snapshot_at: datetime, expiry: Expiry) -> 
         listed = ", ".join(str(d) for d in exposure["expiry_at"].dt.date().unique().sort().to_list()) or "none"
         raise GexError(f"no contract expires on {expiry} in this answer; listed expiries: {listed}")
     return rows
+
+
+def shown(answer: Answer, strike_usd: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which strikes tables and pictures show: all that the question chose, otherwise those near spot."""
+    if _is_chosen(answer):
+        return np.ones(strike_usd.shape, dtype=bool)
+    return np.abs(strike_usd / answer.spot_usd - 1) <= WINDOW
+
+
+def reach(answer: Answer, rows: pl.DataFrame) -> tuple[float, float]:
+    """Prices from and to which a picture of these strikes goes.
+
+    All that the question chose; otherwise symmetric around spot and no further than there is something to see.
+    """
+    strike, gross = rows["strike_usd"].to_numpy(), rows["gross_gex_usd"].to_numpy()
+    if _is_chosen(answer):
+        margin = 0.02 * answer.spot_usd
+        return float(strike.min()) - margin, float(strike.max()) + margin
+    seen = strike[gross >= SEEN_SHARE * gross.max()]
+    half = float(np.clip(1.1 * np.abs(seen / answer.spot_usd - 1).max(initial=0.0), LEAST, WINDOW))
+    return answer.spot_usd * (1 - half), answer.spot_usd * (1 + half)
+
+
+def _is_chosen(answer: Answer) -> bool:
+    return any(answer.filters.get(name) is not None for name in _FILTERS)
 
 
 def per_strike(exposure: pl.DataFrame) -> pl.DataFrame:

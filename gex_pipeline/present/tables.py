@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,13 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gex_pipeline.present import strikes, text
+from gex_pipeline.present.answer import Answer
 from gex_pipeline.schema.derived import LEVELS_ODTE
 
-if TYPE_CHECKING:
-    from gex_pipeline.present.answer import Answer
-
-#: Strikes further from spot than this are left out of tables and plots, and the reader is told so.
-WINDOW = 0.30
 BAR_WIDTH = 12
 _MARKS = {"multiple": ("*", "more than one crossing; the one the definition picks"), "edge": ("!", "at the edge")}
 
@@ -45,7 +41,7 @@ def levels_table(answer: Answer, include: Collection[str] = ()) -> Group:
 def profile_table(answer: Answer, expiry: strikes.Expiry = "all") -> Group:
     """Calls, puts and net per strike near spot, with a bar for net."""
     rows = strikes.per_strike(strikes.of_expiry(answer.exposure, answer.snapshot_at, expiry))
-    near = _near(rows, answer.spot_usd)
+    near = rows.filter(strikes.shown(answer, rows["strike_usd"].to_numpy()))
     table = plain_table("strike", "calls", "puts", "net", "call OI", "put OI")
     table.add_column("", no_wrap=True, min_width=BAR_WIDTH)
     largest = float(near["net_gex_usd"].abs().max() or 0.0) if near.height else 0.0  # pyright: ignore[reportArgumentType]
@@ -67,7 +63,7 @@ def heatmap_table(answer: Answer, columns: int = 8) -> Group:
     """Net exposure of the nearest expiries by strike near spot."""
     strike, expiries, net = strikes.grid(answer.exposure)
     shown = expiries[:columns]
-    is_near = np.abs(strike / answer.spot_usd - 1) <= WINDOW
+    is_near = strikes.shown(answer, strike)
     is_near &= np.isfinite(net[:, : len(shown)]).any(axis=1) if shown else False
     table = plain_table("strike", *(text.day(e) for e in shown))
     for price, row in reversed(list(zip(strike[is_near].tolist(), net[is_near].tolist(), strict=True))):
@@ -133,10 +129,6 @@ def _signed(value: float | None, separator: str = " ") -> Text:
 
 def _style(value: float | None) -> str:
     return "" if not value else "green" if value > 0 else "red"
-
-
-def _near(rows: pl.DataFrame, spot_usd: float) -> pl.DataFrame:
-    return rows.filter((pl.col("strike_usd") / spot_usd - 1).abs() <= WINDOW)
 
 
 def _left_out(count: int, what: str) -> RenderableType:

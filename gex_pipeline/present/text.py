@@ -23,7 +23,7 @@ def amount(value: float | None, separator: str = " ", is_signed: bool = False) -
     if value is None or not math.isfinite(value):
         return ""
     sign = "+" if is_signed else "-"
-    rounded = float(f"{value:.3g}")
+    rounded = float(f"{value:.3g}") + 0.0  # no negative zero
     for scale, letter in _SCALES:
         if abs(rounded) >= scale:
             return f"{_three(rounded / scale, sign)}{separator}{letter}"
@@ -33,7 +33,7 @@ def amount(value: float | None, separator: str = " ", is_signed: bool = False) -
 def _three(value: float, sign: str) -> str:
     """Three significant digits of a number below 1,000, without an exponent."""
     decimals = max(0, min(2, 2 - math.floor(math.log10(abs(value))))) if value else 0
-    return f"{value:{sign}.{decimals}f}"
+    return f"{value:{sign}.{decimals}f}" if value else "0"
 
 
 def percent(value: float | None) -> str:

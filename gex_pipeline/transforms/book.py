@@ -19,7 +19,7 @@ from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.exposure import SIGNS
 from gex_pipeline.core.profile import Gaussians, Ints, curves, search_grid
 from gex_pipeline.core.strike_levels import StrikeBooks
-from gex_pipeline.transforms.contracts import Contracts, Window
+from gex_pipeline.transforms.contracts import Contracts, Window, ascending, stable_order
 from gex_pipeline.transforms.expiry_books import ExpiryBooks
 
 SCOPES = ("all_expiry", "odte")
@@ -58,7 +58,7 @@ class Book:
     @cached_property
     def strikes(self) -> Floats:
         """Every strike of the chain, ascending."""
-        return np.unique(self.contracts.strike)
+        return ascending(self.contracts.strike)
 
     @cached_property
     def _strike_sums(self) -> tuple[Floats, Bools]:
@@ -96,7 +96,7 @@ class Book:
     def profile(self) -> Floats:
         """Unsigned re-priced dollar gamma on the search grid: (T, S, scopes, sides, points)."""
         priced = Book(self._priced)
-        order = np.argsort(priced._code, kind="stable")
+        order = stable_order(priced._code)
         shape = (self.shape[0], len(self.contracts.venue_names), 2, 2)
         sums = curves(self._priced.bumps[order], priced._code[order], int(np.prod(shape)))
         return _sum_sets_and_scopes(sums.reshape(*shape, -1))
@@ -129,7 +129,7 @@ class Book:
         for g in runs.narrow_books():
             rows = slice(runs.first[g], runs.last[g])
             bumps = runs.bumps[rows]
-            extra = flips.narrow_points(runs.strike[rows] / spots[g], bumps.v)
+            extra = flips.narrow_points(runs.strike[rows], spots[g], bumps.v)
             more = flips.values_at(bumps, weight[rows], extra)
             x, order = np.unique(np.concatenate([grid, extra]), return_index=True)
             values = [np.concatenate(pair)[order][None] for pair in zip((net[g], gross[g]), more, strict=True)]

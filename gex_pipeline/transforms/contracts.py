@@ -156,6 +156,16 @@ class Contracts:
         return self.take(window.contains(self.strike / self.spots[self.snapshot, 0]))
 
 
+def ascending(values: Floats) -> Floats:
+    """Distinct values, ascending (hashing first is several times faster than sorting all rows)."""
+    return pl.Series(values).unique().sort().to_numpy()
+
+
+def stable_order(code: Ints) -> Ints:
+    """Stable argsort of small non-negative codes; 16-bit integers are sorted by radix, in linear time."""
+    return np.argsort(code.astype(np.uint16) if code.max(initial=0) < 2**16 else code, kind="stable")
+
+
 def _names(chain: pl.DataFrame) -> tuple[str, ...]:
     return tuple(chain["venue"].cast(pl.String).unique().sort())
 
@@ -166,7 +176,7 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
     venue = chain["venue"].cast(pl.String).cast(pl.Enum(venue_names)).to_physical().to_numpy().astype(np.intp)
     code = snapshot * len(venue_names) + venue
     if np.any(code[1:] < code[:-1]):
-        order = np.argsort(code, kind="stable")
+        order = stable_order(code)
         chain, code = chain[order], code[order]
     shape = (len(snapshots), len(venue_names))
     return Contracts(

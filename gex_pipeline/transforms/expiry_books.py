@@ -14,7 +14,7 @@ import polars as pl
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.profile import Ints
 from gex_pipeline.core.units import SECONDS_PER_YEAR
-from gex_pipeline.transforms.contracts import Contracts
+from gex_pipeline.transforms.contracts import Contracts, ascending
 
 
 class ExpiryBooks:
@@ -23,16 +23,17 @@ class ExpiryBooks:
     def __init__(self, contracts: Contracts) -> None:
         self.contracts = contracts
         c = contracts
-        self.expiries_us, expiry = np.unique(c.expiry_us, return_inverse=True)
-        self._expiry: Ints = expiry
-        pairs, pair = np.unique(expiry + 1j * c.strike, return_inverse=True)
-        pair_expiry = pairs.real.astype(np.intp)
-        first = np.searchsorted(pair_expiry, np.arange(len(self.expiries_us)))
-        slot = np.arange(len(pairs)) - first[pair_expiry]
+        self.expiries_us, self._expiry = np.unique(c.expiry_us, return_inverse=True)
+        strikes = ascending(c.strike)
+        strike = np.searchsorted(strikes, c.strike)
+        is_used = np.zeros((len(self.expiries_us), len(strikes)), dtype=bool)
+        is_used[self._expiry, strike] = True
+        slots = np.cumsum(is_used, axis=1) - 1
+        self._slot: Ints = slots[self._expiry, strike]
         #: Shape (E, strikes): the strikes of each expiry, padded with NaN.
-        self.strikes = np.full((len(self.expiries_us), int(slot.max()) + 1), np.nan)
-        self.strikes[pair_expiry, slot] = pairs.imag
-        self._slot: Ints = slot[pair]
+        self.strikes = np.full((len(self.expiries_us), int(slots.max()) + 1), np.nan)
+        expiry, used = np.nonzero(is_used)
+        self.strikes[expiry, slots[expiry, used]] = strikes[used]
 
     @cached_property
     def _code(self) -> Ints:

@@ -71,4 +71,4 @@ def floats(values: Floats, is_missing: Bools | None = None) -> pl.Series:
     """Float column; NaN and ``is_missing`` become null."""
     if is_missing is not None:
         values = np.where(is_missing, np.nan, values)
-    return pl.Series(values).fill_nan(None)
+    return pl.Series(values, nan_to_null=True)

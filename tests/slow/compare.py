@@ -80,9 +80,9 @@ def assert_flip_zones(rows: list[Row], frame: pl.DataFrame, sign_model: str = "n
 
 
 def _slope_error(rows: list[Row], spot_now: float, price: float) -> float:
-    """1e-6 of the slope that the gammas would have without cancelling: gross over total volatility, per 1 %."""
-    steep = sum(profile.gross_at(r, spot_now, price) / (r["mark_iv"] * r["tenor_years"] ** 0.5) for r in rows)
-    return 1e-6 * 0.01 * steep
+    """What an error of 1e-6 in the crossing does to the slope: gross over the square of the total volatility."""
+    curvature = sum(profile.gross_at(r, spot_now, price) / (r["mark_iv"] ** 2 * r["tenor_years"]) for r in rows)
+    return CROSSING * 0.01 * curvature
 
 
 def assert_profile(rows: list[Row], frame: pl.DataFrame, sign_model: str = "naive") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import zipfile
 from pathlib import Path
@@ -151,6 +152,30 @@ def test_arrow_files_keep_their_types_and_damage_is_refused(tmp_path: Path, suff
         assert f"damaged {suffix}" in _refusal(_write(tmp_path, f"cut.{suffix}", whole[:at]))
     frame.clear().write_parquet(path) if suffix == "parquet" else frame.clear().write_ipc(path)
     assert _refusal(path) == "FILE has no rows"
+
+
+def test_a_flipped_byte_is_read_or_refused_and_never_a_crash(tmp_path: Path) -> None:
+    """Every byte of small files of every format, inverted."""
+    frame = pl.DataFrame({"at": pl.Series([0, 1]).cast(pl.Datetime("us", "UTC")), "b": ["x", None], "c": [1.5, 2.5]})
+    frame.write_parquet(tmp_path / "a.parquet")
+    frame.write_ipc(tmp_path / "a.feather")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", "a,b\n1,2\n")
+    for path in sorted(tmp_path.iterdir()):
+        whole = path.read_bytes()
+        for at in range(len(whole)):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+            with contextlib.suppress(ImportFileError):
+                read(path).frame.rows()
+
+
+def test_impossible_times_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    for unit in ("ms", "us", "ns"):
+        pl.DataFrame({"at": pl.Series([None, 0, 10**12]).cast(pl.Datetime(unit))}).write_parquet(path)
+        assert read(path).frame.height == 3
+    pl.DataFrame({"at": pl.Series([None, 0, 2**60]).cast(pl.Datetime("us"))}).write_parquet(path)
+    assert _refusal(path) == "FILE row 3: at is no time (1152921504606846976 us since 1970)"
 
 
 def test_extension_against_content(tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
 import pytest
 
+from gex_pipeline.present.answer import Answer
 from gex_pipeline.schema.derived import LEVELS_ALL_EXPIRY, LEVELS_ODTE
 
 SNAPSHOT = datetime(2026, 3, 17, 16, 0, tzinfo=UTC)
@@ -118,10 +118,10 @@ def candles_frame(count: int) -> pl.DataFrame:
 
 
 @pytest.fixture
-def make_answer() -> Callable[..., Any]:
+def make_answer() -> Callable[..., Answer]:
     """The small answer; keyword arguments replace its fields."""
 
-    def make(**changes: Any) -> Any:
+    def make(**changes: Any) -> Answer:
         fields: dict[str, Any] = {
             "underlying": "BTC",
             "snapshot_at": SNAPSHOT,
@@ -142,6 +142,6 @@ def make_answer() -> Callable[..., Any]:
             "exposure": exposure_frame(),
             "profile": profile_frame(),
         }
-        return SimpleNamespace(**(fields | changes))
+        return Answer(**(fields | changes))
 
     return make

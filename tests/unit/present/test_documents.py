@@ -139,6 +139,10 @@ def test_a_number_that_is_not_finite_is_null(value):
     assert documents.number(value) is None
 
 
+def test_zero_has_no_sign():
+    assert json.dumps(documents.number(-0.0)) == "0.0"
+
+
 def test_profile_sums_expiries_per_strike(make_answer):
     document = documents.profile_document(make_answer(), "all", NOW, "an-id")
     json.dumps(document, allow_nan=False)

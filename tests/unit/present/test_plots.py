@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from itertools import pairwise
 
+import polars as pl
 import pytest
 
 from gex_pipeline.errors import GexError
@@ -35,6 +36,28 @@ def test_strike_profile_draws_calls_up_puts_down_and_net(make_answer):
     assert [bar.get_height() for bar in puts] == [-8.0, -50.0, -30.0, -7.0]
     net = next(line for line in axes.lines if line.get_gid() == "net")
     assert list(net.get_ydata()) == [-8.0, -47.0, 0.0, 83.0]
+
+
+def test_the_strikes_a_question_chose_are_all_drawn(make_answer):
+    filters = {"venues": None, "moneyness_min": 1.05, "moneyness_max": None, "spot_window_pct": None}
+    chosen = make_answer().exposure.filter(pl.col("strike_usd") > 105)
+    figure = plots.strike_profile(make_answer(exposure=chosen, filters=filters))
+    assert figure.axes[0].get_xlim() == pytest.approx((108.0, 202.0))
+    assert "spot" not in vertical_lines(figure)
+    assert not list(plots.heatmap(make_answer(exposure=chosen, filters=filters)).axes[0].lines)
+
+
+def test_a_picture_reaches_no_further_than_there_is_something_to_see(make_answer):
+    near = make_answer().exposure.with_columns(
+        gross_gex_usd=pl.when(pl.col("strike_usd").is_in([90.0, 100.0, 110.0])).then(100.0).otherwise(0.001)
+    )
+    assert plots.strike_profile(make_answer(exposure=near)).axes[0].get_xlim() == pytest.approx((89.0, 111.0))
+
+
+def test_bars_of_one_sign_are_stacked(make_answer):
+    exposure = make_answer().exposure.with_columns(-pl.col("put_gex_usd"))
+    puts = plots.strike_profile(make_answer(exposure=exposure, sign_model="unsigned")).axes[0].containers[1]
+    assert [(bar.get_y(), bar.get_height()) for bar in puts] == [(0.0, 8.0), (3.0, 50.0), (30.0, 30.0), (90.0, 7.0)]
 
 
 def test_strike_profile_of_odte_marks_the_levels_of_that_scope(make_answer):

@@ -19,6 +19,7 @@ from gex_pipeline.present import text
         (5.6e9, "5.60 B"),
         (42.0, "42.0"),
         (0.0, "0"),
+        (-0.0, "0"),
         (0.1234, "0.12"),
         (None, ""),
         (float("nan"), ""),

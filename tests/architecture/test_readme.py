@@ -1,0 +1,283 @@
+"""The commands of README.md do what README.md says.
+
+Every fenced block of shell is run, in order, in a copy of the tree: ```sh blocks as they stand, ```console blocks
+command by command (lines after ``$ ``, continued by ``> ``), with what is shown below a command compared with what it
+prints. `...` on a line of its own stands for any number of lines. Times, identifiers and run times are not compared.
+
+Comments on the line above a block say where that cannot be: ``<!-- not run: reason -->`` and, for output whose
+numbers differ from run to run, ``<!-- numbers vary: reason -->``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+SHELL = {"sh", "bash", "shell", "console"}
+TIMEOUT_SECONDS = 300
+
+#: Long commands and the smaller ones that stand in for them; their numbers are not compared.
+SMALLER = [
+    (re.compile(r"^make demo$", re.MULTILINE), "make demo ARGS='--days 2'"),
+    (re.compile(r"^gex demo(?! .*--days)", re.MULTILINE), "gex demo --days 2"),
+]
+
+#: Commands that would run this test again, or fetch packages.
+NOT_HERE = re.compile(r"^\s*(make (test|check|dev|clean)\b|\.ci/run\b|git clone\b|.*\bpip install\b)", re.MULTILINE)
+
+_FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>\w*)\s*$")
+_COMMENT = re.compile(r"<!-- (not run|numbers vary): (.+?) -->")
+_VOLATILE = [
+    (re.compile(r"\x1b\[[0-9;]*m"), ""),  # colours
+    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<id>"),
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d| UTC)?"), "<time>"),
+    (re.compile(r"\b\d+(\.\d+)? ?(ms|s|sec|seconds?|min|minutes?|h|hours?)\b"), "<duration>"),
+    (re.compile(r"\b\d+(\.\d+)? ?([kKMG]i?B)\b"), "<size>"),
+    (re.compile(r"[ \t]+$", re.MULTILINE), ""),
+]
+_NUMBER = re.compile(r"\d[\d,_]*(\.\d+)?")
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is typed, the output that is shown (None: none is), and the line of README.md it stands on."""
+
+    line: int
+    text: str
+    shown: str | None
+    is_number_compared: bool = True
+
+
+def commands(text: str) -> list[Command]:
+    """The shell commands of a Markdown text that are to be run, in order."""
+    found: list[Command] = []
+    lines = text.splitlines()
+    at = 0
+    while at < len(lines):
+        fence = _FENCE.match(lines[at])
+        if not fence:
+            at += 1
+            continue
+        end = _closing(lines, at, fence)
+        body = [line.removeprefix(fence["indent"]) for line in lines[at + 1 : end]]
+        notes = dict(_COMMENT.findall(_line_above(lines, at)))
+        if fence["language"] in SHELL and "not run" not in notes:
+            read = _console if fence["language"] == "console" else _script
+            found += read(body, at + 2, "numbers vary" not in notes)
+        at = end + 1
+    return found
+
+
+def _closing(lines: list[str], start: int, fence: re.Match[str]) -> int:
+    for at in range(start + 1, len(lines)):
+        if lines[at].strip() == fence["fence"]:
+            return at
+    raise AssertionError(f"README.md:{start + 1}: the block is not closed")
+
+
+def _line_above(lines: list[str], at: int) -> str:
+    """The nearest line above that is not empty."""
+    return next((line for line in reversed(lines[:at]) if line.strip()), "")
+
+
+def _script(body: list[str], line: int, is_number_compared: bool) -> list[Command]:
+    is_only_comments = all(not row.strip() or row.strip().startswith("#") for row in body)
+    return [] if is_only_comments else [Command(line, "\n".join(body), None, is_number_compared)]
+
+
+def _console(body: list[str], line: int, is_number_compared: bool) -> list[Command]:
+    """Commands begin with ``$ `` and go on with ``> ``; what follows is their output."""
+    found: list[Command] = []
+    at = 0
+    while at < len(body):
+        if not body[at].startswith("$ "):
+            raise AssertionError(f"README.md:{line + at}: a console block begins with a command: '$ ...'")
+        start, typed, shown = at, [body[at][2:]], []
+        at += 1
+        while at < len(body) and body[at].startswith("> "):
+            typed.append(body[at][2:])
+            at += 1
+        while at < len(body) and not body[at].startswith("$ "):
+            shown.append(body[at])
+            at += 1
+        output = "\n".join(shown).strip("\n")
+        found.append(Command(line + start, "\n".join(typed), output or None, is_number_compared))
+    return found
+
+
+def smaller(command: Command) -> Command:
+    """The same command on a smaller market where that is known to be possible."""
+    text = command.text
+    for pattern, replacement in SMALLER:
+        text = pattern.sub(replacement, text)
+    if text == command.text:
+        return command
+    return Command(command.line, text, command.shown, is_number_compared=False)
+
+
+def is_as_shown(shown: str, printed: str, is_number_compared: bool) -> bool:
+    """True when the printed text is the shown one, but for what changes from run to run."""
+    rows = [re.escape(row) for row in _steady(shown, is_number_compared).splitlines()]
+    pattern = "".join(r"(?:.*\n)*?" if row == r"\.\.\." else row + "\n" for row in rows)
+    return re.fullmatch(pattern, _steady(printed, is_number_compared).rstrip("\n") + "\n") is not None
+
+
+def _steady(text: str, is_number_compared: bool) -> str:
+    """The text with what changes from run to run replaced; without numbers also the widths of columns go."""
+    for pattern, replacement in _VOLATILE:
+        text = pattern.sub(replacement, text)
+    if not is_number_compared:
+        text = re.sub(r"[ ─━═-]{2,}", " ", _NUMBER.sub("<n>", text))
+    return text.strip("\n")
+
+
+def copy_of_the_tree(to: Path) -> None:
+    """The project as a clean clone, with a .venv that stands for the one `make` would fill from the network."""
+    top = {"gex_pipeline", "gex_backtest", "tests", "data"}
+    shutil.copytree(
+        ROOT,
+        to,
+        ignore=lambda folder, names: [
+            name
+            for name in names
+            if name == "__pycache__"
+            or name.endswith("_cache")
+            or (Path(folder) == ROOT and (ROOT / name).is_dir() and name not in top)
+            or (Path(folder) == ROOT / "data" and name in {"warehouse", "demo", "dagster"})
+        ],
+    )
+    venv = to / ".venv"
+    venv.mkdir()
+    (venv / "bin").symlink_to(Path(sys.executable).parent, target_is_directory=True)
+    for extra in ("run", "test", "dev"):
+        (venv / f"{extra}.stamp").touch()
+
+
+def run(command: Command, tree: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command as if typed into the one terminal: the folder and exported variables of the last one hold."""
+    state = tree.parent / "state.sh"
+    script = (
+        f'if [ -f "{state}" ]; then . "{state}"; fi\nset -e\n{command.text}\n'
+        f'{{ export -p; printf "cd \'%s\'\\n" "$PWD"; }} > "{state}"\n'
+    )
+    environment = os.environ | {
+        "PATH": f"{tree / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(tree),  # the copy, not the tree this environment was installed from
+        "NO_COLOR": "1",
+        "COLUMNS": "120",
+        "MAKEFLAGS": "--no-print-directory",
+    }
+    return subprocess.run(
+        ["sh", "-c", script],
+        cwd=tree,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+
+
+def test_readme_commands(tmp_path: Path) -> None:
+    assert README.is_file(), "there is no README.md"
+    found = commands(README.read_text(encoding="utf-8"))
+    assert found, "README.md has no shell command that can be run: it is to show how to start"
+    for command in found:
+        assert not NOT_HERE.search(command.text), (
+            f"README.md:{command.line}: a test cannot run this; write <!-- not run: reason --> above the block"
+        )
+    tree = tmp_path / "tree"
+    copy_of_the_tree(tree)
+    for command in map(smaller, found):
+        where = f"README.md:{command.line}: {command.text}"
+        result = run(command, tree)
+        assert result.returncode == 0, f"{where}\nexit status {result.returncode}\n{result.stdout}\n{result.stderr}"
+        if command.shown is not None and not is_as_shown(command.shown, result.stdout, command.is_number_compared):
+            pytest.fail(f"{where}\nREADME.md shows\n{command.shown}\nbut it prints\n{result.stdout}\n{result.stderr}")
+
+
+EXAMPLE = """
+Start:
+
+```sh
+# the whole job
+make demo
+```
+
+<!-- not run: needs the network -->
+```sh
+gex snapshot
+```
+
+1. Ask:
+
+   ```console
+   $ gex levels BTC \\
+   >     --venue deribit
+   BTC at 2026-03-17T16:00:00Z
+   ...
+   hvl   100,000
+   $ true
+   ```
+
+<!-- numbers vary: they are timings -->
+```console
+$ make bench
+3 rows
+```
+
+```python
+raise SystemExit
+```
+"""
+
+
+def test_commands_are_found() -> None:
+    assert commands(EXAMPLE) == [
+        Command(5, "# the whole job\nmake demo", None),
+        Command(17, "gex levels BTC \\\n    --venue deribit", "BTC at 2026-03-17T16:00:00Z\n...\nhvl   100,000"),
+        Command(22, "true", None),
+        Command(27, "make bench", "3 rows", is_number_compared=False),
+    ]
+
+
+def test_long_commands_are_made_smaller() -> None:
+    assert smaller(commands(EXAMPLE)[0]).text == "# the whole job\nmake demo ARGS='--days 2'"
+    assert smaller(Command(1, "gex demo --out x", "7 days")) == Command(1, "gex demo --days 2 --out x", "7 days", False)
+    assert smaller(Command(1, "gex demo --days 5", None)).text == "gex demo --days 5"
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "is_number_compared", "expected"),
+    [
+        ("a 1\nb 2", "a 1  \nb 2\n", True, True),
+        ("a 1", "a 2", True, False),
+        ("a 1", "a 27.5", False, True),
+        ("a 1", "b 1", False, False),
+        ("a\n...\nz", "a\nb\nc\nz\n", True, True),
+        ("a\n...\nz", "a\nz\n", True, True),
+        ("a\n...\nz", "a\nb\n", True, False),
+        ("a", "a\nb\n", True, False),
+        ("built in 3.2 s at 2026-03-17T16:00:00Z", "built in 11 s at 2026-11-20 08:00 UTC", True, True),
+    ],
+)
+def test_shown_output(shown: str, printed: str, is_number_compared: bool, expected: bool) -> None:
+    assert is_as_shown(shown, printed, is_number_compared) is expected
+
+
+def test_commands_share_one_terminal(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "inner").mkdir(parents=True)
+    assert run(Command(1, "export A=1\ncd inner", None), tree).returncode == 0
+    assert run(Command(2, 'echo "$A" "$(basename "$PWD")"', None), tree).stdout == "1 inner\n"
+    assert run(Command(3, "false\ntrue", None), tree).returncode != 0

@@ -1,0 +1,57 @@
+"""Kernels beside slower ways to the same numbers, on one synthetic chain of about 900 contracts."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+from tests.bench.measure import best
+
+from gex_pipeline.core import profile
+from gex_pipeline.market import chains
+from gex_pipeline.transforms.book import Book
+from gex_pipeline.transforms.derive import derive
+
+N_POINTS = 81
+
+
+def one_chain() -> pl.DataFrame:
+    """Two synthetic venues of one coin at one instant under one name: about 900 contracts."""
+    path = chains.spot_path("BTC", chains.utc("2026-01-05T12:00"), 1, timedelta(hours=1), 1)
+    frames = [chains.chain(venue, "BTC", path, 1) for venue in ("deribit", "okx")]
+    text = [f.with_columns(pl.col(pl.Enum).cast(pl.String)) for f in frames]
+    return pl.concat(text).with_columns(venue=pl.lit("deribit")).unique("instrument", maintain_order=True)
+
+
+def lines() -> list[str]:
+    """The benchmark's lines."""
+    chain = one_chain()
+    book = Book.from_chain(chain)
+    bumps = book.contracts.bumps
+    group = np.zeros(len(bumps.m), dtype=np.intp)
+    grid = np.linspace(profile.X_MIN, profile.X_MAX, N_POINTS)
+    whole = best(lambda: profile.curves(bumps, group, 1), 20)
+    per_81 = whole / len(bumps.m) * N_POINTS / len(profile.search_grid())
+    direct = best(lambda: _direct(bumps, grid), 20) / len(bumps.m)
+    loop = best(lambda: _loop(bumps, grid), 1) / len(bumps.m)
+    everything = best(lambda: derive(Book.from_chain(chain)), 20)
+    return [
+        f"one chain of {chain.height} contracts, frame -> all tables: {everything * 1e3:.1f} ms (at most 5)",
+        f"whole-book kernel, {len(profile.search_grid())} points: {whole * 1e3:.2f} ms",
+        f"  per contract and {N_POINTS} points: {per_81 * 1e9:.0f} ns (at most 100); "
+        f"direct re-pricing {direct * 1e9:.0f} ns; plain loop {loop * 1e9:.0f} ns",
+    ]
+
+
+def _direct(bumps: profile.Gaussians, grid: np.ndarray) -> np.ndarray:
+    z = (grid[:, None] - bumps.m) / bumps.v
+    return (bumps.c * np.exp(-0.5 * z * z)).sum(axis=1) * np.exp(grid)
+
+
+def _loop(bumps: profile.Gaussians, grid: np.ndarray) -> list[float]:
+    contracts = list(zip(bumps.m.tolist(), bumps.v.tolist(), bumps.c.tolist(), strict=True))
+    return [
+        math.exp(x) * sum(c * math.exp(-0.5 * ((x - m) / v) ** 2) for m, v, c in contracts) for x in grid.tolist()
+    ]

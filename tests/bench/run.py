@@ -1,0 +1,91 @@
+"""`make bench`: every figure of speed and memory, measured in one run and printed side by side.
+
+    python -m tests.bench.run [--years 3] [--folder DIR]
+
+Writes about 3 GB a year below the folder and removes it at the end unless --keep is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from tests.bench import fill, kernels
+from tests.bench.measure import GEX, Cost, best, command
+
+from gex_pipeline import open_warehouse
+from gex_pipeline.engine.pool import cores
+
+_QUERY = (
+    "SELECT snapshot_at, value_usd FROM levels WHERE underlying = 'BTC' AND venues = 'all' AND scope = 'all_expiry' "
+    "AND sign_model = 'naive' AND level = 'zero_gamma' AND year(snapshot_at) = {year}"
+)
+
+
+def main() -> None:
+    """Run everything."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--years", type=int, default=3)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--keep", action="store_true")
+    options = parser.parse_args()
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="gex-bench-"))
+    print(f"{cores()} cores; synthetic chains in {folder}", flush=True)
+    try:
+        for line in kernels.lines():
+            print(line, flush=True)
+        _warehouse(folder / "warehouse", options.years)
+    finally:
+        if not options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _warehouse(root: Path, years: int) -> None:
+    for year in range(fill.FIRST_YEAR, fill.FIRST_YEAR + years):
+        began = time.perf_counter()
+        rows = fill.fill(root, year)
+        seconds = time.perf_counter() - began
+        print(f"{year}: generated {rows:,} rows in {seconds:.1f} s = {rows / seconds / 1e6:.2f} M rows/s (at least 1)")
+        if year == fill.FIRST_YEAR:
+            month = _build(root, f"{year}-01-01", f"{year}-01-31")
+            print(_line(f"build of one month ({year}-01)", month))
+        cost = _build(root, f"{year}-01-01", f"{year}-12-31")
+        print(_line(f"build of the whole year {year} (at most 60 s, 4,000 MB)", cost), flush=True)
+    _sizes(root)
+    _queries(root, fill.FIRST_YEAR + years // 2)
+
+
+def _build(root: Path, start: str, end: str) -> Cost:
+    return command("--warehouse", str(root), "build", "--force", "--from", start, "--to", end)
+
+
+def _line(what: str, cost: Cost) -> str:
+    return f"{what}: wall {cost.wall:.1f} s, CPU {cost.cpu:.1f} s, peak {cost.peak_mb:,.0f} MB over all processes"
+
+
+def _sizes(root: Path) -> None:
+    with open_warehouse(root) as warehouse:
+        names = ("chain", "levels", "flip_zones", "gamma_profile", "ranked", "max_pain", "expected_move")
+        counts = {n: warehouse.query(f"SELECT count(*) FROM {n}").item() for n in names}
+    for name, rows in counts.items():
+        size = sum(f.stat().st_size for f in (root / name).rglob("*.parquet")) / 1e6
+        print(f"  {name}: {rows:,} rows, {size:,.0f} MB")
+
+
+def _queries(root: Path, year: int) -> None:
+    with open_warehouse(root) as warehouse:
+        point = best(lambda: warehouse.query(_QUERY.format(year=year)), 5)
+        rows = warehouse.query(_QUERY.format(year=year)).height
+        ask = best(lambda: warehouse.levels("BTC"), 5)
+    print(f"one level for a year by SQL, warm: {point * 1e3:.0f} ms for {rows:,} rows (at most 200)")
+    print(f"levels of BTC in Python, warm: {ask * 1e3:.0f} ms")
+    print(f"gex --help, whole process: {min(command('--help').wall for _ in range(5)):.2f} s (below 0.3)")
+    runs = [command("--warehouse", str(root), "levels", "BTC").wall for _ in range(3)]
+    print(f"gex levels BTC, whole process: {min(runs):.2f} s (below 1.5)   [{' '.join(GEX[1:])}]")
+
+
+if __name__ == "__main__":
+    main()
