@@ -162,9 +162,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except (BrokenPipeError, SystemExit):
-        # The reader went away (`gex sql ... | head`), which rich turns into SystemExit. That is no failure;
-        # Python would complain again when it closes standard output.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader went away (`gex sql ... | head`), which rich turns into SystemExit. That is no failure.
+        _abandon_stdout()
         return 0
     except CycloptsError as error:
         return _fail(f"{error} {_hint(error)}", 2)
@@ -172,11 +171,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         if is_verbose:
             _print_traceback()
         return _fail(str(error), error.exit_status)
+    except OSError as error:
+        # A full disk, a folder that may not be read: the machine's answer is the reason.
+        if is_verbose:
+            _print_traceback()
+        _abandon_stdout()
+        return _fail(str(error), 1)
     except Exception as error:
         # The one place that catches everything: a defect must not bury the person under a traceback unasked.
         if is_verbose:
             raise
         return _fail(f"internal error: {type(error).__name__}: {error}; run with -v", 1)
+
+
+def _abandon_stdout() -> None:
+    """Send what is still in the buffer nowhere: Python would complain again when it closes standard output."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, status: int) -> int:

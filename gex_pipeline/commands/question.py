@@ -54,7 +54,7 @@ PLAIN = Question()
 
 
 def ask(context: Context, underlying: str, question: Question, now: datetime, include: tuple[str, ...] = ()) -> Answer:
-    """The answer, with a word on standard error when it is stale."""
+    """The answer, with a word on standard error when it is stale or lacks a venue that was asked for."""
     from gex_pipeline.present import text
     from gex_pipeline.warehouse import open_warehouse
 
@@ -72,6 +72,8 @@ def ask(context: Context, underlying: str, question: Question, now: datetime, in
     if answer.is_stale:
         age, instant = text.age(answer.age_seconds), text.instant(answer.snapshot_at)
         say(f"{underlying}: stale: the snapshot of {instant} is {age} old, over twice the usual interval")
+    if absent := [venue for venue in question.venue if venue not in answer.venues]:
+        say(f"{underlying}: nothing from {', '.join(absent)} in the snapshot of {text.instant(answer.snapshot_at)}")
     return answer
 
 

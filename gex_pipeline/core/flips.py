@@ -21,7 +21,11 @@ NARROW_VOL = 0.005
 _SIGMAS = np.arange(-4, 5)
 # Newton's error after a step d is about d^2 / (2 v), v >= 1e-4: far below the 1e-6 that the definitions ask for.
 _LAST_STEP = 1e-7
+# A slope taken this close to the root is the root's, also on peaks as narrow as 1e-4.
+_SLOPE_STEP = 1e-9
 _MAX_ITERATIONS = 100
+# USD per 1 %; near the smallest double, where Gaussians lose their digits before they vanish.
+_FAINT = 1e-280
 
 
 @dataclass(frozen=True)
@@ -138,24 +142,36 @@ def refine(brackets: Brackets, bumps: Gaussians, weight: Floats, first: Ints, la
     """
     low, high = brackets.low.copy(), brackets.high.copy()
     x, is_up = brackets.guess.copy(), brackets.is_up
-    slope_usd = np.empty_like(x)
+    slope_usd, step = np.empty_like(x), high - low
     active = np.arange(len(x))
     for _ in range(_MAX_ITERATIONS):
         here = x[active]
         value, slope = _value_and_slope(here, bumps, weight, first[active], last[active])
         slope_usd[active] = ONE_PERCENT * np.exp(here) * (value + slope)
+        faint = np.flatnonzero(np.abs(value) < _FAINT)
+        if len(faint):
+            books = active[faint]
+            value[faint] = _scaled_value(here[faint], bumps, weight, first[books], last[books])
+            slope[faint] = 0.0  # no Newton step without one: bisect
         is_left = (value < 0) == is_up[active]
         low[active] = np.where(is_left, here, low[active])
         high[active] = np.where(is_left, high[active], here)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             new = here - value / slope
         inside = np.isfinite(new) & (new >= low[active]) & (new <= high[active])
-        new = np.where(inside, new, 0.5 * (low[active] + high[active]))
+        # On the tails of two Gaussians Newton creeps by equal steps: bisect unless the steps at least halve.
+        is_good = inside & (np.abs(new - here) <= 0.5 * step[active])
+        new = np.where(is_good, new, 0.5 * (low[active] + high[active]))
         new = np.where(value == 0, here, new)
+        step[active] = np.abs(new - here)
         x[active] = new
-        active = active[np.abs(new - here) > _LAST_STEP]
+        active = active[step[active] > _LAST_STEP]
         if not len(active):
             break
+    moved = np.flatnonzero(step > _SLOPE_STEP)
+    if len(moved):
+        books = first[moved], last[moved]
+        slope_usd[moved] = ONE_PERCENT * np.exp(x[moved]) * sum(_value_and_slope(x[moved], bumps, weight, *books))
     order = np.lexsort((x, brackets.group))
     return Crossings(brackets.group[order], x[order], is_up[order], slope_usd[order])
 
@@ -164,13 +180,28 @@ def _value_and_slope(
     x: Floats, bumps: Gaussians, weight: Floats, first: Ints, last: Ints
 ) -> tuple[Floats, Floats]:
     """N(x) = net exp(-x) and dN/dx of several books, each at its own point."""
-    counts = last - first
-    owner = np.repeat(np.arange(len(x)), counts)
-    row = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts) + first[owner]
+    owner, row = _pairs(first, last)
     z = (x[owner] - bumps.m[row]) / bumps.v[row]
     with np.errstate(under="ignore"):
         g = weight[row] * np.exp(-0.5 * z * z)
         return np.bincount(owner, g, len(x)), np.bincount(owner, -g * z / bumps.v[row], len(x))
+
+
+def _scaled_value(x: Floats, bumps: Gaussians, weight: Floats, first: Ints, last: Ints) -> Floats:
+    """N(x) over the largest Gaussian at x: has its sign where all of them underflow (in the last minutes)."""
+    owner, row = _pairs(first, last)
+    exponent = -0.5 * ((x[owner] - bumps.m[row]) / bumps.v[row]) ** 2
+    largest = np.full(len(x), -np.inf)
+    np.maximum.at(largest, owner, exponent)
+    with np.errstate(under="ignore"):
+        return np.bincount(owner, weight[row] * np.exp(exponent - largest[owner]), len(x))
+
+
+def _pairs(first: Ints, last: Ints) -> tuple[Ints, Ints]:
+    """(book, row) for every row of every book first .. last - 1."""
+    counts = last - first
+    owner = np.repeat(np.arange(len(first)), counts)
+    return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts) + first[owner]
 
 
 def headline(crossings: Crossings, n_groups: int) -> tuple[Floats, Ints]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from gex_pipeline.core.exposure import SIGNS
+from gex_pipeline.core.signs import SIGNS
 from gex_pipeline.engine import as_of
 from gex_pipeline.errors import UsageError
 from gex_pipeline.present.answer import Answer
@@ -50,10 +50,9 @@ def answer(
     if sign_model not in SIGNS:
         raise UsageError(f"sign model {sign_model} needs trades, which are not stored: use {', '.join(SIGNS)}")
     window = window or Window()
-    found = as_of.find(store, underlying, at, venues)
-    chain = as_of.rows(store, found)
+    found, chain = as_of.latest(store, underlying, at, venues)
     whole = Contracts.from_chain(chain)
-    book = Book(whole.inside(window))
+    book = Book(whole.inside(window) if window != Window() else whole)
     return Answer(
         underlying=underlying,
         snapshot_at=found.snapshot_at,

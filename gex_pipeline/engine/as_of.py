@@ -10,7 +10,7 @@ from datetime import datetime
 
 import polars as pl
 
-from gex_pipeline.errors import GexError
+from gex_pipeline.errors import GexError, StoreError
 from gex_pipeline.schema import TABLES
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
@@ -20,6 +20,8 @@ _CHAIN = TABLES["chain"]
 STALE_INTERVALS = 2
 #: So many snapshots tell the usual interval between them.
 _ENOUGH = 3
+#: Listings of the files that one question may need while another process folds months.
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,20 @@ class Found:
         """Older than twice the usual interval."""
         usual = self.usual_interval_seconds
         return usual is not None and self.age_seconds(at) > STALE_INTERVALS * usual
+
+
+def latest(store: Store, underlying: str, at: datetime, venues: list[str] | None) -> tuple[Found, pl.DataFrame]:
+    """The snapshot that was known at ``at`` and its rows; errors as in :func:`find`."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            found = find(store, underlying, at, venues)
+            return found, rows(store, found)
+        except StoreError as error:
+            # A month may have been folded between listing its days and reading them: list again.
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+    found = find(store, underlying, at, venues)
+    return found, rows(store, found)
 
 
 def find(store: Store, underlying: str, at: datetime, venues: list[str] | None) -> Found:

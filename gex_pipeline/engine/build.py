@@ -12,7 +12,7 @@ from pathlib import Path
 from gex_pipeline.engine import tasks
 from gex_pipeline.engine.pool import run_all
 from gex_pipeline.engine.progress import Progress, Silent
-from gex_pipeline.errors import GexError, UsageError
+from gex_pipeline.errors import GexError, StoreError, UsageError
 from gex_pipeline.schema import DERIVED, TABLES
 from gex_pipeline.store.partitions import Store
 
@@ -46,10 +46,10 @@ def build(
     began, progress = time.monotonic(), progress or Silent()
     store = Store(root)
     store.require()
-    compact(store)
+    failures = compact(store)
     jobs = _chosen(tasks.plan(store), underlyings or [], start, end)
     stale = [j for j in jobs if is_forced or not tasks.is_fresh(store, j)]
-    summary = BuildSummary(fresh=len(jobs) - len(stale))
+    summary = BuildSummary(fresh=len(jobs) - len(stale), failures=failures)
     progress.start("build", len(stale))
     try:
         for job, outcome in run_all(partial(tasks.run, root), stale, workers):
@@ -67,10 +67,19 @@ def build(
     return summary
 
 
-def compact(store: Store) -> int:
-    """Fold the base tables' days of finished months into months; the derived ones follow by being rebuilt."""
-    today = store.clock().date()
-    return sum(len(store.compact(t, today)) for t in TABLES.values() if t.is_base and t.period == "day")
+def compact(store: Store) -> list[str]:
+    """Fold the base tables' days of finished months into months; the derived ones follow by being rebuilt.
+
+    A month with a broken day stays as it is; returns one line for each.
+    """
+    today, failures = store.clock().date(), []
+    tables = [t for t in TABLES.values() if t.is_base and t.period == "day"]
+    for month in [m for t in tables for m in store.foldable(t, today)]:
+        try:
+            store.fold(month)
+        except StoreError as error:
+            failures.append(f"{month.table} {' '.join(v for _, v in month.hive)} {month.period}: {error}")
+    return failures
 
 
 def remove_orphans(store: Store) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from gex_pipeline.errors import StoreError
 from gex_pipeline.schema import DERIVED, TABLES
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
@@ -43,9 +44,15 @@ def input_hashes(store: Store, job: Job) -> dict[str, str]:
 
 
 def is_fresh(store: Store, job: Job) -> bool:
-    """True when every output exists and was made from these inputs by this code."""
-    inputs = input_hashes(store, job)
-    stored = [store.manifest(job.output(t.name)) for t in DERIVED]
+    """True when every output exists and was made from these inputs by this code.
+
+    A damaged manifest makes the job stale: running it writes it anew, or names it when it is an input's.
+    """
+    try:
+        inputs = input_hashes(store, job)
+        stored = [store.manifest(job.output(t.name)) for t in DERIVED]
+    except StoreError:
+        return False
     wanted = [store.draft(t, 0, inputs) for t in DERIVED]
     return all(
         m is not None and m.is_made_from(w) and store.objects.exists(job.output(m.table).path)
@@ -54,9 +61,12 @@ def is_fresh(store: Store, job: Job) -> bool:
 
 
 def run(root: Path, job: Job) -> dict[str, int]:
-    """Compute and store all derived tables of a job; returns rows per table, `chain` = rows read."""
+    """Compute and store all derived tables of a job; returns rows per table, `chain` = rows read.
+
+    Raises ``StoreError`` when an input is damaged: most flipped bits would otherwise pass as other numbers.
+    """
     store = Store(root)
-    inputs = input_hashes(store, job)
+    inputs = _intact_inputs(store, job)
     chunks = [derive(book) for book in _books(store, job)]
     rows = {"chain": sum(m.rows for m in map(store.manifest, job.inputs) if m is not None)}
     for table in DERIVED:
@@ -64,6 +74,15 @@ def run(root: Path, job: Job) -> dict[str, int]:
         store.replace(job.output(table.name), frame, inputs)
         rows[table.name] = frame.height
     return rows
+
+
+def _intact_inputs(store: Store, job: Job) -> dict[str, str]:
+    """`input_hashes`, once the files have been found to have them."""
+    stated = input_hashes(store, job)
+    damaged = [p.path for p in job.inputs if store.content_hash(p) != stated.get(p.path)]
+    if damaged and input_hashes(store, job) == stated:  # else an import replaces them just now: stale again at once
+        raise StoreError(f"{store.objects.path(damaged[0])} is damaged: it is not what was written; run `gex verify`")
+    return stated
 
 
 def _books(store: Store, job: Job) -> Iterator[Book]:

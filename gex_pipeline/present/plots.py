@@ -64,7 +64,7 @@ def strike_profile(answer: Answer, expiry: strikes.Expiry = "all") -> Figure:
         axes.set_xlim(*strikes.reach(answer, near))
         _frame_axes(axes, "strike (USD)")
         mark_prices(axes, [_spot(answer), *_flips(answer, scope), *_walls(answer, scope)])
-        axes.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="none")
+        axes.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none")
         caption(figure, answer, "dealer gamma by strike", _expiry_words(expiry))
     return figure
 
@@ -87,7 +87,7 @@ def gamma_profile(answer: Answer, scope: str = "all_expiry", window: float = str
         _frame_axes(axes, "price of the underlying (USD)")
         zones = answer.flip_zones.filter(pl.col("scope") == scope).sort("price_usd")
         mark_prices(axes, [_spot(answer), *_flips(answer, scope), *_other_flips(answer, zones, scope)])
-        axes.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="none")
+        axes.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none")
         caption(figure, answer, "gamma profile: the book re-priced along price", _scope_words(scope))
     return figure
 
@@ -122,6 +122,7 @@ def _bars(axes: Axes, near: pl.DataFrame) -> None:
 def _frame_axes(axes: Axes, label: str) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+    axes.use_sticky_edges = False  # bars of one sign only would end at the frame
     axes.axhline(0, color=INK, linewidth=0.8, zorder=3)
     axes.grid(axis="y", color="#E3E3E3", linewidth=0.7)
     axes.set_axisbelow(True)

@@ -44,11 +44,14 @@ def status_table(rows: Sequence[StatusRow]) -> Table:
 
 def status_problems(rows: Iterable[StatusRow]) -> list[str]:
     """One line for each venue and underlying that is stale or red."""
-    return [
-        f"{r.venue} {r.underlying}: {r.problem or f'stale, last snapshot {text.age(r.age_seconds)} ago'}"
-        for r in sorted(rows, key=lambda r: (r.underlying, r.venue))
-        if r.problem or r.is_stale
-    ]
+    ordered = sorted(rows, key=lambda r: (r.underlying, r.venue))
+    reasons = ((row, "; ".join(_reasons_of(row))) for row in ordered)
+    return [f"{row.venue} {row.underlying}: {reason}" for row, reason in reasons if reason]
+
+
+def _reasons_of(row: StatusRow) -> list[str]:
+    stale = [f"stale, last snapshot {text.age(row.age_seconds)} ago"] if row.is_stale else []
+    return stale + ([row.problem] if row.problem else [])
 
 
 def count(number: int, noun: str) -> str:
@@ -57,7 +60,7 @@ def count(number: int, noun: str) -> str:
 
 
 def _status_cells(row: StatusRow) -> tuple[Any, ...]:
-    last = text.instant(row.last_snapshot_at).removesuffix(" UTC") or Text("never", style="dim")
+    last = text.instant(row.last_snapshot_at).removesuffix(" UTC")
     age = Text(text.age(row.age_seconds) + (" !" if row.is_stale else ""))
     every = text.age(row.usual_interval_seconds)
     return row.underlying, row.venue, last, age, every, f"{row.rows:,}", f"{row.rejected:,}", str(row.gaps)

@@ -21,6 +21,7 @@ from gex_pipeline.present.answer import Answer
 from gex_pipeline.schema.derived import LEVELS_ODTE
 
 BAR_WIDTH = 12
+LAST_CANDLES = 12
 _MARKS = {"multiple": ("*", "more than one crossing; the one the definition picks"), "edge": ("!", "at the edge")}
 
 
@@ -34,8 +35,9 @@ def levels_table(answer: Answer, include: Collection[str] = ()) -> Group:
     statuses = set(answer.levels["status"].cast(pl.String).to_list())
     notes = [Text(f"{mark} {meaning}", style="dim") for s, (mark, meaning) in _MARKS.items() if s in statuses]
     sections = [part for word, build in _SECTIONS.items() if word in include for part in ("", build(answer))]
-    whole = answer.levels.filter(pl.col("scope") == "all_expiry")["net_gex_usd"]
-    return Group(headline(answer, whole.first()), "", table, *notes, *sections)
+    whole = answer.levels.filter(pl.col("scope") == "all_expiry")
+    net = None if whole.is_empty() else float(whole["net_gex_usd"][0])
+    return Group(headline(answer, net), "", table, *notes, *sections)
 
 
 def profile_table(answer: Answer, expiry: strikes.Expiry = "all") -> Group:
@@ -208,8 +210,16 @@ def _spot(answer: Answer) -> Text:
 def _candles(answer: Answer) -> RenderableType:
     if answer.candles is None or answer.candles.is_empty():
         return Text("no candles are stored up to 1h for this underlying", style="dim")
-    table = plain_table("open at (UTC)", "open", "high", "low", "close", "volume", title="candles")
-    for row in answer.candles.sort("open_at").tail(12).iter_rows(named=True):
+    table = plain_table(
+        "open at (UTC)",
+        "open",
+        "high",
+        "low",
+        "close",
+        "volume",
+        title=f"candles, the last {LAST_CANDLES}: --json has more",
+    )
+    for row in answer.candles.sort("open_at").tail(LAST_CANDLES).iter_rows(named=True):
         opened: datetime = row["open_at"]
         prices = (text.price(row[c]) for c in ("open", "high", "low", "close"))
         table.add_row(f"{opened:%m-%d %H:%M}", *prices, text.amount(row["volume_coin"]))

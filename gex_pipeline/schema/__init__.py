@@ -17,4 +17,23 @@ VIEWS = (EXPOSURE, LEVELS_WIDE, EXPIRIES)
 
 TABLES: dict[str, Table] = {t.name: t for t in (CHAIN, CHAIN_REJECTED, *DERIVED, CANDLES, DVOL, *VIEWS)}
 
-__all__ = ["DERIVED", "TABLES", "VIEWS", "Column", "Table"]
+__all__ = [
+    "CANDLES",
+    "CHAIN",
+    "CHAIN_REJECTED",
+    "DERIVED",
+    "DVOL",
+    "EXPECTED_MOVE",
+    "EXPIRIES",
+    "EXPOSURE",
+    "FLIP_ZONES",
+    "GAMMA_PROFILE",
+    "LEVELS",
+    "LEVELS_WIDE",
+    "MAX_PAIN",
+    "RANKED",
+    "TABLES",
+    "VIEWS",
+    "Column",
+    "Table",
+]

@@ -22,7 +22,9 @@ USES_FUNCTIONS = {"exposure", "expiries"}
 
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 #: Queries about the catalog itself see every view.
-_CATALOG = re.compile(r"information_schema|duckdb_\w+\s*\(|pragma_\w+\s*\(|^\s*(show|describe|summarize)", re.IGNORECASE)
+_CATALOG = re.compile(
+    r"information_schema|sqlite_master|\b(duckdb|pragma|pg)_\w+|\b(show|describe|summarize)\b", re.IGNORECASE
+)
 
 
 def mentioned(sql: str) -> list[str]:
@@ -35,7 +37,7 @@ def mentioned(sql: str) -> list[str]:
 
 def statements(table: Table, paths: list[str]) -> list[str]:
     """SQL that (re)creates the view of a table over its files, with a comment for the view and each column."""
-    body = _over_views(table) if table.period is None else _over_files(table, paths)
+    body = view_sql(table) if table.period is None else _over_files(table, paths)
     comments = [f"COMMENT ON COLUMN {table.name}.{c.name} IS {_text(_comment(c.description, c.unit))}" for c in table.columns]
     return [
         f"CREATE OR REPLACE VIEW {table.name} AS {body}",
@@ -54,7 +56,8 @@ def _over_files(table: Table, paths: list[str]) -> str:
     return f"SELECT {names} FROM read_parquet([{listed}], hive_partitioning=true, hive_types={{{types}}})"
 
 
-def _over_views(table: Table) -> str:
+def view_sql(table: Table) -> str:
+    """The query behind a view."""
     text = files("gex_pipeline.store").joinpath(f"sql/{table.name}.sql").read_text()
     return text.format(sided=_sided(), levels=_levels()) if "{" in text else text
 

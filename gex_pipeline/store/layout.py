@@ -9,6 +9,7 @@ A month's file supersedes day files beside it, so that folding days into a month
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +18,8 @@ from gex_pipeline.schema.model import Table
 
 DATA, MANIFEST, PENDING, TEMPORARY = ".parquet", ".manifest.json", ".manifest.pending", ".tmp"
 MARKER = "gex-warehouse.json"
+
+_VALUE = re.compile(r"\w[\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True, order=True)
@@ -57,6 +60,11 @@ class Partition:
     def value(self, column: str) -> str:
         """Value of a hive column."""
         return dict(self.hive)[column]
+
+
+def is_folder_name(value: str) -> bool:
+    """True for a hive value that every reader finds again as it was: no separators, no escapes."""
+    return _VALUE.fullmatch(value) is not None
 
 
 def parse(path: str) -> Partition | None:

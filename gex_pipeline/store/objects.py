@@ -67,9 +67,10 @@ class LocalObjects:
             temporary.replace(target)
             _sync(target.parent)
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
             raise StoreError(_explain(error, target)) from error
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)  # not there any more when all went well
 
     def delete(self, name: str) -> None:
         """Remove an object if it is there."""

@@ -8,6 +8,7 @@ whose pending manifest fits it; `manifest` tells the two apart by the content ha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -81,9 +82,13 @@ class Store:
             return
         if self.root.exists() and not self.root.is_dir():
             raise StoreError(f"{self.root} is a file, not a folder: choose another --warehouse")
-        if self.root.is_dir() and any(p.name != ".gitignore" for p in self.root.iterdir()):
+        # What another process that creates the warehouse at this moment, or was killed doing so, has made.
+        ours = {".gitignore", ".locks", layout.MARKER, layout.MARKER + layout.TEMPORARY}
+        if self.root.is_dir() and any(p.name not in ours for p in self.root.iterdir()):
             raise StoreError(f"{self.root} is neither empty nor a warehouse: choose another --warehouse")
-        self.objects.write(layout.MARKER, f'{{"format": 1, "kind": "{kind}"}}\n'.encode())
+        with self.objects.lock(layout.MARKER):
+            if not self.objects.exists(layout.MARKER):
+                self.objects.write(layout.MARKER, f'{{"format": 1, "kind": "{kind}"}}\n'.encode())
 
     def require(self) -> None:
         """Raise ``StoreError`` unless the folder is a warehouse."""
@@ -121,6 +126,14 @@ class Store:
         table = TABLES[partition.table]
         return parquet.read(self.objects.path(partition.path), table, dict(partition.hive), columns)
 
+    def content_hash(self, partition: Partition) -> str:
+        """Hash of the data file as it is now."""
+        path = self.objects.path(partition.path)
+        try:
+            return file_hash(path)
+        except OSError as error:
+            raise StoreError(f"cannot read {path}: {error.strerror}; run `gex verify`") from error
+
     # ---------------------------------------------------------------- writing
 
     def replace(self, partition: Partition, frame: pl.DataFrame, inputs: Mapping[str, str]) -> Manifest:
@@ -133,6 +146,7 @@ class Store:
         table = TABLES[partition.table]
         draft = self.draft(table, frame.height, inputs)
         pending = f"{partition.folder}/{partition.period}{PENDING}"
+        self._settle(partition, pending)
 
         def announce(finished: Path) -> None:
             nonlocal draft
@@ -145,6 +159,14 @@ class Store:
         if partition.is_month:
             self._delete_days(partition)
         return draft
+
+    def _settle(self, partition: Partition, pending: str) -> None:
+        """Give the pending manifest of a killed writer its name, if its data file made it, before it is replaced."""
+        if self.objects.exists(pending):
+            with suppress(StoreError):  # a damaged manifest is about to be replaced
+                manifest = self.manifest(partition)
+                if manifest is not None:
+                    self.objects.write(partition.manifest_path, manifest.to_json())
 
     def draft(self, table: Table, rows: int, inputs: Mapping[str, str]) -> Manifest:
         """A manifest before its file exists."""
@@ -161,6 +183,7 @@ class Store:
         with self.objects.lock(partition.folder):
             self.objects.delete(partition.path)
             self.objects.delete(partition.manifest_path)
+            self.objects.delete(f"{partition.folder}/{partition.period}{PENDING}")
 
     # ---------------------------------------------------------------- merging base rows
 
@@ -168,8 +191,11 @@ class Store:
         """Add rows to a base table; rows that are there already are left as they are.
 
         Rows with a stored key and other values are conflicts: reported, and the stored row stays. Within ``frame``
-        the first of two rows with one key counts as stored.
+        the first of two rows with one key counts as stored. Raises ``StoreError`` for a hive value that cannot
+        name a folder.
         """
+        # Stored rows come back as strings, and the bytes of a file must not depend on how a category was held.
+        frame = frame.with_columns(pl.col(pl.Enum, pl.Categorical).cast(pl.String))
         today = self.clock().date()
         days = frame[table.period_column].dt.date()
         periods = {d: layout.period_of(table, d, today) for d in days.unique()}
@@ -178,6 +204,8 @@ class Store:
         for values, rows in keyed.partition_by(*table.hive, "__period", as_dict=True, include_key=True).items():
             *hive, period = map(str, values)
             partition = Partition(table.name, tuple(zip(table.hive, hive, strict=True)), period)
+            if not all(map(layout.is_folder_name, hive)):
+                raise StoreError(f"{table.name}: {' / '.join(hive)} cannot name a folder: use letters, digits, - _ .")
             report += self._merge_one(table, partition, rows.drop("__period"), inputs)
         return report
 
@@ -185,6 +213,7 @@ class Store:
         self, table: Table, partition: Partition, rows: pl.DataFrame, inputs: Mapping[str, str]
     ) -> MergeReport:
         with self.objects.lock(partition.folder):
+            partition = self._open_or_month(table, partition)
             stored = self._folded(table, partition)
             before = pl.concat([self.read(p) for p in stored]) if stored else rows.select(table.names).clear()
             merged, report = _merged(table, partition, before, rows)
@@ -194,17 +223,27 @@ class Store:
             self._commit(partition, parquet.prepared(table, merged), {**known, **inputs})
         return replace(report, written=(partition,))
 
+    def _open_or_month(self, table: Table, partition: Partition) -> Partition:
+        """The month instead of its day where the month was folded already, by a clock ahead of this one."""
+        if not partition.is_day:
+            return partition
+        month = replace(partition, period=partition.period[:7])
+        return month if month in self._in_folder(table, month) else partition
+
     def _folded(self, table: Table, partition: Partition) -> list[Partition]:
         """The stored partitions whose rows belong to ``partition``; refuses those of an older schema."""
         mine = [p for p in self._in_folder(table, partition) if p.period.startswith(partition.period)]
-        for p in mine:
+        self._require_version(table, mine)
+        return mine
+
+    def _require_version(self, table: Table, partitions: list[Partition]) -> None:
+        for p in partitions:
             manifest = self.manifest(p)
             if manifest is not None and manifest.schema_version != table.version:
                 raise StoreError(
                     f"{p.path} has schema version {manifest.schema_version}, this is version {table.version}: "
                     f"delete it and import its files again"
                 )
-        return mine
 
     def _in_folder(self, table: Table, partition: Partition) -> list[Partition]:
         names = set(self.objects.list(partition.folder))
@@ -215,19 +254,32 @@ class Store:
         manifest = self.manifest(partition)
         return manifest.inputs if manifest else {}
 
-    def compact(self, table: Table, today: date) -> list[Partition]:
-        """Fold the day files of months that are over into one file per month; returns the months written."""
+    def foldable(self, table: Table, today: date) -> list[Partition]:
+        """The months that are over and still lie in day files."""
         months = {
             replace(p, period=p.period[:7])
             for p in self.partitions(table)
             if p.is_day and layout.period_of(table, date.fromisoformat(p.period), today) != p.period
         }
-        for month in sorted(months):
-            with self.objects.lock(month.folder):
-                days = self._in_folder(table, month)
-                rows = parquet.prepared(table, pl.concat([self.read(p) for p in days]))
-                self._commit(month, rows, {k: v for p in days for k, v in self._inputs_of(p).items()})
         return sorted(months)
+
+    def fold(self, month: Partition) -> None:
+        """Fold the day files of a month into one. Raises ``StoreError``, the days untouched, when one is broken."""
+        table = TABLES[month.table]
+        with self.objects.lock(month.folder):
+            days = self._in_folder(table, month)
+            if days == [month]:
+                return  # another process was quicker
+            self._require_version(table, days)
+            rows = parquet.prepared(table, pl.concat([self.read(p) for p in days]))
+            self._commit(month, rows, {k: v for p in days for k, v in self._inputs_of(p).items()})
+
+    def compact(self, table: Table, today: date) -> list[Partition]:
+        """Fold every month that is over; returns the months written."""
+        months = self.foldable(table, today)
+        for month in months:
+            self.fold(month)
+        return months
 
 
 def _has_manifest(partition: Partition, names: set[str]) -> bool:

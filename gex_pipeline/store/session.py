@@ -17,7 +17,9 @@ from gex_pipeline.schema import TABLES
 from gex_pipeline.store import catalog, udfs
 from gex_pipeline.store.partitions import Store
 
-_EXPLAIN = re.compile(r"^\s*explain\s+(analyze\s+)?", re.IGNORECASE)
+_EXPLAIN = re.compile(r"^(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\s+(analyze\s+)?", re.IGNORECASE | re.DOTALL)
+#: Listings of the files that one query may need while other processes fold months.
+_ATTEMPTS = 5
 _FUNCTION = re.compile("|".join(udfs.NAMES), re.IGNORECASE)
 
 
@@ -43,21 +45,18 @@ class Session:
         Raises ``GexError`` in one line for an error in the SQL and for anything that is not a read.
         """
         self._require_read(sql)
-        try:
-            return self._run(sql, parameters)
-        except duckdb.IOException:
-            # A month may have been folded between listing its days and reading them: list again, once.
-            self._paths.clear()
-            return self._run(sql, parameters)
-
-    def _run(self, sql: str, parameters: list[Any] | None) -> pl.DataFrame:
-        try:
-            self.prepare(sql)
-            return self._con.sql(sql, params=parameters).pl()
-        except duckdb.IOException:
-            raise
-        except duckdb.Error as error:
-            raise GexError(_one_line(error)) from error
+        for attempt in range(_ATTEMPTS):
+            try:
+                self.prepare(sql)
+                return self._con.sql(sql, params=parameters).pl()
+            except duckdb.IOException as error:
+                # A month may have been folded between listing its days and reading them: list again.
+                if attempt == _ATTEMPTS - 1:
+                    raise GexError(f"{_one_line(error)}; run `gex verify`") from error
+                self._paths.clear()
+            except duckdb.Error as error:
+                raise GexError(_one_line(error)) from error
+        raise AssertionError("unreachable")
 
     def prepare(self, sql: str) -> None:
         """Create or refresh the views and functions that a statement may use."""

@@ -53,19 +53,25 @@ def _create(con: duckdb.DuckDBPyConnection, name: str, function: Callable[..., p
 def _numeric(kernel: str, has_type: bool) -> Callable[..., pa.Array]:
     """A function of four numbers, or of four numbers and an option type (DuckDB counts the parameters)."""
     if has_type:
-        return lambda a, b, c, d, option_type: _call(kernel, (a, b, c, d), _is_call(option_type))
-    return lambda a, b, c, d: _call(kernel, (a, b, c, d))
+        return lambda a, b, c, d, option_type: _typed(kernel, (a, b, c, d), option_type)
+    return lambda a, b, c, d: _result(_call(kernel, (a, b, c, d)))
 
 
-def _is_call(option_type: pa.ChunkedArray) -> np.ndarray:
-    return np.asarray(option_type.to_pylist()) == "C"
+def _typed(kernel: str, numbers: tuple[pa.ChunkedArray, ...], option_type: pa.ChunkedArray) -> pa.Array:
+    """An option type other than C and P has no price: NULL."""
+    letters = np.array(option_type.to_pylist(), dtype=object)
+    is_call = letters == "C"
+    return _result(np.where(is_call | (letters == "P"), _call(kernel, numbers, is_call), np.nan))
 
 
-def _call(kernel: str, numbers: tuple[pa.ChunkedArray, ...], *flags: np.ndarray) -> pa.Array:
+def _call(kernel: str, numbers: tuple[pa.ChunkedArray, ...], *flags: np.ndarray) -> np.ndarray:
     from gex_pipeline.core import black76  # scipy: only once a query prices something
 
     with np.errstate(all="ignore"):
-        values = getattr(black76, kernel)(*(c.to_numpy() for c in numbers), *flags)
+        return getattr(black76, kernel)(*(c.to_numpy() for c in numbers), *flags)
+
+
+def _result(values: np.ndarray) -> pa.Array:
     return pa.array(values, pa.float64(), mask=~np.isfinite(values))
 
 

@@ -57,20 +57,20 @@ def _data_problems(store: Store, partition: Partition, names: set[str]) -> Itera
     if stem + MANIFEST not in names and stem + PENDING not in names:
         yield "foreign: it has no manifest, so queries leave it out"
         return
+    path, table = store.objects.path(partition.path), TABLES[partition.table]
+    again = "delete it and import its files again" if table.is_base else "delete it and run `gex build`"
     try:
         manifest = store.manifest(partition)
     except StoreError:
-        yield "its manifest is damaged: import or build again"
+        yield f"its manifest is damaged: {again}"
         return
-    path = store.objects.path(partition.path)
-    table = TABLES[partition.table]
     if manifest is None:
-        yield "its manifest is missing: import or build again"
+        yield f"its manifest is missing: {again}"
     elif manifest.schema_version != table.version:
-        action = "delete it and import again" if table.is_base else "run `gex build`"
+        action = again if table.is_base else "run `gex build`"
         yield f"schema version {manifest.schema_version}, this is version {table.version}: {action}"
     elif file_hash(path) != manifest.content_hash:
-        yield f"damaged: its content is not what was written{_truncated(path)}"
+        yield f"damaged: its content is not what was written{_truncated(path)}: {again}"
     elif not pq.read_schema(path).equals(arrow_schema(table)):
         yield "its columns are not those of the table"
     elif pq.read_metadata(path).num_rows != manifest.rows:

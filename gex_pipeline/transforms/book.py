@@ -16,10 +16,10 @@ import polars as pl
 
 from gex_pipeline.core import flips
 from gex_pipeline.core.black76 import Bools, Floats
-from gex_pipeline.core.exposure import SIGNS
+from gex_pipeline.core.signs import SIGNS
 from gex_pipeline.core.profile import Gaussians, Ints, curves, search_grid
 from gex_pipeline.core.strike_levels import StrikeBooks
-from gex_pipeline.transforms.contracts import Contracts, Window, ascending, stable_order
+from gex_pipeline.transforms.contracts import Contracts, Window, stable_order
 from gex_pipeline.transforms.expiry_books import ExpiryBooks
 
 SCOPES = ("all_expiry", "odte")
@@ -56,16 +56,11 @@ class Book:
         return ExpiryBooks(self.contracts)
 
     @cached_property
-    def strikes(self) -> Floats:
-        """Every strike of the chain, ascending."""
-        return ascending(self.contracts.strike)
-
-    @cached_property
     def _strike_sums(self) -> tuple[Floats, Bools]:
         """Unsigned dollar gamma (T, S, scopes, sides, strikes), and whether a contract is listed (without sides)."""
         c = self.contracts
-        n = len(self.strikes)
-        code = self._code * n + np.searchsorted(self.strikes, c.strike)
+        n = len(self.contracts.strikes)
+        code = self._code * n + np.searchsorted(self.contracts.strikes, c.strike)
         shape = (self.shape[0], len(c.venue_names), 2, 2, n)
         gex = np.bincount(code, c.gex, int(np.prod(shape))).reshape(shape)
         listed = np.bincount(code, minlength=gex.size).reshape(shape).sum(axis=3)
@@ -80,11 +75,11 @@ class Book:
     def strike_books(self, sign_model: str) -> StrikeBooks:
         """Per-strike sums of all T x S x 2 books with the dealers' signs."""
         gex, listed = self._strike_sums
-        gex, listed = gex.reshape(-1, 2, len(self.strikes)), listed.reshape(-1, len(self.strikes))
+        gex, listed = gex.reshape(-1, 2, len(self.contracts.strikes)), listed.reshape(-1, len(self.contracts.strikes))
         call, put = SIGNS[sign_model]
         spot = np.repeat(np.nan_to_num(self.contracts.spots.reshape(-1), nan=1.0), len(SCOPES))
         return StrikeBooks(
-            self.strikes, spot, call * gex[:, _CALL], put * gex[:, _PUT], gex.sum(axis=1), listed
+            self.contracts.strikes, spot, call * gex[:, _CALL], put * gex[:, _PUT], gex.sum(axis=1), listed
         )
 
     @cached_property

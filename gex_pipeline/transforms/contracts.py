@@ -8,7 +8,7 @@ a snapshot's book is one longer run, and equal rows give equal bits whatever ord
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -64,7 +64,8 @@ class Contracts:
 
     ``snapshot`` and ``venue`` are indices into ``snapshots`` (ascending) and ``venue_names`` (ascending).
     ``spots`` has shape (snapshots, 1 + venues): the whole set first, then each venue; NaN where a venue is absent.
-    ``knowledge`` likewise, as microseconds since 1970, 0 where absent.
+    ``knowledge`` likewise, as microseconds since 1970, 0 where absent. ``strikes``: every strike of the chain,
+    ascending, those outside a window included.
     """
 
     underlying: str
@@ -82,6 +83,7 @@ class Contracts:
     tenor: Floats
     spots: Floats
     knowledge: np.ndarray
+    strikes: Floats
 
     @staticmethod
     def from_chain(
@@ -105,7 +107,7 @@ class Contracts:
             tie_breaker = [c for c in ("instrument",) if c in chain.columns]
             chain = chain.sort(*_ORDER, *tie_breaker)
         contracts = _from_ordered(chain, str(names[0]), venue_names or _names(chain))
-        return contracts if window is None else contracts.inside(window)
+        return contracts if window in (None, Window()) else contracts.inside(window)
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -142,18 +144,16 @@ class Contracts:
         """The same snapshots, venues and spots with fewer contracts."""
         names = ("snapshot", "venue", "expiry_us", "strike", "is_call", "oi", "iv", "forward", "mark", "tenor")
         kept = {name: getattr(self, name)[rows] for name in names}
-        return Contracts(
-            self.underlying,
-            self.snapshots,
-            self.venue_names,
-            spots=self.spots,
-            knowledge=self.knowledge,
-            **kept,
-        )
+        return replace(self, **kept)
 
     def inside(self, window: Window) -> Contracts:
-        """Only the contracts inside the window around the spot of the whole venue set."""
-        return self.take(window.contains(self.strike / self.spots[self.snapshot, 0]))
+        """Only the contracts inside the window around the spot of the whole venue set.
+
+        Single venues become absent: their own windows would lie around their own spots.
+        """
+        kept = self.take(window.contains(self.strike / self.spots[self.snapshot, 0]))
+        whole_set_only = np.where(np.arange(kept.knowledge.shape[1]) == 0, kept.knowledge, 0)
+        return replace(kept, knowledge=whole_set_only)
 
 
 def ascending(values: Floats) -> Floats:
@@ -195,6 +195,7 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
         tenor=chain["tenor_years"].to_numpy(),
         spots=_spots(chain["index_usd"].to_numpy(), code, shape),
         knowledge=_latest(_micros(chain["knowledge_time"]), code, shape),
+        strikes=ascending(chain["strike_usd"].to_numpy()),
     )
 
 
@@ -212,7 +213,15 @@ def _spots(index: Floats, code: Ints, shape: tuple[int, int]) -> Floats:
         stop = starts[i + 1] if i + 1 < len(starts) else len(index)
         per_venue[i] = np.median(index[starts[i] : stop])
     spots.reshape(-1)[code[starts]] = per_venue
-    return np.column_stack([np.nanmedian(spots, axis=1), spots])
+    return np.column_stack([_row_medians(spots), spots])
+
+
+def _row_medians(values: Floats) -> Floats:
+    """Median of each row without its NaNs, of which no row consists."""
+    ordered = np.sort(values, axis=1)  # NaN last
+    count = np.isfinite(values).sum(axis=1)
+    rows = np.arange(len(values))
+    return 0.5 * (ordered[rows, (count - 1) // 2] + ordered[rows, count // 2])
 
 
 def _latest(knowledge: np.ndarray, code: Ints, shape: tuple[int, int]) -> np.ndarray:

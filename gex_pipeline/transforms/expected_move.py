@@ -11,7 +11,7 @@ from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.expected_move import interpolate_variance, neighbours, straddle_usd, straddle_vol
 from gex_pipeline.core.profile import Ints
 from gex_pipeline.transforms.book import Book
-from gex_pipeline.transforms.frames import enum, floats, instants, set_columns
+from gex_pipeline.transforms.frames import Category, floats, frame, instants, set_columns
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def expected_move(book: Book) -> pl.DataFrame:
     one_sd = e.forward * np.sqrt(variance)
     root = np.sqrt(np.where(np.isnan(straddle_variance), variance, straddle_variance))
     straddle = _straddle(e.forward, np.sqrt(straddle_variance))
-    return pl.DataFrame(
+    return frame(
         {
             **set_columns(book, sets, snapshots),
             "expiry_at": instants(books.expiries_us[expiries]),
@@ -49,7 +49,7 @@ def expected_move(book: Book) -> pl.DataFrame:
             "lower_1sd": floats(e.forward * np.exp(-root)),
             "upper_2sd": floats(e.forward * np.exp(2 * root)),
             "lower_2sd": floats(e.forward * np.exp(-2 * root)),
-            "status": enum(np.isnan(root).astype(np.intp), ("ok", "empty")),
+            "status": Category(np.isnan(root).astype(np.intp), ("ok", "empty")),
         }
     )
 

@@ -14,7 +14,7 @@ import polars as pl
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.profile import Ints
 from gex_pipeline.core.units import SECONDS_PER_YEAR
-from gex_pipeline.transforms.contracts import Contracts, ascending
+from gex_pipeline.transforms.contracts import Contracts
 
 
 class ExpiryBooks:
@@ -24,16 +24,15 @@ class ExpiryBooks:
         self.contracts = contracts
         c = contracts
         self.expiries_us, self._expiry = np.unique(c.expiry_us, return_inverse=True)
-        strikes = ascending(c.strike)
-        strike = np.searchsorted(strikes, c.strike)
-        is_used = np.zeros((len(self.expiries_us), len(strikes)), dtype=bool)
+        strike = np.searchsorted(c.strikes, c.strike)
+        is_used = np.zeros((len(self.expiries_us), len(c.strikes)), dtype=bool)
         is_used[self._expiry, strike] = True
         slots = np.cumsum(is_used, axis=1) - 1
         self._slot: Ints = slots[self._expiry, strike]
         #: Shape (E, strikes): the strikes of each expiry, padded with NaN.
         self.strikes = np.full((len(self.expiries_us), int(slots.max()) + 1), np.nan)
         expiry, used = np.nonzero(is_used)
-        self.strikes[expiry, slots[expiry, used]] = strikes[used]
+        self.strikes[expiry, slots[expiry, used]] = c.strikes[used]
 
     @cached_property
     def _code(self) -> Ints:

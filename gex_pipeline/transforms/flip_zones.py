@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from gex_pipeline.transforms.book import Book
-from gex_pipeline.transforms.frames import enum, floats, scoped_columns
+from gex_pipeline.transforms.frames import Category, floats, frame, scoped_columns
 
 
 def flip_zones(book: Book, sign_model: str = "naive") -> pl.DataFrame:
@@ -14,11 +14,11 @@ def flip_zones(book: Book, sign_model: str = "naive") -> pl.DataFrame:
     crossings = book.crossings(sign_model)
     snapshots, sets, scopes = np.unravel_index(crossings.group, book.shape)
     spot = book.contracts.spots[snapshots, sets]
-    return pl.DataFrame(
+    return frame(
         {
             **scoped_columns(book, sets, scopes, snapshots, sign_model),
             "price_usd": floats(spot * np.exp(crossings.x)),
-            "direction": enum(np.where(crossings.is_up, 0, 1), ("up", "down")),
+            "direction": Category(np.where(crossings.is_up, 0, 1), ("up", "down")),
             "slope_usd": floats(crossings.slope_usd),
             "spot_usd": floats(spot),
         }

@@ -6,6 +6,9 @@ none" and becomes null in the frame.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import NamedTuple
+
 import numpy as np
 import polars as pl
 
@@ -32,22 +35,22 @@ def flat(book: Book, sets: Ints, scopes: Ints, snapshots: Ints) -> Ints:
     return (snapshots * book.shape[1] + sets) * book.shape[2] + scopes
 
 
-def set_columns(book: Book, sets: Ints, snapshots: Ints) -> dict[str, pl.Series]:
+def set_columns(book: Book, sets: Ints, snapshots: Ints) -> dict[str, pl.Series | np.ndarray | Category]:
     """snapshot_at, knowledge_time, underlying and venues of rows that belong to (set, snapshot)."""
     c = book.contracts
     return {
         "snapshot_at": instants(c.snapshots.to_physical().to_numpy()[snapshots]),
         "knowledge_time": instants(c.knowledge[snapshots, sets]),
         "underlying": constant(c.underlying, len(sets), (c.underlying,)),
-        "venues": enum(sets, c.sets),
+        "venues": Category(sets, c.sets),
     }
 
 
-def scoped_columns(book: Book, sets: Ints, scopes: Ints, snapshots: Ints, sign_model: str) -> dict[str, pl.Series]:
+def scoped_columns(book: Book, sets: Ints, scopes: Ints, snapshots: Ints, sign_model: str) -> dict[str, pl.Series | np.ndarray | Category]:
     """The key columns of tables by scope and sign model."""
     return {
         **set_columns(book, sets, snapshots),
-        "scope": enum(scopes, SCOPES),
+        "scope": Category(scopes, SCOPES),
         "sign_model": constant(sign_model, len(sets), SIGN_MODELS),
     }
 
@@ -57,14 +60,16 @@ def instants(micros: np.ndarray) -> pl.Series:
     return pl.Series(micros.astype(np.int64)).cast(_UTC_MICROSECONDS)
 
 
-def enum(codes: Ints, names: tuple[str, ...]) -> pl.Series:
-    """Category column from integer codes."""
-    return pl.Series(codes.astype(np.uint32)).cat.to(pl.Enum(names))
+class Category(NamedTuple):
+    """A category column as codes into a list of names."""
+
+    codes: Ints
+    names: tuple[str, ...]
 
 
-def constant(name: str, length: int, names: tuple[str, ...]) -> pl.Series:
+def constant(name: str, length: int, names: tuple[str, ...]) -> Category:
     """Category column with one value."""
-    return enum(np.full(length, names.index(name)), names)
+    return Category(np.full(length, names.index(name)), names)
 
 
 def floats(values: Floats, is_missing: Bools | None = None) -> pl.Series:
@@ -72,3 +77,16 @@ def floats(values: Floats, is_missing: Bools | None = None) -> pl.Series:
     if is_missing is not None:
         values = np.where(is_missing, np.nan, values)
     return pl.Series(values, nan_to_null=True)
+
+
+def frame(columns: dict[str, pl.Series | np.ndarray | Category]) -> pl.DataFrame:
+    """A frame whose category columns are Enums (converted together: one by one costs more than computing them)."""
+    categories = {name: c for name, c in columns.items() if isinstance(c, Category)}
+    plain = {n: c.codes.astype(np.uint32) if isinstance(c, Category) else c for n, c in columns.items()}
+    enums = [pl.col(name).cat.to(_enum(c.names)) for name, c in categories.items()]
+    return pl.DataFrame(plain).with_columns(enums)
+
+
+@lru_cache(maxsize=256)
+def _enum(names: tuple[str, ...]) -> pl.Enum:
+    return pl.Enum(names)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from gex_pipeline.core.exposure import SIGNS
+from gex_pipeline.core.signs import SIGNS
 from gex_pipeline.core.profile import profile_indices, search_grid
 from gex_pipeline.transforms.book import Book
-from gex_pipeline.transforms.frames import floats, scoped_columns
+from gex_pipeline.transforms.frames import floats, frame, scoped_columns
 
 
 def gamma_profile(book: Book, sign_model: str = "naive") -> pl.DataFrame:
@@ -21,7 +21,7 @@ def gamma_profile(book: Book, sign_model: str = "naive") -> pl.DataFrame:
     )
     spot = book.contracts.spots[snapshots, sets][:, None] * np.exp(search_grid()[points])
     rows = (np.repeat(i, len(points)) for i in (sets, scopes, snapshots))
-    return pl.DataFrame(
+    return frame(
         {
             **scoped_columns(book, *rows, sign_model),
             "spot_usd": floats(spot.reshape(-1)),

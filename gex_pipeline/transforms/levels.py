@@ -12,7 +12,7 @@ from gex_pipeline.core.strike_levels import StrikeBooks, take
 from gex_pipeline.core.units import FLOOR
 from gex_pipeline.schema.derived import LEVELS_ALL_EXPIRY, LEVELS_ODTE, STATUSES
 from gex_pipeline.transforms.book import SCOPES, Book
-from gex_pipeline.transforms.frames import enum, flat, floats, scoped_columns
+from gex_pipeline.transforms.frames import Category, flat, floats, frame, scoped_columns
 
 _OK, _EMPTY, _NONE_POSITIVE, _NONE_NEGATIVE, _EDGE, _MULTIPLE = range(len(STATUSES))
 
@@ -29,14 +29,14 @@ def levels(book: Book, sign_model: str = "naive") -> pl.DataFrame:
     g = flat(book, sets, scopes, snapshots)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.abs(strength) / books.total_gross
-    return pl.DataFrame(
+    return frame(
         {
             **scoped_columns(book, sets, scopes, snapshots, sign_model),
-            "level": enum(level, LEVELS_ODTE),
+            "level": Category(level, LEVELS_ODTE),
             "value_usd": floats(value[level, g]),
             "strength_usd": floats(strength[level, g]),
             "share_of_gross": floats(share[level, g]),
-            "status": enum(status[level, g], STATUSES),
+            "status": Category(status[level, g], STATUSES),
             "spot_usd": floats(books.spot[g]),
             "net_gex_usd": floats(books.net.sum(axis=1)[g]),
         }

@@ -7,7 +7,7 @@ import polars as pl
 
 from gex_pipeline.core.max_pain import lowest, payout_usd
 from gex_pipeline.transforms.book import Book
-from gex_pipeline.transforms.frames import enum, floats, instants, set_columns
+from gex_pipeline.transforms.frames import Category, floats, frame, instants, set_columns
 
 _MINIMUM_STRIKES = 3
 
@@ -23,14 +23,14 @@ def max_pain(book: Book) -> pl.DataFrame:
     rows = np.arange(len(payout))
     usd, coin = lowest(payout, is_listed), lowest(payout / strikes, is_listed)
     is_empty = (is_listed.sum(axis=1) < _MINIMUM_STRIKES) | (oi.sum(axis=(1, 2)) <= 0)
-    return pl.DataFrame(
+    return frame(
         {
             **set_columns(book, sets, snapshots),
             "expiry_at": instants(books.expiries_us[expiries]),
             "strike_usd": floats(strikes[rows, usd], is_empty),
             "payout_usd": floats(np.maximum(payout[rows, usd], 0.0), is_empty),
             "strike_coin_usd": floats(strikes[rows, coin], is_empty),
-            "status": enum(is_empty.astype(np.intp), ("ok", "empty")),
+            "status": Category(is_empty.astype(np.intp), ("ok", "empty")),
         }
     )
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from gex_pipeline.core import strike_levels
 from gex_pipeline.transforms.book import Book
-from gex_pipeline.transforms.frames import flat, floats, present_books, scoped_columns
+from gex_pipeline.transforms.frames import flat, floats, frame, present_books, scoped_columns
 
 
 def ranked(book: Book, sign_model: str = "naive") -> pl.DataFrame:
@@ -19,7 +19,7 @@ def ranked(book: Book, sign_model: str = "naive") -> pl.DataFrame:
     sets, scopes, snapshots = (i[row] for i in indices)
     g = flat(book, sets, scopes, snapshots)
     strike = choices[g, rank]
-    return pl.DataFrame(
+    return frame(
         {
             **scoped_columns(book, sets, scopes, snapshots, sign_model),
             "rank": rank.astype(np.int64) + 1,

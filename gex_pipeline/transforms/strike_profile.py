@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from gex_pipeline.core.exposure import SIGNS
+from gex_pipeline.core.signs import SIGNS
 from gex_pipeline.transforms.contracts import Contracts
 from gex_pipeline.transforms.frames import instants
 

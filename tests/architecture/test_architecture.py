@@ -67,7 +67,7 @@ def parsed() -> Iterator[tuple[Path, ast.Module]]:
 def test_import_rules() -> None:
     """The contracts of pyproject.toml: the layers, and DuckDB and matplotlib in one package each."""
     lint = Path(sys.executable).with_name("lint-imports")
-    result = subprocess.run([lint, "--no-cache", "--no-logo"], cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 
 

@@ -169,7 +169,8 @@ def run(command: Command, tree: Path) -> subprocess.CompletedProcess[str]:
         f'if [ -f "{state}" ]; then . "{state}"; fi\nset -e\n{command.text}\n'
         f'{{ export -p; printf "cd \'%s\'\\n" "$PWD"; }} > "{state}"\n'
     )
-    environment = os.environ | {
+    of_make = {"ARGS", "JOBS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}  # a `make test` this runs in hands them down
+    environment = {name: value for name, value in os.environ.items() if name not in of_make} | {
         "PATH": f"{tree / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(tree),  # the copy, not the tree this environment was installed from
         "NO_COLOR": "1",

@@ -20,7 +20,7 @@ COMMANDS = ("demo", "import", "build", "levels", "profile", "heatmap", "bundle",
 
 
 def gex(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+    env = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "80", "FORCE_COLOR": ""} | environment
     command = [sys.executable, "-m", "gex_pipeline.cli", *words]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=120, check=False)
 
@@ -128,6 +128,16 @@ def test_a_reader_that_goes_away_is_no_failure():
     with os.fdopen(writing, "wb") as stdout:
         result = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, cwd=ROOT, check=False)
     assert (result.returncode, result.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device /dev/full")
+def test_a_full_disk_is_one_line():
+    with Path("/dev/full").open("wb") as stdout:
+        command = [sys.executable, "-m", "gex_pipeline.cli", "--version"]
+        result = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    assert result.returncode == 1
+    assert is_one_line(result.stderr)
+    assert "No space left on device" in result.stderr
 
 
 def raising(error: BaseException) -> SimpleNamespace:

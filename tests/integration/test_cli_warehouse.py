@@ -78,8 +78,10 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def gex(warehouse, capsys):
+def gex(warehouse, capsys, monkeypatch):
     """Run a command on the warehouse -> status, standard output, standard error."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", "")
 
     def run(*words: str) -> tuple[int, str, str]:
         status = cli.main([*words, "--warehouse", str(warehouse)])
@@ -115,9 +117,18 @@ def test_an_old_answer_is_given_and_called_stale(gex):
     status, out, err = gex("levels", "BTC", "--json", "--at", "2026-04-01")
     assert status == 0
     assert json.loads(out)["meta"]["extra"]["is_stale"] is True
-    assert (
-        err == "gex: BTC: stale: the snapshot of 2026-03-17 16:00 UTC is 14 d 8 h old, over twice the usual interval\n"
-    )
+    assert err.startswith("gex: BTC: stale: the snapshot of 2026-03-17 16:00 UTC is 14 d 8 h old")
+    assert err.count("\n") == 1
+
+
+def test_a_venue_that_is_not_in_the_snapshot_is_said(gex):
+    status, out, err = gex("levels", "BTC", *NOW, "--venue", "okx,deribit", "--json")
+    assert json.loads(out)["meta"]["source"] == ["deribit"]
+    assert json.loads(out)["meta"]["exchanges_filtered"] == ["okx", "deribit"]
+    assert (status, err) == (0, "gex: BTC: nothing from okx in the snapshot of 2026-03-17 16:00 UTC\n")
+    status, out, err = gex("levels", "BTC", *NOW, "--venue", "okx")
+    assert (status, out) == (1, "")
+    assert "deribit" in err
 
 
 def test_before_the_first_snapshot_there_is_no_answer(gex):

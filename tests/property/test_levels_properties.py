@@ -17,7 +17,7 @@ from polars.testing import assert_frame_equal
 from gex_pipeline.core import black76
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.expected_move import expected_move
-from gex_pipeline.transforms.exposure import exposure
+from tests.views import exposure
 from gex_pipeline.transforms.flip_zones import flip_zones
 from gex_pipeline.transforms.gamma_profile import gamma_profile
 from gex_pipeline.transforms.levels import levels

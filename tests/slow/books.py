@@ -32,7 +32,8 @@ BOOKS: dict[str, Callable[[], list[Row]]] = {
     "only_puts": partial(random_book, 14, sides="P"),
     "many_strikes": partial(random_book, 15, days=(0,), strikes=41, width=0.3),
 }
-BOOKS |= {f"drawn_{seed}": partial(random_book, seed, days=(0, 3, 35), strikes=5 + seed % 5) for seed in range(20, 40)}
+for _seed in range(20, 40):
+    BOOKS[f"drawn_{_seed}"] = partial(random_book, _seed, days=(0, 3, 35), strikes=5 + _seed % 5)
 
 
 def named(function: Callable[[], list[Row]]) -> Callable[[], list[Row]]:

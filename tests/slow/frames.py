@@ -29,7 +29,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 def chain_frame(rows: list[Row]) -> pl.DataFrame:
-    """Rows as a frame of table `chain`; knowledge_time is two seconds after the snapshot unless a row says otherwise."""
+    """Rows as a frame of table `chain`; knowledge_time is two seconds after the snapshot where a row does not say."""
     full = [{**_DEFAULTS, "knowledge_time": r["snapshot_at"] + timedelta(seconds=2), **r} for r in rows]
     return pl.DataFrame(full, schema=polars_schema(CHAIN), orient="row")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 
 from tests.slow.exposure import SIGNS, Row, gross_gex, spot
 from tests.slow.profile import FLOOR, crossings
@@ -149,7 +150,7 @@ def hvl(book: Ladder) -> Level:
     """Crossing of C(K) nearest to spot, linear between neighbouring strikes with non-zero C of opposite sign."""
     live = [(k, x.cumulative) for k, x in book.strikes.items() if not book.is_zero(x.cumulative)]
     found = []
-    for (k0, c0), (k1, c1) in zip(live, live[1:], strict=False):
+    for (k0, c0), (k1, c1) in pairwise(live):
         if (c0 > 0) != (c1 > 0):
             found.append(k0 + (k1 - k0) * c0 / (c0 - c1))
     if not found:

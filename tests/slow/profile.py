@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tests.slow import black76
 from tests.slow.exposure import SIGNS, Row
@@ -92,7 +93,7 @@ def crossings(rows: list[Row], spot_now: float, sign_model: str = "naive") -> Se
     gross = max((abs(c) + abs(p) for _, _, c, p in values), default=0.0)
     live = [(x, 1 if net > 0 else -1) for x, net, _, _ in values if net != 0.0 and abs(net) >= FLOOR * gross]
     found = []
-    for (x0, sign0), (x1, sign1) in zip(live, live[1:], strict=False):
+    for (x0, sign0), (x1, sign1) in pairwise(live):
         if sign0 != sign1:
             root = bisect(rows, spot_now, sign_model, x0, x1)
             direction = "up" if sign1 > 0 else "down"

@@ -18,7 +18,7 @@ import gex_pipeline
 from gex_pipeline.core import black76
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.expected_move import expected_move
-from gex_pipeline.transforms.exposure import exposure
+from tests.views import exposure
 from gex_pipeline.transforms.levels import levels
 from gex_pipeline.transforms.max_pain import max_pain
 from tests.slow import black76 as slow
@@ -75,22 +75,21 @@ def is_printed_as(cell: str, value: float | None) -> bool:
 @cache
 def chain() -> tuple[Row, ...]:
     """The ten contracts of the page."""
-    rows = []
-    for line in table("expiry"):
-        rows.append(
-            row(
-                number(line["strike"]),
-                line["type"],
-                number(line["OI"]),
-                iv=number(line["IV"]),
-                expiry_at=datetime.fromisoformat(line["expiry"]).replace(hour=8, tzinfo=UTC),
-                snapshot_at=SNAPSHOT,
-                index=SPOT,
-                forward=number(line["forward"]),
-                mark=number(line["mark"]),
-            )
-        )
-    return tuple(rows)
+    return tuple(contract(line) for line in table("expiry"))
+
+
+def contract(line: Cells) -> Row:
+    return row(
+        number(line["strike"]),
+        line["type"],
+        number(line["OI"]),
+        iv=number(line["IV"]),
+        expiry_at=datetime.fromisoformat(line["expiry"]).replace(hour=8, tzinfo=UTC),
+        snapshot_at=SNAPSHOT,
+        index=SPOT,
+        forward=number(line["forward"]),
+        mark=number(line["mark"]),
+    )
 
 
 def front() -> list[Row]:
@@ -189,6 +188,7 @@ def all_levels(side: str, scope: str) -> dict[str, slow_levels.Level]:
 
 def test_distance_to_the_flip() -> None:
     zero_gamma = all_levels("package", "all_expiry")["zero_gamma"][0]
+    assert zero_gamma is not None
     assert f"S lies {(SPOT - zero_gamma) / SPOT * 100:.2f} %" in text()
 
 

@@ -18,6 +18,12 @@ def vertical_lines(figure) -> dict[str, float]:
     return {name: float(x[0]) for name, x in lines.items() if len(x) == 2 and x[0] == x[1]}
 
 
+def points(figure, gid: str) -> dict[float, float]:
+    """x -> y of the line of that name."""
+    line = next(line for line in figure.axes[0].lines if line.get_gid() == gid)
+    return dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
+
+
 def words(figure) -> str:
     return " ".join(t.get_text() for t in (*figure.texts, *figure.axes[0].texts))
 
@@ -28,14 +34,13 @@ def test_strike_profile_marks_spot_flip_and_walls(make_answer):
 
 
 def test_strike_profile_draws_calls_up_puts_down_and_net(make_answer):
-    axes = plots.strike_profile(make_answer()).axes[0]
-    calls, puts = axes.containers
+    figure = plots.strike_profile(make_answer())
+    calls, puts = figure.axes[0].containers
     centres = [bar.get_x() + bar.get_width() / 2 for bar in calls]
     assert centres == pytest.approx([80.0, 90.0, 100.0, 110.0])  # 200 is outside the window
     assert [bar.get_height() for bar in calls] == [0.0, 3.0, 30.0, 90.0]
     assert [bar.get_height() for bar in puts] == [-8.0, -50.0, -30.0, -7.0]
-    net = next(line for line in axes.lines if line.get_gid() == "net")
-    assert list(net.get_ydata()) == [-8.0, -47.0, 0.0, 83.0]
+    assert points(figure, "net") == {80.0: -8.0, 90.0: -47.0, 100.0: 0.0, 110.0: 83.0}
 
 
 def test_the_strikes_a_question_chose_are_all_drawn(make_answer):
@@ -68,17 +73,16 @@ def test_strike_profile_of_odte_marks_the_levels_of_that_scope(make_answer):
 def test_gamma_profile_marks_every_flip(make_answer):
     figure = plots.gamma_profile(make_answer())
     assert vertical_lines(figure) == {"spot": 100.0, "zero_gamma": 97.5, "flip 1": 112.0}
-    net = next(line for line in figure.axes[0].lines if line.get_gid() == "net")
-    assert dict(zip(net.get_xdata(), net.get_ydata(), strict=True))[100.0] == pytest.approx(1.25)
+    assert points(figure, "net")[100.0] == pytest.approx(1.25)
 
 
 def test_heatmap_puts_spot_between_its_strikes_on_a_symmetric_scale(make_answer):
     answer = make_answer(spot_usd=105.0)
-    axes = plots.heatmap(answer).axes[0]
-    spot = next(line for line in axes.lines if line.get_gid() == "spot")
-    assert spot.get_ydata()[0] == pytest.approx(3.0)  # rows 80, 90, 100, 110: centre of 100 is 2.5, of 110 is 3.5
-    mesh = axes.collections[0]
-    assert mesh.norm.vmin == -mesh.norm.vmax == -45.0
+    figure = plots.heatmap(answer)
+    axes = figure.axes[0]
+    # rows 80, 90, 100, 110: the centre of 100 is at 2.5, of 110 at 3.5
+    assert points(figure, "spot") == {0.0: pytest.approx(3.0), 1.0: pytest.approx(3.0)}
+    assert axes.collections[0].get_clim() == (-45.0, 45.0)
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["18MAR26", "27MAR26"]
 
 
@@ -135,8 +139,8 @@ def test_labels_are_spread_without_overlap(centres, widths, expected):
 
 def test_labels_in_a_picture_do_not_overlap(make_answer):
     figure = plots.strike_profile(make_answer())
-    renderer = figure.canvas.get_renderer()
+    figure.canvas.draw()
     labels = [t for t in figure.axes[0].texts if (t.get_gid() or "").startswith("label")]
-    boxes = sorted((t.get_window_extent(renderer) for t in labels), key=lambda b: b.x0)
+    boxes = sorted((t.get_window_extent() for t in labels), key=lambda b: b.x0)
     assert len(boxes) == 4
     assert all(a.x1 < b.x0 for a, b in pairwise(boxes))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from types import SimpleNamespace
+from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -11,8 +12,11 @@ import pytest
 from rich.console import Console, RenderableType
 
 from gex_pipeline.commands.arguments import INCLUDES
+from gex_pipeline.engine.build import BuildSummary
+from gex_pipeline.engine.imports import ImportSummary
 from gex_pipeline.present import documents, summaries, tables
 from gex_pipeline.present.tables import bundle_table, heatmap_table, levels_table, profile_table
+from gex_pipeline.store.status import StatusRow
 
 
 def drawn(renderable: RenderableType, width: int = 80) -> list[str]:
@@ -95,11 +99,11 @@ def test_bundle_has_a_line_per_underlying(make_answer):
     assert line_of(lines, "BTC") == "BTC 100 97.50 empty 110 90 1 min 30 s STALE"
 
 
-def status_row(**changes: Any) -> Any:
+def status_row(**changes: Any) -> StatusRow:
     fields = {
         "underlying": "BTC",
         "venue": "deribit",
-        "last_snapshot_at": None,
+        "last_snapshot_at": datetime(2026, 3, 17, 16, tzinfo=UTC),
         "age_seconds": 7_500.0,
         "usual_interval_seconds": 3_600.0,
         "rows": 1_234,
@@ -108,22 +112,25 @@ def status_row(**changes: Any) -> Any:
         "is_stale": False,
         "problem": None,
     }
-    return SimpleNamespace(**(fields | changes))
+    return StatusRow(**(fields | changes))
 
 
 def test_status_table_and_problems():
-    rows = [status_row(venue="okx", is_stale=True), status_row(), status_row(underlying="ETH", problem="file damaged")]
+    rows = [status_row(venue="okx", is_stale=True), status_row(), status_row(underlying="ETH", problem="not built")]
     lines = drawn(summaries.status_table(rows))
-    assert line_of(lines, "BTC") == "BTC deribit never 2 h 5 min 1 h 1,234 5 2"
+    assert line_of(lines, "BTC") == "BTC deribit 2026-03-17 16:00 2 h 5 min 1 h 1,234 5 2"
     assert summaries.status_problems(rows) == [
         "okx BTC: stale, last snapshot 2 h 5 min ago",
-        "deribit ETH: file damaged",
+        "deribit ETH: not built",
     ]
 
 
 def test_import_and_build_lines():
-    imported = SimpleNamespace(
-        files=2, rows={"chain": 1_200}, same={"chain": 3, "candles": 4}, rejected={"no_iv": 2, "expired": 1}, dropped={}
+    imported = ImportSummary(
+        files=2,
+        rows=Counter(chain=1_200),
+        same=Counter(chain=3, candles=4),
+        rejected=Counter(no_iv=2, expired=1),
     )
     assert summaries.import_lines(imported) == [
         "2 files read",
@@ -131,7 +138,7 @@ def test_import_and_build_lines():
         "chain: 1,200 new rows, 3 already stored",
         "rejected (kept in chain_rejected): 3 rows: expired 1, no_iv 2",
     ]
-    built = SimpleNamespace(built=1, fresh=3, rows={"levels": 37}, seconds=1.26)
+    built = BuildSummary(built=1, fresh=3, rows=Counter(levels=37), seconds=1.26)
     assert summaries.build_lines(built) == ["1 partition built, 3 already fresh, 1.3 s", "levels: 37 rows"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 
 import polars as pl
@@ -53,6 +54,16 @@ def test_two_snapshots_in_one_book_are_kept_apart() -> None:
         at = pl.col("snapshot_at") == part[0]["snapshot_at"]
         compare.assert_max_pain(part, max_pain(book).filter(at))
         compare.assert_expected_move(part, expected_move(book).filter(at))
+
+
+@pytest.mark.parametrize("step", [0.01, 0.1, 0.3, 1.0])
+@pytest.mark.parametrize("seed", range(60, 70))
+def test_max_pain_agrees_where_ties_abound(seed: int, step: float) -> None:
+    """Open interest in a few multiples of one size: plateaus of equal payout, seldom equal in binary."""
+    rng = random.Random(seed)
+    rows = random_book(seed, venues=2, strikes=6, price=rng.choice([0.62, 100.0, 112_345.678]))
+    rows = [{**r, "open_interest_coin": round(step * rng.randint(0, 4), 6)} for r in rows]
+    compare.assert_max_pain(rows, max_pain(Book.from_chain(chain_frame(rows))))
 
 
 def test_a_plateau_of_payouts_goes_to_the_lowest_strike() -> None:
@@ -152,5 +163,6 @@ def test_forward_and_marks_of_an_expiry_come_from_all_its_rows() -> None:
 
 
 def test_far_expiries_keep_positive_bands() -> None:
-    rows = rows_of([(k, kind, 1.0) for k in (50.0, 200.0) for kind in "CP"], iv=2.0, expiry_at=WEEK + timedelta(days=700))
+    far = WEEK + timedelta(days=700)
+    rows = rows_of([(k, kind, 1.0) for k in (50.0, 200.0) for kind in "CP"], iv=2.0, expiry_at=far)
     assert move(rows)["lower_2sd"] > 0

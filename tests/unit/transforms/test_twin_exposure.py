@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gex_pipeline.schema import EXPOSURE
-from gex_pipeline.transforms.exposure import exposure
+from tests.views import exposure
 from tests.slow import compare
 from tests.slow.books import BOOKS, rows_of
 from tests.slow.chains import FRIDAY, row
