@@ -17,7 +17,7 @@ from gex_pipeline.commands.arguments import (
     to_underlying,
     to_underlyings,
 )
-from gex_pipeline.commands.output import say_all, show_lines
+from gex_pipeline.commands.output import say_all, show, show_lines
 from gex_pipeline.errors import UsageError
 
 Duration = Annotated[timedelta | None, Parameter(converter=to_duration, metavar="DURATION")]
@@ -123,16 +123,23 @@ def build(
     return 3 if say_all(summary.failures) else 0
 
 
-def demo(*, out: Annotated[Path, Parameter(metavar="DIR")] = Path("data/demo")) -> int:
-    """Run the whole job on the built-in synthetic market.
+def demo(*, days: int = 3, out: Annotated[Path, Parameter(metavar="DIR")] = Path("data/demo"), context: Given) -> int:
+    """The whole job on synthetic chains: archive files, import, build, levels, pictures.
 
     Parameters
     ----------
+    days
+        Days of hourly chains.
     out
-        Folder for the demo's warehouse and pictures.
+        Folder for the demo's files, warehouse and pictures.
     """
     from gex_pipeline.engine import demo as engine
-    from gex_pipeline.present import progress
+    from gex_pipeline.present import progress, summaries, tables
 
-    engine.run(out, progress.for_stream())
+    if not 1 <= days <= 28:
+        raise UsageError(f"--days {days} must be from 1 to 28")
+    done = engine.run(out, days, progress.for_stream())
+    show_lines([*summaries.import_lines(done.imported), *summaries.build_lines(done.built), ""])
+    show(tables.levels_table(done.answer, ()))
+    show_lines(["", *summaries.demo_lines(done)])
     return 0

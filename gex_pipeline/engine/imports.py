@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from gex_pipeline.engine.progress import Progress, Silent
-from gex_pipeline.errors import ImportFileError
+from gex_pipeline.errors import ImportFileError, UsageError
 from gex_pipeline.importers import READERS, Imported, Options, load_mapping
 from gex_pipeline.schema import TABLES
 from gex_pipeline.store.partitions import ORIGIN, Conflict, Store
@@ -21,6 +21,10 @@ from gex_pipeline.store.partitions import ORIGIN, Conflict, Store
 _BATCH_ROWS = 1_000_000
 #: Files of a folder that can be archives; anything else in it is passed over.
 SUFFIXES = (".csv", ".csv.gz", ".zip", ".parquet", ".feather", ".arrow", ".jsonl", ".jsonl.gz", ".ndjson", ".json")
+
+
+#: Sources whose files have no fixed layout.
+NEEDS_MAPPING = ("chain", "candles", "dvol")
 
 
 @dataclass
@@ -71,8 +75,9 @@ def import_files(
     """
     reader = READERS[source]
     options = Options(load_mapping(mapping) if mapping else None, underlying, every, max_age, market)
+    if mapping is None and source in NEEDS_MAPPING:
+        raise UsageError(f"import {source} needs --mapping FILE.toml: it says which column is which")
     store, progress = Store(root), progress or Silent()
-    store.create()
     files = [file for path in paths for file in _expand(path)]
     summary, batch = ImportSummary(), _Batch()
     progress.start("import", len(files))
@@ -88,7 +93,8 @@ def import_files(
             if batch.rows >= _BATCH_ROWS:
                 batch = _flush(store, batch, summary)
             progress.advance(note=file.name)
-        _flush(store, batch, summary)
+        if batch.rows:
+            _flush(store, batch, summary)
     finally:
         progress.close()
     return summary
@@ -112,6 +118,7 @@ def _count(summary: ImportSummary, imported: Imported) -> None:
 
 def _flush(store: Store, batch: _Batch, summary: ImportSummary) -> _Batch:
     """Store a batch; returns an empty one."""
+    store.create()
     for name, frames in batch.frames.items():
         report = store.merge(TABLES[name], pl.concat(frames), batch.inputs)
         summary.rows[name] += report.new

@@ -115,16 +115,25 @@ def _prices(
 def _open_interest(
     venue: str, underlying: str, path: Path, listed: Ladder, day: date, seed: int
 ) -> Floats:
-    """Coins: lognormal per contract, larger near spot and at round strikes, a fifth of the contracts without any."""
-    unit = np.modf(listed.contract * 0.6180339887498949 + seed * 0.7548776662466927)[0]
-    size = np.exp(3.0 * (unit - 0.5)) * (unit > 0.2)
+    """Coins: random per contract, larger near spot, out of the money and at round strikes; a fifth have none."""
+    unit = _uniform(listed.contract, seed)
+    size = np.exp(2.0 * (unit - 0.5)) * (unit > 0.2)
     distance = np.log(listed.strike / path.spot[0])
+    size *= 1.0 / (1.0 + np.exp(np.where(listed.is_call, -1.0, 1.0) * distance / 0.05))
     hump = np.exp(-np.abs(distance) / 0.15)
     round_strike = np.where(listed.strike % (10 * np.diff(np.unique(listed.strike)).min()) == 0, 4.0, 1.0)
     base = _BOOK_USD / COINS[underlying][0] * VENUES[venue].oi_share * size * hump * round_strike
     rng = _generator(seed, underlying, venue, f"oi {day}")
     flow = 1.0 + 0.02 * rng.standard_normal((len(path.spot), len(base)))
     return np.round(np.maximum(base * flow, 0.0), 1)
+
+
+def _uniform(number: np.ndarray, seed: int) -> Floats:
+    """A number in [0, 1) per contract that stays with it: the finaliser of splitmix64 (doi:10.1145/2714064.2660195)."""
+    z = number.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15) * np.uint64(seed + 1)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (z ^ (z >> np.uint64(31))).astype(np.float64) / 2.0**64
 
 
 def _frame(venue: str, underlying: str, arrays: dict[str, np.ndarray], names: list[str]) -> pl.DataFrame:

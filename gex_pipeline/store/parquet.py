@@ -23,7 +23,8 @@ def prepared(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     Raises ``StoreError`` with the first broken rule: a frame that breaks one is a defect of whoever made it.
     """
     frame = frame.select(table.names)
-    if not is_sorted(frame, table.sort):
+    has_nulls = any(frame[name].null_count() for name in table.sort)  # is_sorted cannot compare them
+    if has_nulls or not is_sorted(frame, table.sort):
         frame = frame.sort(table.sort)
     broken = violations(table, frame)
     if broken:

@@ -17,7 +17,6 @@ from polars.testing import assert_frame_equal
 from gex_pipeline.core import black76
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.expected_move import expected_move
-from tests.views import exposure
 from gex_pipeline.transforms.flip_zones import flip_zones
 from gex_pipeline.transforms.gamma_profile import gamma_profile
 from gex_pipeline.transforms.levels import levels
@@ -26,6 +25,7 @@ from gex_pipeline.transforms.ranked import ranked
 from tests.slow.chains import FRIDAY, NOON, ONE_MINUTE_BEFORE, SETTLEMENT, random_book
 from tests.slow.exposure import Row, gross_gex
 from tests.slow.frames import as_plain, chain_frame
+from tests.views import exposure
 
 pytestmark = pytest.mark.filterwarnings("error")
 modest = settings(max_examples=25, deadline=None, derandomize=True)

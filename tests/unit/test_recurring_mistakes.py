@@ -20,7 +20,6 @@ import gex_pipeline
 from gex_pipeline.core import black76, instruments
 from gex_pipeline.schema import CHAIN
 from gex_pipeline.transforms.book import Book
-from tests.views import exposure
 from gex_pipeline.transforms.flip_zones import flip_zones
 from gex_pipeline.transforms.levels import levels
 from gex_pipeline.transforms.max_pain import max_pain
@@ -33,6 +32,7 @@ from tests.slow.books import WEEK, rows_of, several_flips
 from tests.slow.chains import FRIDAY, NOON, row
 from tests.slow.exposure import Row, gross_gex
 from tests.slow.frames import as_plain, chain_frame
+from tests.views import exposure
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -18,7 +18,6 @@ import gex_pipeline
 from gex_pipeline.core import black76
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.expected_move import expected_move
-from tests.views import exposure
 from gex_pipeline.transforms.levels import levels
 from gex_pipeline.transforms.max_pain import max_pain
 from tests.slow import black76 as slow
@@ -27,6 +26,7 @@ from tests.slow import levels as slow_levels
 from tests.slow.chains import row
 from tests.slow.exposure import Row, contract_exposures, spot
 from tests.slow.frames import as_plain, chain_frame, level_rows
+from tests.views import exposure
 
 pytestmark = pytest.mark.filterwarnings("error")
 

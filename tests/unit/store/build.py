@@ -20,8 +20,8 @@ OVER = datetime(2026, 4, 2, 12, tzinfo=UTC)
 
 
 def typed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Categories as strings, as the store gives them back."""
-    return frame.cast(dict(polars_schema(CHAIN)))
+    """Columns in their order and categories as strings, as the store gives them back."""
+    return frame.select(CHAIN.names).cast(dict(polars_schema(CHAIN)))
 
 
 def chain(

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from gex_pipeline.schema import EXPOSURE
-from tests.views import exposure
 from tests.slow import compare
 from tests.slow.books import BOOKS, rows_of
 from tests.slow.chains import FRIDAY, row
 from tests.slow.frames import as_plain, assert_declared, chain_frame
+from tests.views import exposure
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -13,7 +13,7 @@ from gex_pipeline.transforms.levels import levels
 from gex_pipeline.transforms.ranked import ranked
 from tests.slow import compare
 from tests.slow.books import BOOKS
-from tests.slow.frames import assert_declared, chain_frame
+from tests.slow.frames import assert_declared, chain_frame, venue_sets
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -76,6 +76,6 @@ WINDOWS = (
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 @pytest.mark.parametrize("name", ["two_venues", "venues_that_disagree", "spot_on_a_strike"])
 def test_a_strike_window_drops_contracts_but_not_spot(name: str, window: dict[str, float]) -> None:
-    rows = BOOKS[name]()
-    frame = levels(Book.from_chain(chain_frame(rows), Window(**window)))
-    compare.assert_levels(rows, frame, **window)
+    for rows in venue_sets(BOOKS[name]()).values():
+        frame = levels(Book.from_chain(chain_frame(rows), Window(**window)))
+        compare.assert_levels(rows, frame, **window)
