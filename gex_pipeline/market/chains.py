@@ -130,7 +130,7 @@ def _open_interest(
 
 def _uniform(number: np.ndarray, seed: int) -> Floats:
     """A number in [0, 1) per contract that stays with it: the finaliser of splitmix64 (doi:10.1145/2714064.2660195)."""
-    z = number.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15) * np.uint64(seed + 1)
+    z = number.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15 * (seed + 1) % 2**64)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return (z ^ (z >> np.uint64(31))).astype(np.float64) / 2.0**64

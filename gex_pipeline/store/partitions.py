@@ -231,12 +231,13 @@ class Store:
         return month if month in self._in_folder(table, month) else partition
 
     def _folded(self, table: Table, partition: Partition) -> list[Partition]:
-        """The stored partitions whose rows belong to ``partition``; refuses those of an older schema."""
+        """The stored partitions whose rows belong to ``partition``; refuses older schemas and damage."""
         mine = [p for p in self._in_folder(table, partition) if p.period.startswith(partition.period)]
-        self._require_version(table, mine)
+        self._require_sound(table, mine)
         return mine
 
-    def _require_version(self, table: Table, partitions: list[Partition]) -> None:
+    def _require_sound(self, table: Table, partitions: list[Partition]) -> None:
+        """Rows about to be written again are what was written: else damage would get a manifest that vouches for it."""
         for p in partitions:
             manifest = self.manifest(p)
             if manifest is not None and manifest.schema_version != table.version:
@@ -244,6 +245,9 @@ class Store:
                     f"{p.path} has schema version {manifest.schema_version}, this is version {table.version}: "
                     f"delete it and import its files again"
                 )
+            if manifest is not None and manifest.content_hash != self.content_hash(p):
+                path = self.objects.path(p.path)
+                raise StoreError(f"{path} is damaged: it is not what was written; delete it and import its files again")
 
     def _in_folder(self, table: Table, partition: Partition) -> list[Partition]:
         names = set(self.objects.list(partition.folder))
@@ -270,7 +274,7 @@ class Store:
             days = self._in_folder(table, month)
             if days == [month]:
                 return  # another process was quicker
-            self._require_version(table, days)
+            self._require_sound(table, days)
             rows = parquet.prepared(table, pl.concat([self.read(p) for p in days]))
             self._commit(month, rows, {k: v for p in days for k, v in self._inputs_of(p).items()})
 

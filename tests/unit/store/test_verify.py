@@ -36,7 +36,7 @@ def empty(root: Path) -> None:
 
 def flip(root: Path) -> None:
     data = bytearray((root / DAY.path).read_bytes())
-    data[len(data) // 2] ^= 1
+    data[len(data) // 4] ^= 1
     (root / DAY.path).write_bytes(data)
 
 
