@@ -35,7 +35,7 @@ class Warehouse:
         self,
         underlying: str,
         *,
-        at: datetime | None = None,
+        at: datetime | str | None = None,
         venues: list[str] | None = None,
         sign_model: str = "naive",
         moneyness_min: float | None = None,
@@ -43,7 +43,7 @@ class Warehouse:
         spot_window_pct: float | None = None,
         include: Collection[str] = (),
     ) -> Answer:
-        """All tables of one snapshot as of ``at`` (default: now); see :class:`Answer`."""
+        """All tables of one snapshot as of ``at`` (a time or its ISO 8601 text; default: now); see :class:`Answer`."""
         from gex_pipeline.engine.answers import answer
         from gex_pipeline.transforms.contracts import Window
 
@@ -87,6 +87,7 @@ class Warehouse:
         self.close()
 
 
-def _utc(instant: datetime) -> datetime:
+def _utc(instant: datetime | str) -> datetime:
     """A time without a zone is UTC."""
+    instant = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

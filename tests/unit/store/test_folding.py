@@ -79,7 +79,7 @@ def test_a_late_import_into_a_month_of_day_files_loses_nothing(days):
 
 def test_a_late_import_of_rows_that_are_there_still_folds(days):
     before = rows(days)
-    report = later(days).merge(CHAIN, chain("2026-03-05T00:00", 1), {})
+    report = later(days).merge(CHAIN, chain("2026-03-05T00:00", 6, hours=12).head(12), {})
     assert (report.new, report.same) == (0, 12)
     assert days.partitions(CHAIN) == [MONTH]
     assert rows(days).equals(before)

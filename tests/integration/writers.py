@@ -1,0 +1,143 @@
+"""What other processes do to a warehouse in the fault tests: they write, wait for each other and are killed.
+
+Every function here is the body of a process that is forked from a server which has the imports done.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Callable
+from multiprocessing.synchronize import Barrier as BarrierType
+from multiprocessing.synchronize import Event as EventType
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from gex_pipeline.errors import StoreError
+from gex_pipeline.schema import CHAIN
+from gex_pipeline.store import layout, parquet
+from gex_pipeline.store.objects import LocalObjects
+from gex_pipeline.store.partitions import Store
+from gex_pipeline.store.session import Session
+from tests.unit.store.build import OPEN, OVER, chain, partition
+
+DAY = partition("2026-03-05")
+#: The stages of a write at which a process can be killed.
+STAGES = ("temporary", "pending", "renamed", "manifest")
+#: Stages after which the new rows are stored.
+COMMITTED = ("renamed", "manifest")
+
+
+def state(number: int) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Rows and inputs that both tell the number of the write they belong to."""
+    frame = chain().with_columns(volume_24h_coin=pl.lit(float(number)))
+    return frame, {"number": str(number)}
+
+
+def write_forever(root: Path, first: int, started: EventType) -> None:
+    """Replace the partition by one state after the other until killed."""
+    store = Store(root, lambda: OPEN)
+    frame, _ = state(0)
+    number = first
+    started.set()
+    while True:
+        store.replace(DAY, frame.with_columns(volume_24h_coin=pl.lit(float(number))), {"number": str(number)})
+        number += 1
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def write_and_die(root: Path, number: int, stage: str) -> None:
+    """Replace the partition once and be killed at a stage."""
+    _kill_at(stage)
+    Store(root, lambda: OPEN).replace(DAY, *state(number))
+
+
+def fold_and_die(root: Path, stage: str) -> None:
+    """Fold the month of the partition and be killed at a stage."""
+    _kill_at(stage)
+    Store(root, lambda: OVER).compact(CHAIN, OVER.date())
+
+
+def _kill_at(stage: str) -> None:
+    if stage == "temporary":
+        parquet.write = _half_a_file
+    elif stage == "manifest":
+        LocalObjects.delete = lambda self, name: _die()  # type: ignore[method-assign]
+    else:
+        suffix = {"pending": layout.PENDING, "renamed": layout.MANIFEST}[stage]
+        LocalObjects.write = _killed(LocalObjects.write, suffix, is_before=stage == "renamed")  # type: ignore[method-assign]
+
+
+def _half_a_file(path: Path, *_: Any) -> None:
+    path.write_bytes(b"PAR1 and no more")
+    _die()
+
+
+def _killed(write: Callable[..., None], suffix: str, *, is_before: bool) -> Callable[..., None]:
+    def killed(self: LocalObjects, name: str, data: bytes) -> None:
+        if not is_before:
+            write(self, name, data)
+        if name.endswith(suffix):
+            _die()
+        if is_before:
+            write(self, name, data)
+
+    return killed
+
+
+def merge_pieces(root: Path, pieces: int, mine: int, parties: int, together: BarrierType) -> None:
+    """Create the warehouse and merge every ``parties``-th piece of the rows, all processes at once."""
+    frame = chain(steps=4)
+    size = -(-frame.height // pieces)
+    together.wait()
+    store = Store(root, lambda: OPEN)
+    store.create()
+    for piece in range(mine, pieces, parties):
+        store.merge(CHAIN, frame.slice(piece * size, size), {f"{piece}.csv": "1"})
+
+
+def merge_with_little_room(root: Path, limit: int, result: Path) -> None:
+    """Merge rows with a limit on the size of files; the error goes to a file."""
+    frame = chain("2026-03-05T00:00", 6, is_whole=True)
+    store = Store(root, lambda: OPEN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    try:
+        store.merge(CHAIN, frame, {"big": "1"})
+    except StoreError as error:
+        message = str(error)
+    else:
+        message = "stored"
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    result.write_text(message)
+
+
+def query_forever(root: Path, sql: str, ready: EventType, stop: EventType, result: Path) -> None:
+    """Run one query again and again, in one session and in new ones; the distinct answers go to a file."""
+    session, answers, n = Session(root), set(), 0
+    while not stop.is_set() or n < 3:
+        answers.add(str(session.query(sql).row(0)))
+        with_new = Session(root)
+        answers.add(str(with_new.query(sql).row(0)))
+        with_new.close()
+        n += 1
+        ready.set()
+    result.write_text("\n".join(sorted(answers)))
+
+
+def ask_forever(root: Path, ready: EventType, stop: EventType, result: Path) -> None:
+    """Ask for the levels of the last snapshot again and again; the distinct answers go to a file."""
+    from gex_pipeline.engine.answers import answer
+
+    store, answers, n = Store(root, lambda: OVER), set(), 0
+    while not stop.is_set() or n < 3:
+        found = answer(store, "BTC", at=OVER)
+        answers.add(f"{found.snapshot_at.isoformat()} {found.exposure.height}")
+        n += 1
+        ready.set()
+    result.write_text("\n".join(sorted(answers)))
