@@ -16,7 +16,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 .PHONY: help demo test dev check lint types architecture bench clean
 
 help:
-	@echo 'make demo          the whole job on a synthetic market, report in data/demo/report.html'
+	@echo 'make demo          the whole job on synthetic chains, into data/demo'
 	@echo 'make test          the test suite, all of it, offline'
 	@echo 'make dev           the tools and git hooks of a developer'
 	@echo 'make check         what CI runs: lint, types, architecture, tests'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from gex_pipeline.present.answer import Answer
+    from gex_pipeline.present.strikes import Expiry
 
 
 def open_warehouse(path: str | Path) -> Warehouse:
@@ -64,7 +65,7 @@ class Warehouse:
         found = self.answer(underlying, include=include, **question)
         return levels_document(found, include, datetime.now(UTC), str(uuid4()))
 
-    def profile(self, underlying: str, *, expiry: str | date = "all", **question: Any) -> dict[str, Any]:
+    def profile(self, underlying: str, *, expiry: Expiry = "all", **question: Any) -> dict[str, Any]:
         """The document of `gex profile --json`: `all`, `odte` or one expiry date."""
         from gex_pipeline.present.documents import profile_document
 

@@ -95,9 +95,7 @@ def _times(density: Floats, x: Floats) -> Floats:
     return np.where(density == 0, 0.0, density * np.where(np.isinf(x), 0.0, x))
 
 
-def implied_vol(
-    price: Floats, f: Floats, k: Floats, t: Floats, is_call: Bools, *, max_iterations: int = 60
-) -> Floats:
+def implied_vol(price: Floats, f: Floats, k: Floats, t: Floats, is_call: Bools, *, max_iterations: int = 60) -> Floats:
     """The volatility that gives a price, by bracketed Newton steps in the total volatility v on the log of time value.
 
     Returns

@@ -9,16 +9,16 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr
 
-from gex_pipeline.core.black76 import Floats, phi
+from gex_pipeline.core.black76 import Bools, Floats, phi
 from gex_pipeline.core.profile import Ints
 
 
-def neighbours(strikes: Floats, is_usable: np.ndarray, f: Floats) -> tuple[Ints, Ints]:
+def neighbours(strikes: Floats, is_usable: Bools, f: Floats) -> tuple[Ints, Ints]:
     """Indices of the nearest usable strikes at or below and at or above the forward; -1 where there is none."""
-    n = strikes.shape[-1]
-    index = np.arange(n)
-    below = np.where(is_usable & (strikes <= f[:, None]), index, -1).max(axis=1)
-    above = np.where(is_usable & (strikes >= f[:, None]), index, n).min(axis=1)
+    n: int = strikes.shape[-1]
+    index: Ints = np.arange(n)
+    below: Ints = np.where(is_usable & (strikes <= f[:, None]), index, -1).max(axis=1)
+    above: Ints = np.where(is_usable & (strikes >= f[:, None]), index, n).min(axis=1)
     return below, np.where(above == n, -1, above)
 
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gex_pipeline.core.black76 import Bools, Floats
+from gex_pipeline.core.groups import group_sum
 from gex_pipeline.core.profile import X_MAX, X_MIN, Gaussians, Ints
+from gex_pipeline.core.sign_changes import sign_changes
 from gex_pipeline.core.units import FLOOR, ONE_PERCENT
 
 #: A headline crossing this close (in price) to an end of the search range has status `edge`.
@@ -63,15 +65,8 @@ class Brackets:
         """
         floor = FLOOR * gross.max(axis=1, keepdims=True)
         is_set = (np.abs(net) >= floor) & (net != 0)
-        index = np.where(is_set, np.arange(net.shape[1]), -1)
-        previous = np.empty_like(index)
-        previous[:, 0] = -1
-        np.maximum.accumulate(index[:, :-1], axis=1, out=previous[:, 1:])
-        before = np.take_along_axis(net, np.maximum(previous, 0), axis=1)
-        group, high = np.nonzero(is_set & (previous >= 0) & ((net > 0) != (before > 0)))
-        low = previous[group, high]
+        group, low, high = sign_changes(net, is_set)
         return Brackets(group, x[low], x[high], _cubic_root(x, net, group, low, high), net[group, high] > 0)
-
 
     def replace(self, group: int, other: Brackets) -> Brackets:
         """The same brackets with those of one book replaced by ``other`` (whose group is not looked at)."""
@@ -89,7 +84,7 @@ def _cubic_root(x: Floats, net: Floats, group: Ints, low: Ints, high: Ints) -> F
     points = np.stack([np.maximum(low - 1, 0), low, high, np.minimum(high + 1, len(x) - 1)])
     xs, ys = x[points], net[group, points]
     secant = xs[1] - ys[1] * (xs[2] - xs[1]) / (ys[2] - ys[1])
-    root = secant.copy()
+    root: Floats = secant.copy()
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         c01 = (ys[2] - ys[1]) / (xs[2] - xs[1])
         c012 = ((ys[3] - ys[2]) / (xs[3] - xs[2]) - c01) / (xs[3] - xs[1])
@@ -112,10 +107,11 @@ def narrow_points(strike: Floats, spot: float, v: Floats) -> Floats:
     """
     is_narrow = v < NARROW_VOL
     k, inverse = np.unique(strike[is_narrow], return_inverse=True)
-    narrowest = np.full(len(k), np.inf)
+    narrowest: Floats = np.full(len(k), np.inf)
     np.minimum.at(narrowest, inverse, v[is_narrow])
     x = np.log(k / spot)[:, None] + _SIGMAS * narrowest[:, None]
-    return np.unique(x[(x > X_MIN) & (x < X_MAX)])
+    points: Floats = x[(x > X_MIN) & (x < X_MAX)]
+    return np.unique(points)
 
 
 def values_at(bumps: Gaussians, weight: Floats, x: Floats) -> tuple[Floats, Floats]:
@@ -176,15 +172,13 @@ def refine(brackets: Brackets, bumps: Gaussians, weight: Floats, first: Ints, la
     return Crossings(brackets.group[order], x[order], is_up[order], slope_usd[order])
 
 
-def _value_and_slope(
-    x: Floats, bumps: Gaussians, weight: Floats, first: Ints, last: Ints
-) -> tuple[Floats, Floats]:
+def _value_and_slope(x: Floats, bumps: Gaussians, weight: Floats, first: Ints, last: Ints) -> tuple[Floats, Floats]:
     """N(x) = net exp(-x) and dN/dx of several books, each at its own point."""
     owner, row = _pairs(first, last)
     z = (x[owner] - bumps.m[row]) / bumps.v[row]
     with np.errstate(under="ignore"):
         g = weight[row] * np.exp(-0.5 * z * z)
-        return np.bincount(owner, g, len(x)), np.bincount(owner, -g * z / bumps.v[row], len(x))
+        return group_sum(owner, g, len(x)), group_sum(owner, -g * z / bumps.v[row], len(x))
 
 
 def _scaled_value(x: Floats, bumps: Gaussians, weight: Floats, first: Ints, last: Ints) -> Floats:
@@ -194,7 +188,7 @@ def _scaled_value(x: Floats, bumps: Gaussians, weight: Floats, first: Ints, last
     largest = np.full(len(x), -np.inf)
     np.maximum.at(largest, owner, exponent)
     with np.errstate(under="ignore"):
-        return np.bincount(owner, weight[row] * np.exp(exponent - largest[owner]), len(x))
+        return group_sum(owner, weight[row] * np.exp(exponent - largest[owner]), len(x))
 
 
 def _pairs(first: Ints, last: Ints) -> tuple[Ints, Ints]:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gex_pipeline.core.black76 import INV_SQRT_2PI, Floats
+from gex_pipeline.core.groups import group_sum
 from gex_pipeline.core.units import ONE_PERCENT
 
 Ints = NDArray[np.intp]
@@ -110,11 +111,11 @@ def _at(bumps: Gaussians, group: Ints, n_groups: int, x: float) -> Floats:
     """The sum per group at one point, without the factor exp(x)."""
     with np.errstate(under="ignore"):
         g = bumps.c * np.exp(-0.5 * ((x - bumps.m) / bumps.v) ** 2)
-    return np.bincount(group, g, n_groups)
+    return group_sum(group, g, n_groups)
 
 
 def _add_wide(out: Floats, bumps: Gaussians, group: Ints) -> None:
-    """Add wide bumps to all blocks of the uniform part of the grid, a cache-full of (block, contract) pairs at a time."""
+    """Add wide bumps to all blocks of the uniform grid, a cache-full of (block, contract) pairs at a time."""
     size = max(1, _PAIRS // _N_BLOCKS)
     blocks = out[:, 1:-1].reshape(len(out), _N_BLOCKS, _BLOCK)
     for start in range(0, len(group), size):
@@ -170,4 +171,4 @@ def _add_narrow(out: Floats, bumps: Gaussians, group: Ints, grid: Floats) -> Non
     z = (grid[point] - bumps.m[owner]) / bumps.v[owner]
     with np.errstate(under="ignore"):
         g = bumps.c[owner] * np.exp(-0.5 * z * z)
-    out += np.bincount(group[owner] * n + point, g, out.size).reshape(out.shape)
+    out += group_sum(group[owner] * n + point, g, out.size).reshape(out.shape)

@@ -14,6 +14,7 @@ import numpy as np
 
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.profile import Ints
+from gex_pipeline.core.sign_changes import sign_changes
 from gex_pipeline.core.units import FLOOR, TIE
 
 #: Net walls need this share of the scope's gross.
@@ -111,12 +112,7 @@ def hvl(books: StrikeBooks) -> tuple[Floats, Ints]:
     Returns the price per book (NaN without a crossing) and the number of crossings.
     """
     c = np.where(books.is_listed, cumulative(books), 0.0)
-    index = np.where(c != 0, np.arange(c.shape[1]), -1)
-    previous = np.full_like(index, -1)
-    np.maximum.accumulate(index[:, :-1], axis=1, out=previous[:, 1:])
-    before = np.take_along_axis(c, np.maximum(previous, 0), axis=1)
-    book, high = np.nonzero((c != 0) & (previous >= 0) & ((c > 0) != (before > 0)))
-    low = previous[book, high]
+    book, low, high = sign_changes(c, c != 0)
     k, width = books.strikes[low], books.strikes[high] - books.strikes[low]
     price = k + width * c[book, low] / (c[book, low] - c[book, high])
     return _nearest(price, book, books.spot), np.bincount(book, minlength=len(c))

@@ -99,5 +99,3 @@ def _candles(store: Store, underlying: str, at: datetime) -> pl.DataFrame:
     )
     chosen = [pl.col(c) == finest[c] for c in ("interval", "market", "venue", "symbol")]
     return bars.filter(*chosen).sort("open_at").tail(N_CANDLES)
-
-

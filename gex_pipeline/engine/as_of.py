@@ -63,7 +63,9 @@ def find(store: Store, underlying: str, at: datetime, venues: list[str] | None) 
     """
     partitions = _of(store, underlying, venues)
     months = sorted({p.period[:7] for p in partitions if p.period[:7] <= f"{at:%Y-%m}"}, reverse=True)
-    instants = pl.DataFrame(schema={"snapshot_at": pl.Datetime("us", "UTC"), "knowledge_time": pl.Datetime("us", "UTC")})
+    instants = pl.DataFrame(
+        schema={"snapshot_at": pl.Datetime("us", "UTC"), "knowledge_time": pl.Datetime("us", "UTC")}
+    )
     for month in months:
         known = _instants(store, [p for p in partitions if p.period.startswith(month)])
         instants = pl.concat([known, instants]).filter(pl.col("knowledge_time") <= at, pl.col("snapshot_at") <= at)

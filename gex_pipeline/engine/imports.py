@@ -56,7 +56,7 @@ class _Batch:
             self.rows += frame.height
 
 
-def import_files(
+def import_files(  # noqa: PLR0913 - the options of one command
     root: Path,
     source: str,
     paths: list[Path],
@@ -129,6 +129,6 @@ def _flush(store: Store, batch: _Batch, summary: ImportSummary) -> _Batch:
 
 def _conflict_line(conflict: Conflict) -> str:
     return (
-        f"{', '.join(conflict.origins)}: {conflict.count} row(s) contradict what is stored in {conflict.partition.path}, "
-        f"first: {conflict.example}; the stored rows were kept"
+        f"{', '.join(conflict.origins)}: {conflict.count} row(s) contradict what is stored in "
+        f"{conflict.partition.path}, first: {conflict.example}; the stored rows were kept"
     )

@@ -89,8 +89,7 @@ def _books(store: Store, job: Job) -> Iterator[Book]:
     """One book per day, so that memory does not grow with the period and arrays stay near the cache."""
     venues = sorted({p.value("venue") for p in job.inputs})
     frames = [
-        pl.concat([store.read(p, COLUMNS) for p in sorted(job.inputs) if p.value("venue") == venue])
-        for venue in venues
+        pl.concat([store.read(p, COLUMNS) for p in sorted(job.inputs) if p.value("venue") == venue]) for venue in venues
     ]
     days = [f["snapshot_at"].to_physical().to_numpy() // _DAY_US for f in frames]
     for day in np.unique(np.concatenate(days)):
@@ -111,5 +110,3 @@ def plan(store: Store) -> list[Job]:
         key = (p.value("underlying"), p.period[:7])
         groups.setdefault(key if key in months else (key[0], p.period), []).append(p)
     return [Job(u, period, tuple(inputs)) for (u, period), inputs in sorted(groups.items())]
-
-

@@ -112,9 +112,7 @@ def _prices(
     return f, listed.strike, t, np.clip(smile + drift + noise, 0.05, 4.5)
 
 
-def _open_interest(
-    venue: str, underlying: str, path: Path, listed: Ladder, day: date, seed: int
-) -> Floats:
+def _open_interest(venue: str, underlying: str, path: Path, listed: Ladder, day: date, seed: int) -> Floats:
     """Coins: random per contract, larger near spot, out of the money and at round strikes; a fifth have none."""
     unit = _uniform(listed.contract, seed)
     size = np.exp(2.0 * (unit - 0.5)) * (unit > 0.2)

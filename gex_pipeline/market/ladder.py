@@ -73,7 +73,7 @@ def ladder(venue: str, underlying: str, day: date, spot: float) -> Ladder:
         strikes = [step * k for k in range(max(1, middle - half), middle + half)]
         rows += [(expiry, k, side) for k in strikes for side in "CP"]
     settlement = "inverse" if venue == "deribit" and underlying in ("BTC", "ETH") else "linear"
-    names = [build(venue, Instrument(underlying, e, k, s, settlement)) for e, k, s in rows]  # type: ignore[arg-type]
+    names = [build(venue, Instrument(underlying, e, k, s, settlement)) for e, k, s in rows]
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     return Ladder(
         names,

@@ -121,14 +121,10 @@ def _meta(answer: Answer, now: datetime, request_id: str) -> Document:
 
 
 def _extra(answer: Answer) -> Document:
-    status = (
-        {
-            (r["level"] if r["scope"] == "all_expiry" else f"{r['scope']}.{r['level']}"): r["status"]
-            for r in answer.levels.iter_rows(named=True)
-        }
-        if answer.levels is not None
-        else {}
-    )
+    status = {
+        (r["level"] if r["scope"] == "all_expiry" else f"{r['scope']}.{r['level']}"): r["status"]
+        for r in answer.levels.iter_rows(named=True)
+    }
     return {
         "status": status,
         "sign_model": answer.sign_model,

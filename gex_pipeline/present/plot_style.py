@@ -7,7 +7,7 @@ state and the reader's own matplotlib settings must not change a picture.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +60,7 @@ class Mark:
 
 
 @contextmanager
-def style() -> Iterator[None]:
+def style() -> Generator[None]:
     """Use the defaults of matplotlib plus ours, whatever the reader's configuration says."""
     import matplotlib as mpl
 

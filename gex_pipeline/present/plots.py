@@ -146,7 +146,7 @@ def _cells(figure: Figure, axes: Axes, net: NDArray[np.float64]) -> None:
     place = figure.add_axes((0.9, bottom, 0.016, height))
     bar = figure.colorbar(mesh, cax=place, ticks=ticks, format=FuncFormatter(amounts))
     bar.set_label("net GEX (USD per 1 % move)")
-    bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
+    bar.outline.set_visible(False)
     for cell in np.argsort(-np.nan_to_num(np.abs(net)), axis=None, kind="stable")[:LABELLED_CELLS]:
         row, column = np.unravel_index(cell, net.shape)
         value = float(net[row, column])

@@ -78,6 +78,10 @@ def demo_lines(demo: Demo) -> list[str]:
     """Where the demo's results are and what to try next."""
     at = f"{demo.answer.snapshot_at:%Y-%m-%dT%H:%MZ}"
     gex = f"gex --warehouse {demo.warehouse}"
+    history = (
+        "SELECT snapshot_at, zero_gamma, spot_usd FROM levels_wide WHERE underlying = 'BTC' AND venues = 'all' "
+        "AND scope = 'all_expiry' ORDER BY 1 DESC LIMIT 5"
+    )
     return [
         "SYNTHETIC data: made up by the project, no market's prices.",
         *(f"picture    {picture}" for picture in demo.pictures),
@@ -86,6 +90,5 @@ def demo_lines(demo: Demo) -> list[str]:
         "Try next:",
         f"  {gex} levels ETH --at {at}",
         f"  {gex} profile BTC --at {at} --expiry odte",
-        f'  {gex} sql "SELECT snapshot_at, zero_gamma, spot_usd FROM levels_wide WHERE underlying = \'BTC\' '
-        "AND venues = 'all' AND scope = 'all_expiry' ORDER BY 1 DESC LIMIT 5\"",
+        f'  {gex} sql "{history}"',
     ]

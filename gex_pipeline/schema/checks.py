@@ -41,20 +41,21 @@ def _duplicates(table: Table, frame: pl.DataFrame) -> int:
     """Rows whose key an earlier row has. A frame in the order of its key needs only neighbours compared."""
     key = [n for n in table.key if n not in table.hive]
     if set(key) == set(table.sort) and is_sorted(frame, table.sort):
-        is_same = pl.all_horizontal(pl.col(n) == pl.col(n).shift(1) for n in key)
-        return frame.select(is_same.sum()).item()
+        is_same = pl.all_horizontal(pl.col(n).eq_missing(pl.col(n).shift(1)) for n in key)
+        return frame.select(is_same.slice(1).sum()).item() if frame.height else 0
     return frame.height - frame.select(key).n_unique()
 
 
 def is_sorted(frame: pl.DataFrame, columns: tuple[str, ...]) -> bool:
-    """True when the rows ascend by the columns (cheaper than sorting)."""
+    """True when the rows ascend by the columns, nulls first, as `sort` leaves them (cheaper than sorting)."""
     if frame.height < 2:
         return True
     descends = pl.lit(False)
     for name in reversed(columns):
         this, before = pl.col(name), pl.col(name).shift(1)
-        descends = (this < before) | ((this == before) & descends)
-    return not frame.select(descends.any()).item()
+        is_less = (this < before).fill_null(False) | (this.is_null() & before.is_not_null())
+        descends = is_less | (this.eq_missing(before) & descends)
+    return not frame.select(descends.slice(1).any()).item()
 
 
 def _rules(column: Column) -> dict[str, pl.Expr]:

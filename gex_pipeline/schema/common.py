@@ -39,6 +39,4 @@ def gex(name: str, description: str, *, is_nullable: bool = False) -> Column:
 
 def price(name: str, description: str, *, is_nullable: bool = False, minimum: float | None = 0) -> Column:
     """A price in US dollars per coin, above ``minimum`` where one is given."""
-    return Column(
-        name, "float", "USD per coin", description, is_nullable, minimum, is_minimum_open=minimum is not None
-    )
+    return Column(name, "float", "USD per coin", description, is_nullable, minimum, is_minimum_open=minimum is not None)

@@ -121,7 +121,9 @@ MAX_PAIN = Table(
         price("strike_usd", "The strike with the lowest payout in USD.", is_nullable=True),
         Column("payout_usd", "float", "USD", "Holders' payout at that strike.", True, 0.0),
         price("strike_coin_usd", "The strike with the lowest payout in coins.", is_nullable=True),
-        Column("status", "category", "", "empty = fewer than three strikes or no open interest.", choices=("ok", "empty")),
+        Column(
+            "status", "category", "", "empty = fewer than three strikes or no open interest.", choices=("ok", "empty")
+        ),
     ),
     key=("snapshot_at", "underlying", "venues", "expiry_at"),
     hive=("underlying",),
@@ -144,7 +146,9 @@ EXPECTED_MOVE = Table(
         price("lower_1sd", "F exp(-s).", is_nullable=True),
         price("upper_2sd", "F exp(+2 s).", is_nullable=True),
         price("lower_2sd", "F exp(-2 s).", is_nullable=True),
-        Column("status", "category", "", "empty = neither IV nor straddle brackets the forward.", choices=("ok", "empty")),
+        Column(
+            "status", "category", "", "empty = neither IV nor straddle brackets the forward.", choices=("ok", "empty")
+        ),
     ),
     key=("snapshot_at", "underlying", "venues", "expiry_at"),
     hive=("underlying",),

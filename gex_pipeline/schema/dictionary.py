@@ -1,4 +1,7 @@
-"""The data dictionary: every declared table as Markdown. `python -m gex_pipeline.schema.dictionary` rewrites the page."""
+"""The data dictionary: every declared table as Markdown.
+
+`python -m gex_pipeline.schema.dictionary` rewrites the page.
+"""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ def duckdb_type(column: Column) -> str:
 def to_arrow(table: Table, frame: pl.DataFrame) -> pa.Table:
     """The file columns of a frame as an Arrow table with exactly the declared schema.
 
-    Category columns may be String, Enum or Categorical. The dictionary of an open category is its sorted distinct
-    values, so that equal rows give equal bytes.
+    Category columns may be String, Enum or Categorical. The dictionary is the declared choices, or the sorted values
+    that occur, so that equal rows give equal bytes.
     """
     schema = arrow_schema(table)
     arrays = [_array(frame[c.name], c) for c in table.file_columns]
@@ -62,11 +62,21 @@ def to_arrow(table: Table, frame: pl.DataFrame) -> pa.Table:
 def _array(series: pl.Series, column: Column) -> pa.Array:
     if column.dtype != "category":
         return _contiguous(series.cast(_POLARS[column.dtype])).cast(_ARROW[column.dtype])
-    if not isinstance(series.dtype, pl.Enum):
-        values = series.cast(pl.String).unique().drop_nulls().sort()
-        series = series.cast(pl.String).cast(pl.Enum(values))
-    codes = _contiguous(series.to_physical().cast(pl.Int32))
-    return pa.DictionaryArray.from_arrays(codes, pa.array(series.dtype.categories.to_list(), pa.string()))
+    names = list(column.choices) or series.unique().drop_nulls().cast(pl.String).sort().to_list()
+    codes = _contiguous(_coded(series, names).to_physical().cast(pl.Int32))
+    return pa.DictionaryArray.from_arrays(codes, pa.array(names, pa.string()))
+
+
+def _coded(series: pl.Series, names: list[str]) -> pl.Series:
+    """The series as an Enum of ``names``; another Enum is recoded without turning rows into strings."""
+    dtype = series.dtype
+    if not isinstance(dtype, pl.Enum):
+        return series.cast(pl.String).cast(pl.Enum(names))
+    given = dtype.categories.to_list()
+    if given == names:
+        return series
+    new_code = pl.Series([names.index(n) if n in names else None for n in given], dtype=pl.UInt32)
+    return new_code.gather(series.to_physical()).cat.to(pl.Enum(names))
 
 
 def _contiguous(series: pl.Series) -> pa.Array:

@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -31,13 +31,8 @@ class LocalObjects:
 
     def list(self, prefix: str) -> list[str]:
         """All files below a folder, sorted; empty when the folder does not exist."""
-        base = self.path(prefix)
-        found = [
-            os.path.join(folder, name)
-            for folder, _, names in os.walk(base)
-            for name in names
-        ]
-        return sorted(Path(p).relative_to(self.root).as_posix() for p in found)
+        found = [Path(folder) / name for folder, _, names in os.walk(self.path(prefix)) for name in names]
+        return sorted(path.relative_to(self.root).as_posix() for path in found)
 
     def exists(self, name: str) -> bool:
         """True when the object is there."""
@@ -51,7 +46,9 @@ class LocalObjects:
         """Replace an object atomically by bytes."""
         self.replace(name, lambda path: _write_bytes(path, data))
 
-    def replace(self, name: str, fill: Callable[[Path], None], before_commit: Callable[[Path], None] = lambda _: None) -> None:
+    def replace(
+        self, name: str, fill: Callable[[Path], None], before_commit: Callable[[Path], None] = lambda _: None
+    ) -> None:
         """Replace an object atomically: ``fill`` writes a temporary file, which is synced and renamed.
 
         ``before_commit`` sees the finished temporary file before it takes the object's name. Whatever goes wrong,
@@ -77,7 +74,7 @@ class LocalObjects:
         self.path(name).unlink(missing_ok=True)
 
     @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
+    def lock(self, name: str) -> Generator[None]:
         """Hold the lock of a name against other processes; it is freed when the process dies.
 
         Names share a fixed number of lock files, so a holder must not take a second lock.

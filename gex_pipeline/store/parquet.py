@@ -1,4 +1,4 @@
-"""Frames <-> Parquet bytes of a declared table: encoding, order, checks. Where the file goes is `partitions`' matter."""
+"""Frames <-> Parquet bytes of a declared table: encoding, order, checks. Where files go is `partitions`' matter."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ def prepared(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     Raises ``StoreError`` with the first broken rule: a frame that breaks one is a defect of whoever made it.
     """
     frame = frame.select(table.names)
-    has_nulls = any(frame[name].null_count() for name in table.sort)  # is_sorted cannot compare them
-    if has_nulls or not is_sorted(frame, table.sort):
+    if not is_sorted(frame, table.sort):
         frame = frame.sort(table.sort)
     broken = violations(table, frame)
     if broken:
@@ -45,7 +44,7 @@ def write(path: Path, table: Table, frame: pl.DataFrame) -> None:
         row_group_size=_ROW_GROUP,
         compression="zstd",
         compression_level=_LEVEL,
-        use_dictionary=categories,
+        use_dictionary=categories,  # pyright: ignore[reportArgumentType]
         write_statistics=True,
     )
 

@@ -23,7 +23,6 @@ from gex_pipeline.store.layout import MANIFEST, PENDING, Partition
 from gex_pipeline.store.manifest import Manifest, code_version, file_hash, utc_text
 from gex_pipeline.store.objects import LocalObjects
 
-
 #: Optional column of rows to merge: the file they come from, named in conflicts.
 ORIGIN = "_origin"
 

@@ -33,7 +33,9 @@ class Session:
             config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
         )
         self._con.execute("SET TimeZone = 'UTC'")
-        self._con.execute(f"SET allowed_directories = ['{str(self.store.objects.root).replace(chr(39), chr(39) * 2)}/']")
+        self._con.execute(
+            f"SET allowed_directories = ['{str(self.store.objects.root).replace(chr(39), chr(39) * 2)}/']"
+        )
         self._con.execute("SET enable_external_access = false")
         self._con.execute("SET lock_configuration = true")
         self._paths: dict[str, list[str]] = {}
@@ -97,5 +99,3 @@ def _one_line(error: duckdb.Error) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     hints = [line for line in lines[1:] if line.startswith(("Candidate", "Did you mean"))]
     return " ".join([lines[0], *hints]) if lines else "SQL error"
-
-

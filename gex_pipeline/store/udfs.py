@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -39,15 +40,14 @@ def register(con: duckdb.DuckDBPyConnection) -> None:
         _create(con, name, _numeric(kernel, has_type), types)
     _create(con, "implied_vol", _numeric("implied_vol", True), ["DOUBLE"] * 4 + ["VARCHAR"])
     con.create_function("expiry_type", _expiry_type, ["TIMESTAMPTZ"], "VARCHAR", type=PythonUDFType.ARROW)
-    con.create_function(
-        "next_settlement", _next_settlement, ["TIMESTAMPTZ"], "TIMESTAMPTZ", type=PythonUDFType.ARROW
-    )
+    con.create_function("next_settlement", _next_settlement, ["TIMESTAMPTZ"], "TIMESTAMPTZ", type=PythonUDFType.ARROW)
 
 
 def _create(con: duckdb.DuckDBPyConnection, name: str, function: Callable[..., pa.Array], types: list[str]) -> None:
     """NULL in any argument reaches the kernel as NaN and comes back as NULL."""
     special = FunctionNullHandling.SPECIAL
-    con.create_function(name, function, types, "DOUBLE", type=PythonUDFType.ARROW, null_handling=special)
+    parameters: list[Any] = list(types)
+    con.create_function(name, function, parameters, "DOUBLE", type=PythonUDFType.ARROW, null_handling=special)
 
 
 def _numeric(kernel: str, has_type: bool) -> Callable[..., pa.Array]:

@@ -46,7 +46,7 @@ def _problems(store: Store, name: str, names: set[str]) -> Iterator[str]:
     elif name.endswith(MANIFEST):
         if name.removesuffix(MANIFEST) + DATA not in names:
             yield "its data file is missing: import or build again"
-    elif name.endswith(TEMPORARY) or name.endswith(PENDING):
+    elif name.endswith((TEMPORARY, PENDING)):
         yield "left over by a writer that was stopped; the next write of this partition replaces it"
     else:
         yield "foreign: not a file of the warehouse"

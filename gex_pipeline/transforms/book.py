@@ -16,10 +16,11 @@ import polars as pl
 
 from gex_pipeline.core import flips
 from gex_pipeline.core.black76 import Bools, Floats
-from gex_pipeline.core.signs import SIGNS
+from gex_pipeline.core.groups import group_sum, stable_order
 from gex_pipeline.core.profile import Gaussians, Ints, curves, search_grid
+from gex_pipeline.core.signs import SIGNS
 from gex_pipeline.core.strike_levels import StrikeBooks
-from gex_pipeline.transforms.contracts import Contracts, Window, stable_order
+from gex_pipeline.transforms.contracts import Contracts, Window
 from gex_pipeline.transforms.expiry_books import ExpiryBooks
 
 SCOPES = ("all_expiry", "odte")
@@ -62,7 +63,7 @@ class Book:
         n = len(self.contracts.strikes)
         code = self._code * n + np.searchsorted(self.contracts.strikes, c.strike)
         shape = (self.shape[0], len(c.venue_names), 2, 2, n)
-        gex = np.bincount(code, c.gex, int(np.prod(shape))).reshape(shape)
+        gex = group_sum(code, c.gex, int(np.prod(shape))).reshape(shape)
         listed = np.bincount(code, minlength=gex.size).reshape(shape).sum(axis=3)
         return _sum_sets_and_scopes(gex), _sum_sets_and_scopes(listed) > 0
 
@@ -124,7 +125,7 @@ class Book:
         for g in runs.narrow_books():
             rows = slice(runs.first[g], runs.last[g])
             bumps = runs.bumps[rows]
-            extra = flips.narrow_points(runs.strike[rows], spots[g], bumps.v)
+            extra = flips.narrow_points(runs.strike[rows], float(spots[g]), bumps.v)
             more = flips.values_at(bumps, weight[rows], extra)
             x, order = np.unique(np.concatenate([grid, extra]), return_index=True)
             values = [np.concatenate(pair)[order][None] for pair in zip((net[g], gross[g]), more, strict=True)]

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from gex_pipeline.core.black76 import Bools, Floats
+from gex_pipeline.core.groups import stable_order
 from gex_pipeline.core.profile import Gaussians, Ints
 from gex_pipeline.core.units import ODTE_YEARS
 
@@ -152,18 +153,14 @@ class Contracts:
         Single venues become absent: their own windows would lie around their own spots.
         """
         kept = self.take(window.contains(self.strike / self.spots[self.snapshot, 0]))
-        whole_set_only = np.where(np.arange(kept.knowledge.shape[1]) == 0, kept.knowledge, 0)
-        return replace(kept, knowledge=whole_set_only)
+        knowledge = kept.knowledge.copy()
+        knowledge[:, 1:] = 0
+        return replace(kept, knowledge=knowledge)
 
 
 def ascending(values: Floats) -> Floats:
     """Distinct values, ascending (hashing first is several times faster than sorting all rows)."""
     return pl.Series(values).unique().sort().to_numpy()
-
-
-def stable_order(code: Ints) -> Ints:
-    """Stable argsort of small non-negative codes; 16-bit integers are sorted by radix, in linear time."""
-    return np.argsort(code.astype(np.uint16) if code.max(initial=0) < 2**16 else code, kind="stable")
 
 
 def _names(chain: pl.DataFrame) -> tuple[str, ...]:

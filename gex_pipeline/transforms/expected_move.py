@@ -90,11 +90,11 @@ def _straddle_variance(e: _Expiries) -> Floats:
     with np.errstate(invalid="ignore"):
         is_usable = (e.call_mark > 0) & (e.put_mark > 0)
     straddle = e.call_mark + e.put_mark
-    k, v = [], []
-    for index in neighbours(e.strikes, is_usable, e.forward):
-        k.append(_pick(e.strikes, index))
-        v.append(straddle_vol(_pick(straddle, index), e.forward, k[-1]))
-    return interpolate_variance(k[0], k[1], v[0] ** 2, v[1] ** 2, e.forward)
+    low, high = neighbours(e.strikes, is_usable, e.forward)
+    k_low, k_high = _pick(e.strikes, low), _pick(e.strikes, high)
+    v_low = straddle_vol(_pick(straddle, low), e.forward, k_low)
+    v_high = straddle_vol(_pick(straddle, high), e.forward, k_high)
+    return interpolate_variance(k_low, k_high, v_low**2, v_high**2, e.forward)
 
 
 def _straddle(forward: Floats, v: Floats) -> Floats:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from gex_pipeline.core.black76 import Bools, Floats
+from gex_pipeline.core.groups import group_sum
 from gex_pipeline.core.profile import Ints
 from gex_pipeline.core.units import SECONDS_PER_YEAR
 from gex_pipeline.transforms.contracts import Contracts
@@ -40,12 +41,12 @@ class ExpiryBooks:
         cell = (c.snapshot * len(c.venue_names) + c.venue) * n_expiries + self._expiry
         return (cell * 2 + np.where(c.is_call, 0, 1)) * n_slots + self._slot
 
-    def sums(self, values: Floats | None) -> Floats:
-        """Sum of a row quantity (None: count of rows) over each cell: (T, S, E, 2, strikes). Null rows add nothing."""
+    def sums(self, values: Floats) -> Floats:
+        """Sum of a row quantity over each cell: (T, S, E, 2, strikes). Null rows add nothing."""
         c = self.contracts
         shape = (len(c.snapshots), len(c.venue_names), len(self.expiries_us), 2, self.strikes.shape[1])
-        weights = None if values is None else np.nan_to_num(values, nan=0.0)
-        venues = np.bincount(self._code, weights, int(np.prod(shape))).reshape(shape)
+        weights = np.nan_to_num(values, nan=0.0)
+        venues = group_sum(self._code, weights, int(np.prod(shape))).reshape(shape)
         return np.concatenate([venues.sum(axis=1, keepdims=True), venues], axis=1)
 
     def means(self, values: Floats) -> Floats:
@@ -56,12 +57,13 @@ class ExpiryBooks:
     @cached_property
     def is_listed(self) -> Bools:
         """Shape (T, S, E, strikes): the set lists a contract of either type."""
-        return self.sums(None).sum(axis=3) > 0
+        return self.sums(np.ones(len(self._code))).sum(axis=3) > 0
 
     @cached_property
     def present(self) -> tuple[Ints, Ints, Ints]:
         """Indices (set, snapshot, expiry) of the expiries that exist, in the order in which tables are sorted."""
-        sets, snapshots, expiries = np.nonzero(self.is_listed.any(axis=3).transpose(1, 0, 2))
+        is_there: Bools = self.is_listed.any(axis=3)
+        sets, snapshots, expiries = np.nonzero(np.swapaxes(is_there, 0, 1))
         return sets, snapshots, expiries
 
     @cached_property

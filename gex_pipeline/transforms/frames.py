@@ -23,9 +23,7 @@ _UTC_MICROSECONDS = pl.Datetime("us", "UTC")
 def present_books(book: Book) -> tuple[Ints, Ints, Ints]:
     """Indices (set, scope, snapshot) of all books that exist, in the order in which tables are sorted."""
     n_snapshots, n_sets, n_scopes = book.shape
-    sets, scopes, snapshots = np.meshgrid(
-        np.arange(n_sets), np.arange(n_scopes), np.arange(n_snapshots), indexing="ij"
-    )
+    sets, scopes, snapshots = np.meshgrid(np.arange(n_sets), np.arange(n_scopes), np.arange(n_snapshots), indexing="ij")
     kept = np.broadcast_to(book.is_present.T[:, None, :], sets.shape)
     return sets[kept], scopes[kept], snapshots[kept]
 
@@ -46,7 +44,9 @@ def set_columns(book: Book, sets: Ints, snapshots: Ints) -> dict[str, pl.Series 
     }
 
 
-def scoped_columns(book: Book, sets: Ints, scopes: Ints, snapshots: Ints, sign_model: str) -> dict[str, pl.Series | np.ndarray | Category]:
+def scoped_columns(
+    book: Book, sets: Ints, scopes: Ints, snapshots: Ints, sign_model: str
+) -> dict[str, pl.Series | np.ndarray | Category]:
     """The key columns of tables by scope and sign model."""
     return {
         **set_columns(book, sets, snapshots),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from gex_pipeline.core.signs import SIGNS
 from gex_pipeline.core.profile import profile_indices, search_grid
+from gex_pipeline.core.signs import SIGNS
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.frames import floats, frame, scoped_columns
 
@@ -20,10 +20,10 @@ def gamma_profile(book: Book, sign_model: str = "naive") -> pl.DataFrame:
         for side, sign in enumerate(SIGNS[sign_model])
     )
     spot = book.contracts.spots[snapshots, sets][:, None] * np.exp(search_grid()[points])
-    rows = (np.repeat(i, len(points)) for i in (sets, scopes, snapshots))
+    sets, scopes, snapshots = (np.repeat(i, len(points)) for i in (sets, scopes, snapshots))
     return frame(
         {
-            **scoped_columns(book, *rows, sign_model),
+            **scoped_columns(book, sets, scopes, snapshots, sign_model),
             "spot_usd": floats(spot.reshape(-1)),
             "call_gex_usd": floats(call),
             "put_gex_usd": floats(put),

@@ -24,7 +24,9 @@ def levels(book: Book, sign_model: str = "naive") -> pl.DataFrame:
     """Frame of table `levels` for all venue sets and both scopes of a book."""
     books = book.strike_books(sign_model)
     found = {**_flips(book, books, sign_model), **_walls(books), **_extremes(books)}
-    value, strength, status = (np.stack([found[level][i] for level in LEVELS_ODTE]) for i in range(3))
+    value: Floats = np.stack([found[level][0] for level in LEVELS_ODTE])
+    strength: Floats = np.stack([found[level][1] for level in LEVELS_ODTE])
+    status: Ints = np.stack([found[level][2] for level in LEVELS_ODTE])
     sets, scopes, level, snapshots = _rows(book)
     g = flat(book, sets, scopes, snapshots)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -132,4 +134,3 @@ def _at_strike(books: StrikeBooks, strength: Floats, choice: Ints, absent: int) 
     value = np.where(choice >= 0, books.strikes[np.maximum(choice, 0)], np.nan)
     missing = np.where(books.total_gross > 0, absent, _EMPTY)
     return value, take(strength, choice), np.where(choice >= 0, _OK, missing)
-

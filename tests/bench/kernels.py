@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import numpy as np
 import polars as pl
-from tests.bench.measure import best
 
 from gex_pipeline.core import profile
 from gex_pipeline.market import chains
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.derive import derive
+from tests.bench.measure import best
 
 N_POINTS = 81
 
@@ -37,8 +37,10 @@ def lines() -> list[str]:
     return [
         f"one chain of {chain.height} contracts, frame -> all tables: {everything * 1e3:.1f} ms (at most 5)",
         f"whole-book kernel, {len(bumps.m)} contracts, {len(profile.search_grid())} points: {whole * 1e3:.2f} ms",
-        f"  per contract and {N_POINTS} points: {per_81 * 1e9:.0f} ns (at most 100); "
-        f"direct re-pricing {direct * 1e9:.0f} ns; plain loop {loop * 1e9:.0f} ns",
+        (
+            f"  per contract and {N_POINTS} points: {per_81 * 1e9:.0f} ns (at most 100); "
+            f"direct re-pricing {direct * 1e9:.0f} ns; plain loop {loop * 1e9:.0f} ns"
+        ),
     ]
 
 
@@ -49,6 +51,4 @@ def _direct(bumps: profile.Gaussians, grid: np.ndarray) -> np.ndarray:
 
 def _loop(bumps: profile.Gaussians, grid: np.ndarray) -> list[float]:
     contracts = list(zip(bumps.m.tolist(), bumps.v.tolist(), bumps.c.tolist(), strict=True))
-    return [
-        math.exp(x) * sum(c * math.exp(-0.5 * ((x - m) / v) ** 2) for m, v, c in contracts) for x in grid.tolist()
-    ]
+    return [math.exp(x) * sum(c * math.exp(-0.5 * ((x - m) / v) ** 2) for m, v, c in contracts) for x in grid.tolist()]

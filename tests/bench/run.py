@@ -13,11 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench import fill, kernels
-from tests.bench.measure import GEX, Cost, best, command
-
 from gex_pipeline import open_warehouse
 from gex_pipeline.engine.pool import cores
+from tests.bench import fill, kernels
+from tests.bench.measure import GEX, Cost, best, command
 
 _QUERY = (
     "SELECT snapshot_at, value_usd FROM levels WHERE underlying = 'BTC' AND venues = 'all' AND scope = 'all_expiry' "

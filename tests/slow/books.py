@@ -63,6 +63,12 @@ def net_zero_everywhere() -> list[Row]:
 
 
 @named
+def net_below_the_floor() -> list[Row]:
+    """Calls larger than puts by 1e-6 of themselves at one of two strikes: a net of 2.5e-7 of gross counts as zero."""
+    return rows_of([(95.0, "C", 4.0), (95.0, "P", 4.0), (105.0, "C", 4.0 * (1 + 1e-6)), (105.0, "P", 4.0)])
+
+
+@named
 def several_flips() -> list[Row]:
     """Short dated walls of alternating sign: down near 75, up near 85, down near 95, up near 105, down near 115."""
     walls = [(70.0, "C", 10.0), (80.0, "P", 10.0), (90.0, "C", 10.0), (100.0, "P", 10.0), (110.0, "C", 10.0)]
@@ -97,14 +103,14 @@ def ties() -> list[Row]:
 
 @named
 def near_ties() -> list[Row]:
-    """As ties, but the farther strikes are larger by 1e-10 of gross: still a tie."""
-    return [{**r, "open_interest_coin": _stretch(r, 6e-10)} for r in ties()]
+    """As ties, but the farther strikes are larger by some 4e-10 of gross: still a tie."""
+    return [{**r, "open_interest_coin": _stretch(r, 4e-9)} for r in ties()]
 
 
 @named
 def not_quite_ties() -> list[Row]:
-    """As ties, but the farther strikes are larger by more than 1e-9 of gross: no tie."""
-    return [{**r, "open_interest_coin": _stretch(r, 6e-7)} for r in ties()]
+    """As ties, but the farther strikes are larger by some 3e-9 of gross: no tie."""
+    return [{**r, "open_interest_coin": _stretch(r, 3e-8)} for r in ties()]
 
 
 def _stretch(r: Row, share: float) -> float:

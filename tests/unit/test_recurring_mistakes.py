@@ -112,7 +112,7 @@ def test_04_no_contract_is_dropped_however_many_there_are() -> None:
     rows = [row(k, "CP"[i % 2], 1.0, expiry_at=WEEK) for i, k in enumerate(strikes)]
     table = cells(rows)
     assert table.height == 6_000
-    assert float(table["call_oi_coin"].sum() + table["put_oi_coin"].sum()) == 6_000.0
+    assert float(table["call_oi_coin"].sum()) + float(table["put_oi_coin"].sum()) == 6_000.0
     net = level(rows, "zero_gamma")["net_gex_usd"]
     signed = [gross_gex(r) * (1 if r["option_type"] == "C" else -1) for r in rows]
     assert net == pytest.approx(sum(signed), abs=1e-9 * sum(map(abs, signed)))

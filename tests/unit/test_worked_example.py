@@ -189,7 +189,7 @@ def all_levels(side: str, scope: str) -> dict[str, slow_levels.Level]:
 def test_distance_to_the_flip() -> None:
     zero_gamma = all_levels("package", "all_expiry")["zero_gamma"][0]
     assert zero_gamma is not None
-    assert f"S lies {(SPOT - zero_gamma) / SPOT * 100:.2f} %" in text()
+    assert f"(S - zero_gamma) / S = {(SPOT - zero_gamma) / SPOT * 100:.2f} %" in text()
 
 
 @pytest.mark.parametrize("side", ["twin", "package"])

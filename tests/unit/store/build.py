@@ -65,7 +65,8 @@ def rows(store: Store, table: str = "chain") -> pl.DataFrame:
 def data_files(root: Path) -> dict[str, str]:
     """Relative path -> hash of every data file."""
     return {
-        p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(root.rglob("*.parquet"))
+        p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(root.rglob("*.parquet"))
     }
 
 

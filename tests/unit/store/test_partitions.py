@@ -112,7 +112,7 @@ def test_categories_in_any_representation_give_the_same_bytes(tmp_path):
     strings, mixed = store(tmp_path / "a"), store(tmp_path / "b")
     strings.merge(CHAIN, frame, {})
     mixed.merge(CHAIN, frame.cast(enums).tail(10), {})
-    mixed.merge(CHAIN, frame.cast({n: pl.Categorical for n in enums}).head(20), {})
+    mixed.merge(CHAIN, frame.cast(dict.fromkeys(enums, pl.Categorical)).head(20), {})
     assert data_files(tmp_path / "a") == data_files(tmp_path / "b")
 
 
@@ -209,7 +209,7 @@ def candles(year: int, n: int = 3) -> pl.DataFrame:
     opens = pl.datetime_range(datetime(year, 1, 1), datetime(year, 1, 1, n - 1), "1h", time_zone="UTC", eager=True)
     frame = pl.DataFrame({"open_at": opens, "close_at": opens.dt.offset_by("1h")})
     fixed = {"venue": "okx", "market": "perp", "symbol": "X", "underlying": "BTC", "interval": "1h", "source": "t"}
-    prices = {name: 100.0 for name in ("open", "high", "low", "close", "volume_coin")}
+    prices = dict.fromkeys(("open", "high", "low", "close", "volume_coin"), 100.0)
     frame = frame.with_columns(pl.lit(v).alias(k) for k, v in (fixed | prices).items())
     return frame.select(CANDLES.names).cast(dict(polars_schema(CANDLES)))
 

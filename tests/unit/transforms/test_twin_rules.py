@@ -84,6 +84,11 @@ ANSWERS: tuple[tuple[str, str, str, float | None, str], ...] = (
     ("net_zero_everywhere", "all_expiry", "hvl_slope", None, "empty"),
     ("net_zero_everywhere", "all_expiry", "absolute_gamma", 100.0, "ok"),
     ("net_zero_everywhere", "all_expiry", "call_resistance", 110.0, "ok"),
+    ("net_below_the_floor", "all_expiry", "zero_gamma", None, "empty"),
+    ("net_below_the_floor", "all_expiry", "hvl", None, "empty"),
+    ("net_below_the_floor", "all_expiry", "hvl_slope", None, "empty"),
+    ("net_below_the_floor", "all_expiry", "max_positive_gamma", None, "none_negative"),
+    ("net_below_the_floor", "all_expiry", "max_negative_gamma", None, "none_positive"),
     ("no_odte", "odte", "zero_dte_magnet", None, "empty"),
     ("no_odte", "odte", "hvl_slope", None, "empty"),
     # Zeros between two signs are one crossing of C(K); zeros alone are none.
