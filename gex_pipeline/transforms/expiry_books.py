@@ -62,7 +62,7 @@ class ExpiryBooks:
     @cached_property
     def present(self) -> tuple[Ints, Ints, Ints]:
         """Indices (set, snapshot, expiry) of the expiries that exist, in the order in which tables are sorted."""
-        is_there: Bools = self.is_listed.any(axis=3)
+        is_there = self.is_listed.sum(axis=3) > 0
         sets, snapshots, expiries = np.nonzero(np.swapaxes(is_there, 0, 1))
         return sets, snapshots, expiries
 

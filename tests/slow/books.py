@@ -69,6 +69,12 @@ def net_below_the_floor() -> list[Row]:
 
 
 @named
+def lowest_sum_below_the_floor() -> list[Row]:
+    """C(K) starts below the floor, so it counts as zero there: hvl_slope has strength 0, and hvl no crossing."""
+    return rows_of([(99.0, "C", 4.0 * (1 + 1e-6)), (99.0, "P", 4.0), (101.0, "C", 5.0)])
+
+
+@named
 def several_flips() -> list[Row]:
     """Short dated walls of alternating sign: down near 75, up near 85, down near 95, up near 105, down near 115."""
     walls = [(70.0, "C", 10.0), (80.0, "P", 10.0), (90.0, "C", 10.0), (100.0, "P", 10.0), (110.0, "C", 10.0)]

@@ -162,8 +162,12 @@ def hvl(book: Ladder) -> Level:
 def hvl_slope(book: Ladder) -> Level:
     if book.gross == 0 or all(book.is_zero(x.net) for x in book.strikes.values()):
         return EMPTY
-    scores = {k: -x.cumulative for k, x in book.strikes.items() if not book.is_zero(x.gross)}
-    return strike_level(book, pick(scores, book, 1)[0], lambda x: x.cumulative)
+
+    def c(x: Strike) -> float:
+        return 0.0 if book.is_zero(x.cumulative) else x.cumulative
+
+    scores = {k: -c(x) for k, x in book.strikes.items() if not book.is_zero(x.gross)}
+    return strike_level(book, pick(scores, book, 1)[0], c)
 
 
 def walls(book: Ladder, side: str, first: str, others: str) -> dict[str, Level]:

@@ -89,6 +89,8 @@ ANSWERS: tuple[tuple[str, str, str, float | None, str], ...] = (
     ("net_below_the_floor", "all_expiry", "hvl_slope", None, "empty"),
     ("net_below_the_floor", "all_expiry", "max_positive_gamma", None, "none_negative"),
     ("net_below_the_floor", "all_expiry", "max_negative_gamma", None, "none_positive"),
+    ("lowest_sum_below_the_floor", "all_expiry", "hvl_slope", 99.0, "ok"),
+    ("lowest_sum_below_the_floor", "all_expiry", "hvl", None, "none_positive"),
     ("no_odte", "odte", "zero_dte_magnet", None, "empty"),
     ("no_odte", "odte", "hvl_slope", None, "empty"),
     # Zeros between two signs are one crossing of C(K); zeros alone are none.
