@@ -31,6 +31,7 @@ from tests.integration.writers import COMMITTED, DAY, STAGES, state
 from tests.unit.store.build import OVER, all_files, chain, data_files, partition, rows, store
 
 MONTH = partition("2026-03")
+_KILLS = 32
 _FORKS = get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.integration.writers", "gex_pipeline.engine.answers"])
 
@@ -68,16 +69,16 @@ def assert_only_leftovers(root: Path) -> None:
 
 
 def test_a_writer_killed_at_any_moment_leaves_the_old_or_the_new_state(tmp_path: Path) -> None:
-    """Forty kills, each of a writer that goes on where the one before was killed."""
+    """Each kill is of a writer that goes on where the one before was killed."""
     root = tmp_path / "warehouse"
     made, last, cut_short = store(root), 0, 0
     made.replace(DAY, *state(0))
     moments = random.Random(7)
-    for _ in range(40):
-        started = _FORKS.Event()
-        process = start(writers.write_forever, root, last + 1, started)
-        assert started.wait(60)
-        time.sleep(moments.uniform(0, 0.015))
+    for _ in range(_KILLS):
+        here, there = _FORKS.Pipe(duplex=False)
+        process = start(writers.write_forever, root, last + 1, there)
+        assert here.poll(60)
+        time.sleep(moments.uniform(0, 3) * here.recv())
         process.kill()
         process.join()
         found = number(made)
@@ -86,7 +87,7 @@ def test_a_writer_killed_at_any_moment_leaves_the_old_or_the_new_state(tmp_path:
         cut_short += bool(verify(root))
         assert_only_leftovers(root)
         assert Session(root).query("SELECT count(*), max(volume_24h_coin) FROM chain").row(0) == (24, found)
-    assert last > 20, "the writers were killed before they wrote: the moments are too early"
+    assert last > 10, "the writers were killed before they wrote: the moments are too early"
     assert cut_short > 5, "no kill fell into a write"
     made.replace(DAY, *state(last + 1))
     assert number(made) == last + 1

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier as BarrierType
 from multiprocessing.synchronize import Event as EventType
 from pathlib import Path
@@ -37,14 +39,16 @@ def state(number: int) -> tuple[pl.DataFrame, dict[str, str]]:
     return frame, {"number": str(number)}
 
 
-def write_forever(root: Path, first: int, started: EventType) -> None:
-    """Replace the partition by one state after the other until killed."""
+def write_forever(root: Path, first: int, usual: Connection) -> None:
+    """Say how many seconds a write takes, then replace the partition by one state after the other until killed."""
     os.fsync = lambda handle: None  # a kill is no power cut, and it now falls into far more writes
     frame, _ = state(0)
     elsewhere = Store(root.with_name(f"{root.name}-{os.getpid()}"), lambda: OPEN)
     elsewhere.replace(DAY, frame, {})  # the first write of a process starts threads and takes far longer than others
+    began = time.monotonic()
+    elsewhere.replace(DAY, frame, {})
     store, number = Store(root, lambda: OPEN), first
-    started.set()
+    usual.send(time.monotonic() - began)
     while True:
         store.replace(DAY, frame.with_columns(volume_24h_coin=pl.lit(float(number))), {"number": str(number)})
         number += 1
