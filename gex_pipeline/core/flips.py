@@ -99,17 +99,18 @@ def _cubic_root(x: Floats, net: Floats, group: Ints, low: Ints, high: Ints) -> F
     return np.where(is_inside, root, secant)
 
 
-def narrow_points(strike: Floats, spot: float, v: Floats) -> Floats:
+def narrow_points(strike: Floats, spot: float, bumps: Gaussians) -> Floats:
     """Extra search points x for strikes with v = s sqrt(t) < 0.5 %: ln(K/S) + j v, j = -4 .. 4, inside the range.
 
-    In the last hour of a tenor the peaks are narrower than the grid, and a plain grid would step over them. Of the
-    contracts at one strike the narrowest sets the points. ``strike`` and ``v`` have shape (contracts,).
+    In the last hour of a tenor the peaks are narrower than the grid, and a plain grid would step over them. The same
+    points lie around the peak itself, which is not at K where the forward is not at spot. Of the contracts at one
+    strike the narrowest sets the points. ``strike`` has the shape of the bumps.
     """
-    is_narrow = v < NARROW_VOL
-    k, inverse = np.unique(strike[is_narrow], return_inverse=True)
-    narrowest: Floats = np.full(len(k), np.inf)
-    np.minimum.at(narrowest, inverse, v[is_narrow])
-    x = np.log(k / spot)[:, None] + _SIGMAS * narrowest[:, None]
+    narrow = np.flatnonzero(bumps.v < NARROW_VOL)
+    narrow = narrow[np.lexsort((bumps.v[narrow], strike[narrow]))]
+    first = narrow[np.diff(strike[narrow], prepend=-np.inf) > 0]
+    centres = np.concatenate([np.log(strike[first] / spot), bumps.m[first]])
+    x = centres[:, None] + _SIGMAS * np.tile(bumps.v[first], 2)[:, None]
     points: Floats = x[(x > X_MIN) & (x < X_MAX)]
     return np.unique(points)
 

@@ -81,16 +81,15 @@ def walls(books: StrikeBooks) -> dict[str, Ints]:
     }
 
 
-def extremes(books: StrikeBooks) -> dict[str, Ints]:
-    """Strikes of the largest positive net, most negative net and largest gross, each of shape (books,)."""
+def extremes(books: StrikeBooks) -> tuple[Ints, Ints, Ints]:
+    """Strikes of the largest positive net, of the most negative net and of the largest gross, each of shape (books,)."""
     everywhere = np.ones_like(books.gross, dtype=bool)
     floor = FLOOR * books.total_gross
     net = books.net
-    return {
-        "max_positive_gamma": largest(net, everywhere, books, 1, floor)[:, 0],
-        "max_negative_gamma": largest(-net, everywhere, books, 1, floor)[:, 0],
-        "absolute_gamma": largest(books.gross, everywhere, books, 1, floor)[:, 0],
-    }
+    positive, negative, absolute = (
+        largest(score, everywhere, books, 1, floor)[:, 0] for score in (net, -net, books.gross)
+    )
+    return positive, negative, absolute
 
 
 def ranked(books: StrikeBooks, count: int = 10) -> Ints:
@@ -142,9 +141,3 @@ def hvl_slope(books: StrikeBooks) -> tuple[Ints, Floats]:
     choice = np.where(is_tied & is_listed, distance, np.inf).argmin(axis=1)
     is_found = is_listed.any(axis=1) & (np.abs(books.net) >= floor).any(axis=1) & (gross > 0)
     return np.where(is_found, choice, -1), c[np.arange(len(c)), choice]
-
-
-def take(values: Floats, choice: Ints) -> Floats:
-    """``values[book, choice]`` with NaN where the choice is -1; ``choice`` of shape (books,)."""
-    picked = values[np.arange(len(choice)), np.maximum(choice, 0)]
-    return np.where(choice >= 0, picked, np.nan)

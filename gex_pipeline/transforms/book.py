@@ -125,7 +125,7 @@ class Book:
         for g in runs.narrow_books():
             rows = slice(runs.first[g], runs.last[g])
             bumps = runs.bumps[rows]
-            extra = flips.narrow_points(runs.strike[rows], float(spots[g]), bumps.v)
+            extra = flips.narrow_points(runs.strike[rows], float(spots[g]), bumps)
             more = flips.values_at(bumps, weight[rows], extra)
             x, order = np.unique(np.concatenate([grid, extra]), return_index=True)
             values = [np.concatenate(pair)[order][None] for pair in zip((net[g], gross[g]), more, strict=True)]

@@ -90,11 +90,10 @@ def _straddle_variance(e: _Expiries) -> Floats:
     with np.errstate(invalid="ignore"):
         is_usable = (e.call_mark > 0) & (e.put_mark > 0)
     straddle = e.call_mark + e.put_mark
-    low, high = neighbours(e.strikes, is_usable, e.forward)
-    k_low, k_high = _pick(e.strikes, low), _pick(e.strikes, high)
-    v_low = straddle_vol(_pick(straddle, low), e.forward, k_low)
-    v_high = straddle_vol(_pick(straddle, high), e.forward, k_high)
-    return interpolate_variance(k_low, k_high, v_low**2, v_high**2, e.forward)
+    sides = neighbours(e.strikes, is_usable, e.forward)
+    k, price = (np.stack([_pick(values, side) for side in sides]) for values in (e.strikes, straddle))
+    variance = straddle_vol(price, np.broadcast_to(e.forward, k.shape), k) ** 2
+    return interpolate_variance(k[0], k[1], variance[0], variance[1], e.forward)
 
 
 def _straddle(forward: Floats, v: Floats) -> Floats:

@@ -83,10 +83,9 @@ def frame(columns: dict[str, pl.Series | np.ndarray | Category]) -> pl.DataFrame
     """A frame whose category columns are Enums (converted together: one by one costs more than computing them)."""
     categories = {name: c for name, c in columns.items() if isinstance(c, Category)}
     plain = {n: c.codes.astype(np.uint32) if isinstance(c, Category) else c for n, c in columns.items()}
-    enums = [pl.col(name).cat.to(_enum(c.names)) for name, c in categories.items()]
-    return pl.DataFrame(plain).with_columns(enums)
+    return pl.DataFrame(plain).with_columns(_as_enum(name, c.names) for name, c in categories.items())
 
 
 @lru_cache(maxsize=256)
-def _enum(names: tuple[str, ...]) -> pl.Enum:
-    return pl.Enum(names)
+def _as_enum(column: str, names: tuple[str, ...]) -> pl.Expr:
+    return pl.col(column).cat.to(pl.Enum(names))

@@ -8,7 +8,7 @@ import polars as pl
 from gex_pipeline.core import flips, strike_levels
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.profile import Ints
-from gex_pipeline.core.strike_levels import StrikeBooks, take
+from gex_pipeline.core.strike_levels import StrikeBooks
 from gex_pipeline.core.units import FLOOR
 from gex_pipeline.schema.derived import LEVELS_ALL_EXPIRY, LEVELS_ODTE, STATUSES
 from gex_pipeline.transforms.book import SCOPES, Book
@@ -102,35 +102,44 @@ def _zero_gamma(book: Book, books: StrikeBooks, sign_model: str) -> Level:
     return books.spot * ratio, np.full_like(x, np.nan), _unless(is_edge, _EDGE, status)
 
 
+_WALLS = {
+    "call": ("call_resistance", "call_wall_2", "call_wall_3"),
+    "put": ("put_support", "put_wall_2", "put_wall_3"),
+    "call_net": ("call_resistance_net", "call_resistance_net_2", "call_resistance_net_3"),
+    "put_net": ("put_support_net", "put_support_net_2", "put_support_net_3"),
+}
+
+
 def _walls(books: StrikeBooks) -> dict[str, Level]:
-    walls = strike_levels.walls(books)
-    names = {
-        "call": ("call_resistance", "call_wall_2", "call_wall_3"),
-        "put": ("put_support", "put_wall_2", "put_wall_3"),
-        "call_net": ("call_resistance_net", "call_resistance_net_2", "call_resistance_net_3"),
-        "put_net": ("put_support_net", "put_support_net_2", "put_support_net_3"),
-    }
+    choices = strike_levels.walls(books)
     strength = {"call": books.call, "put": books.put, "call_net": books.net, "put_net": books.net}
-    return {
-        name: _at_strike(books, strength[kind], walls[kind][:, rank], _EMPTY)
-        for kind, ranked in names.items()
-        for rank, name in enumerate(ranked)
-    }
+    found: dict[str, Level] = {}
+    for kind, names in _WALLS.items():
+        value, size, status = _at_strike(books, strength[kind], choices[kind], _EMPTY)
+        found |= {name: (value[:, i], size[:, i], status[:, i]) for i, name in enumerate(names)}
+    return found
 
 
 def _extremes(books: StrikeBooks) -> dict[str, Level]:
-    choices = strike_levels.extremes(books)
-    gross = _at_strike(books, books.gross, choices["absolute_gamma"], _EMPTY)
+    positive, negative, absolute = strike_levels.extremes(books)
+    gross = _at_strike(books, books.gross, absolute, _EMPTY)
     return {
-        "max_positive_gamma": _at_strike(books, books.net, choices["max_positive_gamma"], _NONE_NEGATIVE),
-        "max_negative_gamma": _at_strike(books, books.net, choices["max_negative_gamma"], _NONE_POSITIVE),
+        "max_positive_gamma": _at_strike(books, books.net, positive, _NONE_NEGATIVE),
+        "max_negative_gamma": _at_strike(books, books.net, negative, _NONE_POSITIVE),
         "absolute_gamma": gross,
         "zero_dte_magnet": gross,
     }
 
 
 def _at_strike(books: StrikeBooks, strength: Floats, choice: Ints, absent: int) -> Level:
-    """A strike and the exposure there; ``absent`` is the status without a choice in a book that has gross."""
-    value = np.where(choice >= 0, books.strikes[np.maximum(choice, 0)], np.nan)
-    missing = np.where(books.total_gross > 0, absent, _EMPTY)
-    return value, take(strength, choice), np.where(choice >= 0, _OK, missing)
+    """Chosen strikes and the exposure there, in the shape of ``choice``: (books,) or (books, ranks).
+
+    ``absent`` is the status without a choice in a book that has gross.
+    """
+    wide = choice.reshape(len(choice), -1)
+    is_found, index = wide >= 0, np.maximum(wide, 0)
+    value = np.where(is_found, books.strikes[index], np.nan)
+    size = np.where(is_found, np.take_along_axis(strength, index, axis=1), np.nan)
+    missing = np.where(books.total_gross > 0, absent, _EMPTY)[:, None]
+    status = np.where(is_found, _OK, missing)
+    return value.reshape(choice.shape), size.reshape(choice.shape), status.reshape(choice.shape)
