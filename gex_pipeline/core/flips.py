@@ -12,7 +12,7 @@ import numpy as np
 
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.groups import group_sum
-from gex_pipeline.core.profile import X_MAX, X_MIN, Gaussians, Ints
+from gex_pipeline.core.profile import REACH, X_MAX, X_MIN, Gaussians, Ints
 from gex_pipeline.core.sign_changes import sign_changes
 from gex_pipeline.core.units import FLOOR, ONE_PERCENT
 
@@ -116,14 +116,18 @@ def narrow_points(strike: Floats, spot: float, bumps: Gaussians) -> Floats:
 
 
 def values_at(bumps: Gaussians, weight: Floats, x: Floats) -> tuple[Floats, Floats]:
-    """Net and gross of one book at points x, by direct re-pricing. ``weight``: signed heights; shapes (n,), (m,)."""
+    """Net and gross of one book at ascending points x, by direct re-pricing. ``weight``: signed heights, shape (n,)."""
     net, gross = np.empty_like(x), np.empty_like(x)
-    for first in range(0, len(x), 256):  # bounds the (contracts, points) matrix to a few megabytes
-        part = slice(first, first + 256)
+    for first in range(0, len(x), 64):  # neighbouring points see the same few narrow contracts
+        part = slice(first, first + 64)
+        near = np.flatnonzero(
+            (bumps.m + REACH * bumps.v >= x[part][0]) & (bumps.m - REACH * bumps.v <= x[part][-1]) & (bumps.c > 0)
+        )
+        seen = bumps[near]
         with np.errstate(under="ignore"):
-            shape = np.exp(-0.5 * ((x[part] - bumps.m[:, None]) / bumps.v[:, None]) ** 2)
+            shape = np.exp(-0.5 * ((x[part] - seen.m[:, None]) / seen.v[:, None]) ** 2)
         # Not a matrix product: its order of summation is the BLAS library's choice.
-        net[part], gross[part] = (weight[:, None] * shape).sum(0), (bumps.c[:, None] * shape).sum(0)
+        net[part], gross[part] = (weight[near][:, None] * shape).sum(0), (seen.c[:, None] * shape).sum(0)
     return net * np.exp(x), gross * np.exp(x)
 
 
@@ -135,7 +139,7 @@ def refine(brackets: Brackets, bumps: Gaussians, weight: Floats, first: Ints, la
     bumps, weight
         All contracts; ``weight`` is the height with the dealers' sign.
     first, last
-        Shape of ``brackets``: the book of a bracket is the contracts first .. last - 1.
+        Shape (brackets, runs): the book of a bracket is the contracts first .. last - 1 of every run.
     """
     low, high = brackets.low.copy(), brackets.high.copy()
     x, is_up = brackets.guess.copy(), brackets.is_up
@@ -193,10 +197,11 @@ def _scaled_value(x: Floats, bumps: Gaussians, weight: Floats, first: Ints, last
 
 
 def _pairs(first: Ints, last: Ints) -> tuple[Ints, Ints]:
-    """(book, row) for every row of every book first .. last - 1."""
-    counts = last - first
-    owner = np.repeat(np.arange(len(first)), counts)
-    return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts) + first[owner]
+    """(book, row) for every row of every run first .. last - 1 of every book; arguments of shape (books, runs)."""
+    counts = (last - first).reshape(-1)
+    run = np.repeat(np.arange(len(counts)), counts)
+    row = np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts, counts) + first.reshape(-1)[run]
+    return run // first.shape[1], row
 
 
 def headline(crossings: Crossings, n_groups: int) -> tuple[Floats, Ints]:

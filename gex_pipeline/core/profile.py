@@ -35,10 +35,11 @@ X_MIN, X_MAX = float(np.log(0.5)), float(np.log(1.5))
 
 _BLOCK = 63  # points of the grid between restarts
 _N_BLOCKS = 7  # 7 x 63 = 441 points: the whole uniform part of the grid
-# exp(-d^2/2) is 0 in double precision beyond 38.6 and below 1e-18 of the peak beyond 9: a wide Gaussian whose block
+# exp(-d^2/2) is 0 in double precision beyond 38.6 and below 1.3e-14 of the peak beyond 8: a wide Gaussian whose block
 # centre underflows must be negligible at the block's edge.
-_NARROW = (_BLOCK // 2 + 1) * SEARCH_STEP / (38.0 - 9.0)
-_REACH = 9.0
+#: Widths beyond which a Gaussian is left out: 1.3e-14 of its peak.
+REACH = 8.0
+_NARROW = (_BLOCK // 2 + 1) * SEARCH_STEP / (38.0 - REACH)
 _PAIRS = 24_576  # (block, contract) pairs at a time: g, r and q stay in the second-level cache
 
 
@@ -129,7 +130,7 @@ def _add_pairs(blocks: Floats, bumps: Gaussians, group: Ints) -> None:
     ``blocks`` is the view (groups, blocks, points) of the grid that is added to.
     """
     middles = (np.arange(_N_BLOCKS) * _BLOCK + _BLOCK // 2 + 1 - ZERO_INDEX) * SEARCH_STEP
-    is_near = np.abs(middles[:, None] - bumps.m) <= _BLOCK * SEARCH_STEP / 2 + _REACH * bumps.v
+    is_near = np.abs(middles[:, None] - bumps.m) <= _BLOCK * SEARCH_STEP / 2 + REACH * bumps.v
     block, row = np.nonzero(is_near)
     if not len(row):
         return
@@ -158,12 +159,12 @@ def _walk(points: Floats, g: Floats, r: Floats, q: Floats, starts: Ints) -> None
 
 
 def _add_narrow(out: Floats, bumps: Gaussians, group: Ints, grid: Floats) -> None:
-    """Direct evaluation within _REACH widths of each peak; the ends of the grid are not touched."""
+    """Direct evaluation within REACH widths of each peak; the ends of the grid are not touched."""
     if not len(group):
         return
     n = out.shape[1]
-    low = np.ceil((bumps.m - _REACH * bumps.v) / SEARCH_STEP).astype(np.intp) + ZERO_INDEX
-    high = np.floor((bumps.m + _REACH * bumps.v) / SEARCH_STEP).astype(np.intp) + ZERO_INDEX
+    low = np.ceil((bumps.m - REACH * bumps.v) / SEARCH_STEP).astype(np.intp) + ZERO_INDEX
+    high = np.floor((bumps.m + REACH * bumps.v) / SEARCH_STEP).astype(np.intp) + ZERO_INDEX
     low, high = np.clip(low, 1, n - 1), np.clip(high, 0, n - 2)
     counts = np.maximum(high - low + 1, 0)
     owner = np.repeat(np.arange(len(group)), counts)

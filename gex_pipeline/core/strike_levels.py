@@ -82,7 +82,7 @@ def walls(books: StrikeBooks) -> dict[str, Ints]:
 
 
 def extremes(books: StrikeBooks) -> tuple[Ints, Ints, Ints]:
-    """Strikes of the largest positive net, of the most negative net and of the largest gross, each of shape (books,)."""
+    """Strikes of the largest positive net, most negative net and largest gross, each of shape (books,)."""
     everywhere = np.ones_like(books.gross, dtype=bool)
     floor = FLOOR * books.total_gross
     net = books.net

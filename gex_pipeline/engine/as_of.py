@@ -82,8 +82,8 @@ def find(store: Store, underlying: str, at: datetime, venues: list[str] | None) 
 
 def rows(store: Store, found: Found) -> pl.DataFrame:
     """The chain rows of a found snapshot."""
-    frames = [store.read(p).filter(pl.col("snapshot_at") == found.snapshot_at) for p in found.partitions]
-    return pl.concat(frames)
+    is_it = pl.col("snapshot_at") == found.snapshot_at
+    return pl.concat(store.read(p, where=is_it) for p in found.partitions)
 
 
 def _of(store: Store, underlying: str, venues: list[str] | None) -> list[Partition]:

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -36,12 +37,23 @@ def run_all(
         yield from ((item, _attempt(task, item)) for item in items)
         return
     with ProcessPoolExecutor(workers, get_context("spawn"), _quiet_worker) as executor:
-        futures = {executor.submit(_attempt, task, item): item for item in items}
+        with _interrupts_blocked():
+            futures = {executor.submit(_attempt, task, item): item for item in items}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Processes that are started inside never see Ctrl-C, not even while they import."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _attempt(task: Callable[[Item], Result], item: Item) -> Result | GexError:

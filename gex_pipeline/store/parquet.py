@@ -49,12 +49,20 @@ def write(path: Path, table: Table, frame: pl.DataFrame) -> None:
     )
 
 
-def read(path: Path, table: Table, hive: dict[str, str], columns: tuple[str, ...] | None = None) -> pl.DataFrame:
-    """Rows of one file, hive columns added, categories as strings."""
+def read(
+    path: Path,
+    table: Table,
+    hive: dict[str, str],
+    columns: tuple[str, ...] | None = None,
+    where: pl.Expr | None = None,
+) -> pl.DataFrame:
+    """Rows of one file, hive columns added, categories as strings; ``where`` skips row groups that cannot match."""
     names = columns or table.names
     inside = [n for n in names if n not in hive]
     try:
-        frame = pl.read_parquet(path, columns=inside, hive_partitioning=False)
+        lazy = pl.scan_parquet(path, hive_partitioning=False)
+        lazy = lazy if where is None else lazy.filter(where)
+        frame = lazy.select(inside).collect(engine="in-memory")
     except (pl.exceptions.PolarsError, OSError) as error:
         raise StoreError(f"cannot read {path}: {str(error).splitlines()[0]}; run `gex verify`") from error
     schema = polars_schema(table)

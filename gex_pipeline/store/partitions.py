@@ -120,10 +120,12 @@ class Store:
         except ValueError as error:
             raise StoreError(f"{self.objects.path(name)} is damaged ({error}); run `gex verify`") from error
 
-    def read(self, partition: Partition, columns: tuple[str, ...] | None = None) -> pl.DataFrame:
-        """Rows of one partition."""
+    def read(
+        self, partition: Partition, columns: tuple[str, ...] | None = None, where: pl.Expr | None = None
+    ) -> pl.DataFrame:
+        """Rows of one partition, in the order of the file."""
         table = TABLES[partition.table]
-        return parquet.read(self.objects.path(partition.path), table, dict(partition.hive), columns)
+        return parquet.read(self.objects.path(partition.path), table, dict(partition.hive), columns, where)
 
     def content_hash(self, partition: Partition) -> str:
         """Hash of the data file as it is now."""

@@ -123,7 +123,7 @@ class Book:
         brackets = flips.Brackets.from_grid(grid, net, gross)
         spots, runs = np.repeat(self.contracts.spots.reshape(-1), len(SCOPES)), self._runs
         for g in runs.narrow_books():
-            rows = slice(runs.first[g], runs.last[g])
+            rows = runs.rows(g)
             bumps = runs.bumps[rows]
             extra = flips.narrow_points(runs.strike[rows], float(spots[g]), bumps)
             more = flips.values_at(bumps, weight[rows], extra)
@@ -134,20 +134,20 @@ class Book:
 
     @cached_property
     def _runs(self) -> _Runs:
-        """All priced contracts followed by the 0DTE ones again, so that every book is one run of rows."""
+        """All priced contracts followed by the 0DTE ones again, so that a book is one run of rows per venue."""
         c, odte = self._priced, self._priced.take(self._priced.is_odte)
         edges = [_edges(c, 0), _edges(odte, len(c.oi))]
         return _Runs(
             Gaussians(*(np.concatenate([getattr(x.bumps, n) for x in (c, odte)]) for n in ("m", "v", "c"))),
             np.concatenate([c.is_call, odte.is_call]),
             np.concatenate([c.strike, odte.strike]),
-            *(np.stack([e[i] for e in edges], axis=-1).reshape(-1) for i in (0, 1)),
+            *(np.stack([e[i] for e in edges], axis=2).reshape(-1, len(c.venue_names)) for i in (0, 1)),
         )
 
 
 @dataclass(frozen=True)
 class _Runs:
-    """Contracts laid out so that book g is the rows first[g] .. last[g] - 1."""
+    """Contracts laid out so that book g is the rows first[g, v] .. last[g, v] - 1 of every venue v."""
 
     bumps: Gaussians
     is_call: Bools
@@ -158,7 +158,11 @@ class _Runs:
     def narrow_books(self) -> Ints:
         """Numbers of the books that hold a contract narrower than the search grid."""
         count = np.concatenate([[0], np.cumsum(self.bumps.v < flips.NARROW_VOL)])
-        return np.flatnonzero(count[self.last] > count[self.first])
+        return np.flatnonzero((count[self.last] > count[self.first]).any(axis=1))
+
+    def rows(self, g: int) -> Ints:
+        """Rows of book g."""
+        return np.concatenate([np.arange(a, b) for a, b in zip(self.first[g], self.last[g], strict=True)])
 
 
 def _sum_sets_and_scopes(cells: np.ndarray) -> np.ndarray:
@@ -168,9 +172,9 @@ def _sum_sets_and_scopes(cells: np.ndarray) -> np.ndarray:
 
 
 def _edges(c: Contracts, offset: int) -> tuple[Ints, Ints]:
-    """First and last + 1 row of every (snapshot, set), each of shape (T, S)."""
-    n_venues = len(c.venue_names)
-    code = c.snapshot * n_venues + c.venue
-    edges = np.searchsorted(code, np.arange(len(c.snapshots) * n_venues + 1)) + offset
-    first, last = edges[:-1].reshape(-1, n_venues), edges[1:].reshape(-1, n_venues)
-    return np.column_stack([first[:, 0], first]), np.column_stack([last[:, -1], last])
+    """First and last + 1 row at each venue of every (snapshot, set), of shape (T, S, venues); 0, 0 for other venues."""
+    n_venues, n_snapshots = len(c.venue_names), len(c.snapshots)
+    edges = np.searchsorted(c.venue * n_snapshots + c.snapshot, np.arange(n_venues * n_snapshots + 1)) + offset
+    belongs = np.vstack([np.ones(n_venues, dtype=bool), np.eye(n_venues, dtype=bool)])
+    first, last = (e.reshape(n_venues, n_snapshots).T[:, None, :] * belongs for e in (edges[:-1], edges[1:]))
+    return first, last

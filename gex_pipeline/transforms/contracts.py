@@ -2,8 +2,8 @@
 
 Belongs here: ordering, integer codes, spots, strike windows. Not: any exposure or level.
 
-Rows are ordered by (snapshot, venue, expiry, strike, type, instrument), so that a venue's book is one run of rows,
-a snapshot's book is one longer run, and equal rows give equal bits whatever order they came in.
+Rows are ordered by (venue, snapshot, expiry, strike, type, instrument), as the store's files follow each other, so that
+a venue's book is one run of rows and equal rows give equal bits whatever order they came in.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 import polars as pl
 
 from gex_pipeline.core.black76 import Bools, Floats
-from gex_pipeline.core.groups import stable_order
 from gex_pipeline.core.profile import Gaussians, Ints
 from gex_pipeline.core.units import ODTE_YEARS
 
@@ -35,7 +34,7 @@ COLUMNS = (
     "mark_usd",
     "tenor_years",
 )
-_ORDER = ("snapshot_at", "venue", "expiry_at", "strike_usd", "option_type")
+_ORDER = ("venue", "snapshot_at", "expiry_at", "strike_usd", "option_type")
 ALL_VENUES = "all"
 
 
@@ -97,7 +96,7 @@ class Contracts:
         """Prepare rows of table `chain`, all of one underlying; ``window`` drops contracts after the spots are known.
 
         ``is_ordered``: the rows of each venue are known to be in file order and the venues follow each other by
-        name, as the store gives them; then nothing is sorted but the snapshots. ``venue_names``: the venues to make
+        name, as the store gives them; then nothing is sorted. ``venue_names``: the venues to make
         room for, ascending; those of the rows by default.
         Raises ``ValueError`` for no rows or several underlyings.
         """
@@ -171,17 +170,14 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
     snapshots = chain["snapshot_at"].unique().sort()
     snapshot = np.searchsorted(_micros(snapshots), _micros(chain["snapshot_at"]))
     venue = chain["venue"].cast(pl.String).cast(pl.Enum(venue_names)).to_physical().to_numpy().astype(np.intp)
-    code = snapshot * len(venue_names) + venue
-    if np.any(code[1:] < code[:-1]):
-        order = stable_order(code)
-        chain, code = chain[order], code[order]
-    shape = (len(snapshots), len(venue_names))
+    code = venue * len(snapshots) + snapshot
+    shape = (len(venue_names), len(snapshots))
     return Contracts(
         underlying=underlying,
         snapshots=snapshots,
         venue_names=venue_names,
-        snapshot=code // shape[1],
-        venue=code % shape[1],
+        snapshot=snapshot,
+        venue=venue,
         expiry_us=_micros(chain["expiry_at"]),
         strike=chain["strike_usd"].to_numpy(),
         is_call=(chain["option_type"] == "C").to_numpy(),
@@ -201,7 +197,7 @@ def _micros(series: pl.Series) -> np.ndarray:
 
 
 def _spots(index: Floats, code: Ints, shape: tuple[int, int]) -> Floats:
-    """Median index per (snapshot, venue), and before them the median over the venues."""
+    """Median index per (snapshot, venue), and before them the median over the venues; ``shape``: (venues, snapshots)."""
     spots = np.full(shape, np.nan)
     starts = np.flatnonzero(np.diff(code, prepend=-1))
     low, high = np.minimum.reduceat(index, starts), np.maximum.reduceat(index, starts)
@@ -210,7 +206,7 @@ def _spots(index: Floats, code: Ints, shape: tuple[int, int]) -> Floats:
         stop = starts[i + 1] if i + 1 < len(starts) else len(index)
         per_venue[i] = np.median(index[starts[i] : stop])
     spots.reshape(-1)[code[starts]] = per_venue
-    return np.column_stack([_row_medians(spots), spots])
+    return np.column_stack([_row_medians(spots.T), spots.T])
 
 
 def _row_medians(values: Floats) -> Floats:
@@ -225,4 +221,4 @@ def _latest(knowledge: np.ndarray, code: Ints, shape: tuple[int, int]) -> np.nda
     latest = np.zeros(shape, dtype=np.int64)
     starts = np.flatnonzero(np.diff(code, prepend=-1))
     latest.reshape(-1)[code[starts]] = np.maximum.reduceat(knowledge, starts)
-    return np.column_stack([latest.max(axis=1), latest])
+    return np.column_stack([latest.max(axis=0), latest.T])

@@ -16,6 +16,7 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
+import psutil
 import pytest
 
 from gex_pipeline.engine import tasks
@@ -317,13 +318,23 @@ def long(template, tmp_path_factory) -> Path:
     return made.root
 
 
-def interrupted(root: Path, workers: str, moment: float) -> tuple[int, str]:
-    """Status and messages of a build that gets Control-C, with its workers, a moment after its first file."""
+def has_stored(root: Path, _: int) -> bool:
+    return any(root.glob("levels/**/*.parquet"))
+
+
+def has_workers(_: Path, pid: int) -> bool:
+    return len(psutil.Process(pid).children()) > 1  # one is the resource tracker
+
+
+def interrupted(
+    root: Path, workers: str, moment: float, has_begun: Callable[[Path, int], bool] = has_stored
+) -> tuple[int, str]:
+    """Status and messages of a build that gets Control-C, with its workers, a moment after it has begun."""
     command = [sys.executable, "-m", "gex_pipeline.cli", "build", "--workers", workers, "--warehouse", str(root)]
     process = subprocess.Popen(
         command, cwd=PROJECT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
-    wait_for(lambda: any(root.glob("levels/**/*.parquet")) or process.poll() is not None)
+    wait_for(lambda: has_begun(root, process.pid) or process.poll() is not None)
     time.sleep(moment)
     os.killpg(process.pid, signal.SIGINT)
     _, messages = process.communicate(timeout=60)
@@ -341,6 +352,14 @@ def test_an_interrupted_build_leaves_what_is_valid_and_the_next_completes(long, 
     assert done < 16, "the build was over before the interrupt"
     summary = built(made)
     assert (summary.built, summary.fresh, summary.failures) == (16 - done, done, [])
+    assert verify(root) == []
+
+
+def test_an_interrupt_while_workers_start_is_quiet(long, tmp_path):
+    root = Path(shutil.copytree(long, tmp_path / "warehouse"))
+    _, messages = interrupted(root, "2", 0.1, has_workers)
+    assert "Traceback" not in messages
+    assert len(Store(root).partitions(TABLES["expected_move"])) < 16
     assert verify(root) == []
 
 

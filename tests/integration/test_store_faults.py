@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
@@ -262,9 +263,9 @@ def test_a_full_disk_leaves_the_old_rows_and_no_trace(small_disk):
 def test_a_disk_that_is_full_to_the_last_byte(small_disk):
     made = store(small_disk)
     made.merge(CHAIN, chain(), {})
-    with (small_disk / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError, match="No space"):
-        while True:
-            filler.write(bytes(4096))
+    with (small_disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+        while filler.write(bytes(4096)):
+            pass
     before = all_files(small_disk)
     with pytest.raises(StoreError, match="no space left"):
         made.merge(CHAIN, chain("2026-03-05T10:00", 1), {})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
 
-from gex_pipeline.engine.as_of import find, latest, rows
+from gex_pipeline.engine import as_of
+from gex_pipeline.engine.as_of import Found, find, latest, rows
 from gex_pipeline.errors import GexError
 from gex_pipeline.market.chains import utc
 from gex_pipeline.schema import CHAIN
@@ -134,6 +137,18 @@ def test_snapshots_of_several_months_and_file_periods(tmp_path):
     assert find(made, "BTC", OVER, None).usual_interval_seconds is not None
     assert found_at(made, utc("2026-03-01") - SECOND) == utc("2026-02-28T23:00")
     assert found_at(made, utc("2026-02-10")) == utc("2026-01-31T22:00")
+
+
+def test_a_month_folded_between_listing_and_reading_is_no_error(hourly, monkeypatch):
+    def find_then_fold(*question: Any) -> Found:
+        found = find(*question)
+        replace(hourly, clock=lambda: OVER).compact(CHAIN, OVER.date())
+        return found
+
+    monkeypatch.setattr(as_of, "find", find_then_fold)
+    found, frame = latest(hourly, "BTC", T8, None)
+    assert (found.snapshot_at, frame.height) == (T8, 12)
+    assert [p.period for p in found.partitions] == ["2026-03"]
 
 
 def test_an_unknown_underlying_is_told_what_there_is(hourly, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 from gex_pipeline.errors import StoreError
 from gex_pipeline.schema import CHAIN
+from gex_pipeline.store import parquet
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.store.session import Session
 from gex_pipeline.store.verify import verify
@@ -147,22 +148,22 @@ def test_a_broken_day_leaves_its_month_as_it_is(days):
     assert all_files(days.root) == before
 
 
+def falsify(days: Store) -> None:
+    """Other numbers in a file that can be read: what most flipped bits do, and only the manifest knows."""
+    day = partition(DAYS[1])
+    frame = days.read(day).with_columns(mark_iv=pl.lit(1.5))
+    parquet.write(days.root / day.path, CHAIN, frame)
+
+
 def test_a_damaged_day_is_not_folded_into_a_month_that_looks_sound(days):
-    """Most flipped bits still decode, to other numbers: only the manifest of the day knows."""
-    path = days.root / partition(DAYS[1]).path
-    data = bytearray(path.read_bytes())
-    data[len(data) // 3] ^= 0x10
-    path.write_bytes(data)
+    falsify(days)
     with pytest.raises(StoreError, match="2026-03-06"):
         fold(days)
     assert partition(DAYS[1]).path in {f.path for f in verify(days.root)}
 
 
 def test_merging_into_a_damaged_file_does_not_make_it_look_sound(days):
-    path = days.root / partition(DAYS[1]).path
-    data = bytearray(path.read_bytes())
-    data[len(data) // 3] ^= 0x10
-    path.write_bytes(data)
+    falsify(days)
     with pytest.raises(StoreError, match="2026-03-06"):
         days.merge(CHAIN, chain("2026-03-06T06:00", 1), {})
     assert partition(DAYS[1]).path in {f.path for f in verify(days.root)}

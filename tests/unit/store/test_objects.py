@@ -23,7 +23,7 @@ def test_bytes_are_on_disk_before_they_have_their_name_and_the_name_afterwards(o
     rename = Path.replace
 
     def synced(handle: int) -> None:
-        calls.append(f"sync {os.readlink(f'/proc/self/fd/{handle}').removeprefix(str(objects.root))}")
+        calls.append(f"sync {str(Path(f'/proc/self/fd/{handle}').readlink()).removeprefix(str(objects.root))}")
 
     def renamed(self: Path, target: Path) -> Path:
         calls.append(f"rename {target.name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import polars as pl
 import pytest
@@ -94,7 +95,7 @@ def test_no_rows_are_no_work(tmp_path):
 def test_the_order_of_imports_does_not_matter_for_the_bytes(tmp_path_factory, cuts, order):
     frame = chain()
     edges = [0, *sorted(cuts), 24]
-    pieces = [frame[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [frame[a:b] for a, b in pairwise(edges)]
     order.shuffle(pieces)
     at_once, in_pieces = (store(tmp_path_factory.mktemp("w")) for _ in range(2))
     at_once.merge(CHAIN, frame, {})
@@ -106,7 +107,7 @@ def test_the_order_of_imports_does_not_matter_for_the_bytes(tmp_path_factory, cu
 def test_categories_in_any_representation_give_the_same_bytes(tmp_path):
     frame = chain()
     enums = {
-        name: pl.Enum(sorted(frame[name].unique(), reverse=True) + ["unused"])
+        name: pl.Enum([*sorted(frame[name].unique(), reverse=True), "unused"])
         for name in ("underlying", "venue", "instrument", "option_type", "source")
     }
     strings, mixed = store(tmp_path / "a"), store(tmp_path / "b")
