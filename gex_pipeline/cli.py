@@ -130,6 +130,7 @@ def _new_app() -> App:
                 sort_key=place,
             )
     app.meta.default(_launch)
+    app.meta.suppress_keyboard_interrupt = False  # `main` says so and gives status 130
     return app
 
 

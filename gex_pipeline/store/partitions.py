@@ -214,7 +214,7 @@ class Store:
         self, table: Table, partition: Partition, rows: pl.DataFrame, inputs: Mapping[str, str]
     ) -> MergeReport:
         with self.objects.lock(partition.folder):
-            partition = self._open_or_month(table, partition)
+            partition = self._open_or_month(partition)
             stored = self._folded(table, partition)
             before = pl.concat([self.read(p) for p in stored]) if stored else rows.select(table.names).clear()
             merged, report = _merged(table, partition, before, rows)
@@ -224,16 +224,16 @@ class Store:
             self._commit(partition, parquet.prepared(table, merged), {**known, **inputs})
         return replace(report, written=(partition,))
 
-    def _open_or_month(self, table: Table, partition: Partition) -> Partition:
+    def _open_or_month(self, partition: Partition) -> Partition:
         """The month instead of its day where the month was folded already, by a clock ahead of this one."""
         if not partition.is_day:
             return partition
         month = replace(partition, period=partition.period[:7])
-        return month if month in self._in_folder(table, month) else partition
+        return month if month in self._in_folder(month) else partition
 
     def _folded(self, table: Table, partition: Partition) -> list[Partition]:
         """The stored partitions whose rows belong to ``partition``; refuses older schemas and damage."""
-        mine = [p for p in self._in_folder(table, partition) if p.period.startswith(partition.period)]
+        mine = [p for p in self._in_folder(partition) if p.period.startswith(partition.period)]
         self._require_sound(table, mine)
         return mine
 
@@ -250,7 +250,7 @@ class Store:
                 path = self.objects.path(p.path)
                 raise StoreError(f"{path} is damaged: it is not what was written; delete it and import its files again")
 
-    def _in_folder(self, table: Table, partition: Partition) -> list[Partition]:
+    def _in_folder(self, partition: Partition) -> list[Partition]:
         names = set(self.objects.list(partition.folder))
         found: Iterable[Partition | None] = (layout.parse(n) for n in names)
         return layout.current(p for p in found if p is not None and _has_manifest(p, names))
@@ -272,7 +272,7 @@ class Store:
         """Fold the day files of a month into one. Raises ``StoreError``, the days untouched, when one is broken."""
         table = TABLES[month.table]
         with self.objects.lock(month.folder):
-            days = self._in_folder(table, month)
+            days = self._in_folder(month)
             if days == [month]:
                 return  # another process was quicker
             self._require_sound(table, days)
@@ -288,7 +288,7 @@ class Store:
 
 
 def _has_manifest(partition: Partition, names: set[str]) -> bool:
-    """A data file without any manifest is foreign; one with only a pending manifest was committed by a killed writer."""
+    """False for a foreign file. A pending manifest counts: a killed writer may have committed its data."""
     stem = f"{partition.folder}/{partition.period}"
     return stem + MANIFEST in names or stem + PENDING in names
 

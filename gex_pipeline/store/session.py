@@ -29,6 +29,7 @@ class Session:
     def __init__(self, root: Path) -> None:
         self.store = Store(root)
         self.store.require()
+        self._refuse_hive_names()
         self._con = duckdb.connect(
             config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
         )
@@ -40,6 +41,13 @@ class Session:
         self._con.execute("SET lock_configuration = true")
         self._paths: dict[str, list[str]] = {}
         self._has_functions = False
+
+    def _refuse_hive_names(self) -> None:
+        """DuckDB would take a column's values from a parent folder such as `venue=x`."""
+        columns = {h for t in TABLES.values() for h in t.hive}
+        for name in self.store.objects.root.parts:
+            if name.split("=")[0] in columns and "=" in name:
+                raise GexError(f"the folder {name} above the warehouse looks like a column of it: rename or move it")
 
     def query(self, sql: str, parameters: list[Any] | None = None) -> pl.DataFrame:
         """Rows of one reading statement.

@@ -162,7 +162,8 @@ class _Runs:
 
     def rows(self, g: int) -> Ints:
         """Rows of book g."""
-        return np.concatenate([np.arange(a, b) for a, b in zip(self.first[g], self.last[g], strict=True)])
+        runs: list[Ints] = [np.arange(a, b) for a, b in zip(self.first[g], self.last[g], strict=True)]
+        return np.concatenate(runs)
 
 
 def _sum_sets_and_scopes(cells: np.ndarray) -> np.ndarray:

@@ -197,7 +197,7 @@ def _micros(series: pl.Series) -> np.ndarray:
 
 
 def _spots(index: Floats, code: Ints, shape: tuple[int, int]) -> Floats:
-    """Median index per (snapshot, venue), and before them the median over the venues; ``shape``: (venues, snapshots)."""
+    """Median over the venues, then per venue: shape (snapshots, 1 + venues); ``shape``: (venues, snapshots)."""
     spots = np.full(shape, np.nan)
     starts = np.flatnonzero(np.diff(code, prepend=-1))
     low, high = np.minimum.reduceat(index, starts), np.maximum.reduceat(index, starts)

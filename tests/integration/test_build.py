@@ -363,7 +363,6 @@ def test_an_interrupt_while_workers_start_is_quiet(long, tmp_path):
     assert verify(root) == []
 
 
-@pytest.mark.xfail(reason="the launcher app of the command line suppresses the interrupt: status 0", strict=True)
 def test_an_interrupt_is_status_130_in_one_line(long, tmp_path):
     root = Path(shutil.copytree(long, tmp_path / "warehouse"))
     status, messages = interrupted(root, "1", 0.0)

@@ -80,7 +80,8 @@ def test_marks_of_the_inverse_books_are_black76_of_their_iv(warehouse: Warehouse
     """Deribit prices coin-settled options by Black-76 on the row's forward; a wrong unit anywhere would show here."""
     chain = warehouse.query("SELECT * FROM chain WHERE venue = 'deribit' AND settlement = 'inverse' AND mark_usd > 0")
     columns = ("forward_usd", "strike_usd", "tenor_years", "mark_iv")
-    own = black76.price(*(chain[c].to_numpy() for c in columns), (chain["option_type"] == "C").to_numpy())
+    f, k, t, s = (chain[c].to_numpy() for c in columns)
+    own = black76.price(f, k, t, s, (chain["option_type"] == "C").to_numpy())
     error = np.abs(own - chain["mark_usd"].to_numpy()) / chain["forward_usd"].to_numpy()
     # The five-minute files carry six decimals of a coin and IV to 0.01 %, the daily ones four decimals.
     by_source = {s: float(np.median(error[(chain["source"] == s).to_numpy()])) for s in chain["source"].unique()}
