@@ -43,6 +43,17 @@ class Crossings:
     slope_usd: Floats
 
 
+def is_above_floor(net: Floats, gross: Floats) -> Bools:
+    """True where a value of a profile counts: not below FLOOR times the largest gross of its book, and not 0."""
+    return (np.abs(net) >= FLOOR * gross.max(axis=1, keepdims=True)) & (net != 0)
+
+
+def signs(net: Floats, gross: Floats) -> Ints:
+    """Signs that a profile takes, per book: 1 if positive anywhere, plus 2 if negative anywhere, 0 for none."""
+    counts = is_above_floor(net, gross)
+    return (counts & (net > 0)).any(axis=1) + 2 * (counts & (net < 0)).any(axis=1)
+
+
 @dataclass(frozen=True)
 class Brackets:
     """Intervals [low, high] in x whose ends have non-zero net of opposite sign, and a first guess of the root.
@@ -63,9 +74,7 @@ class Brackets:
         A value below FLOOR times the largest gross of its book counts as zero; zeros between two values of opposite
         sign belong to one crossing, zeros alone are none.
         """
-        floor = FLOOR * gross.max(axis=1, keepdims=True)
-        is_set = (np.abs(net) >= floor) & (net != 0)
-        group, low, high = sign_changes(net, is_set)
+        group, low, high = sign_changes(net, is_above_floor(net, gross))
         return Brackets(group, x[low], x[high], _cubic_root(x, net, group, low, high), net[group, high] > 0)
 
     def replace(self, group: int, other: Brackets) -> Brackets:

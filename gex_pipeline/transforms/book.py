@@ -33,7 +33,7 @@ class Book:
     def __init__(self, contracts: Contracts) -> None:
         self.contracts = contracts
         self.shape = (len(contracts.snapshots), len(contracts.sets), len(SCOPES))
-        self._crossings: dict[str, flips.Crossings] = {}
+        self._searches: dict[str, tuple[flips.Crossings, Ints]] = {}
 
     @staticmethod
     def from_chain(
@@ -105,22 +105,30 @@ class Book:
 
     def crossings(self, sign_model: str) -> flips.Crossings:
         """All crossings of all books, refined; ``group`` is the flat number of the book. Computed once."""
-        if sign_model not in self._crossings:
-            self._crossings[sign_model] = self._refined(sign_model)
-        return self._crossings[sign_model]
+        return self._searched(sign_model)[0]
 
-    def _refined(self, sign_model: str) -> flips.Crossings:
+    def profile_signs(self, sign_model: str) -> Ints:
+        """Signs that the searched profile of each book takes, as :func:`flips.signs`."""
+        return self._searched(sign_model)[1]
+
+    def _searched(self, sign_model: str) -> tuple[flips.Crossings, Ints]:
+        if sign_model not in self._searches:
+            self._searches[sign_model] = self._search(sign_model)
+        return self._searches[sign_model]
+
+    def _search(self, sign_model: str) -> tuple[flips.Crossings, Ints]:
         call, put = SIGNS[sign_model]
         runs = self._runs
         weight = runs.bumps.c * np.where(runs.is_call, call, put)
-        brackets = self._brackets(sign_model, weight)
-        return flips.refine(brackets, runs.bumps, weight, runs.first[brackets.group], runs.last[brackets.group])
+        brackets, signs = self._brackets(sign_model, weight)
+        first, last = runs.first[brackets.group], runs.last[brackets.group]
+        return flips.refine(brackets, runs.bumps, weight, first, last), signs
 
-    def _brackets(self, sign_model: str, weight: Floats) -> flips.Brackets:
+    def _brackets(self, sign_model: str, weight: Floats) -> tuple[flips.Brackets, Ints]:
         """Sign changes on the search grid; books with strikes narrower than the grid also look around those."""
         grid = search_grid()
         net, gross = self.signed_profile(sign_model)
-        brackets = flips.Brackets.from_grid(grid, net, gross)
+        brackets, signs = flips.Brackets.from_grid(grid, net, gross), flips.signs(net, gross)
         spots, runs = np.repeat(self.contracts.spots.reshape(-1), len(SCOPES)), self._runs
         for g in runs.narrow_books():
             rows = runs.rows(g)
@@ -130,7 +138,8 @@ class Book:
             x, order = np.unique(np.concatenate([grid, extra]), return_index=True)
             values = [np.concatenate(pair)[order][None] for pair in zip((net[g], gross[g]), more, strict=True)]
             brackets = brackets.replace(g, flips.Brackets.from_grid(x, *values))
-        return brackets
+            signs[g] = flips.signs(*values)[0]
+        return brackets, signs
 
     @cached_property
     def _runs(self) -> _Runs:

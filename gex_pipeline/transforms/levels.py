@@ -6,10 +6,9 @@ import numpy as np
 import polars as pl
 
 from gex_pipeline.core import flips, strike_levels
-from gex_pipeline.core.black76 import Bools, Floats
+from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.profile import Ints
 from gex_pipeline.core.strike_levels import StrikeBooks
-from gex_pipeline.core.units import FLOOR
 from gex_pipeline.schema.derived import LEVELS_ALL_EXPIRY, LEVELS_ODTE, STATUSES
 from gex_pipeline.transforms.book import SCOPES, Book
 from gex_pipeline.transforms.frames import Category, flat, floats, frame, scoped_columns
@@ -59,11 +58,11 @@ def _flips(book: Book, books: StrikeBooks, sign_model: str) -> dict[str, Level]:
     none = np.full(len(books.spot), np.nan)
     hvl, count = strike_levels.hvl(books)
     cumulative = np.where(books.is_listed, strike_levels.cumulative(books), 0.0)
-    status = _flip_status(count, cumulative)
+    signs = (cumulative > 0).any(axis=1) + 2 * (cumulative < 0).any(axis=1)
     choice, depth = strike_levels.hvl_slope(books)
     return {
         "zero_gamma": _zero_gamma(book, books, sign_model),
-        "hvl": (hvl, none, _unless(_is_flat(books), _EMPTY, status)),
+        "hvl": (hvl, none, _flip_status(count, signs)),
         "hvl_slope": (
             np.where(choice >= 0, books.strikes[np.maximum(choice, 0)], np.nan),
             np.where(choice >= 0, depth, np.nan),
@@ -72,34 +71,20 @@ def _flips(book: Book, books: StrikeBooks, sign_model: str) -> dict[str, Level]:
     }
 
 
-def _is_flat(books: StrikeBooks) -> Bools:
-    """No gross, or net zero at every strike."""
-    gross = books.total_gross
-    return (gross == 0) | (np.abs(books.net) < FLOOR * gross[:, None]).all(axis=1)
-
-
-def _unless(is_special: Bools, code: int, status: Ints) -> Ints:
-    return np.where(is_special, code, status)
-
-
-def _flip_status(count: Ints, values: Floats) -> Ints:
-    """Status of a crossing: none with the sign of the curve, several, or one. ``values`` below the floor are 0."""
-    is_positive = (values > 0).any(axis=1)
-    is_negative = (values < 0).any(axis=1)
-    without = np.where(is_positive, _NONE_POSITIVE, np.where(is_negative, _NONE_NEGATIVE, _EMPTY))
+def _flip_status(count: Ints, signs: Ints) -> Ints:
+    """Status of a crossing: none with the sign of the curve, several, or one. ``signs`` as :func:`flips.signs`."""
+    without = np.array([_EMPTY, _NONE_POSITIVE, _NONE_NEGATIVE, _EMPTY])[signs]
     return np.where(count == 0, without, np.where(count > 1, _MULTIPLE, _OK))
 
 
 def _zero_gamma(book: Book, books: StrikeBooks, sign_model: str) -> Level:
     crossings = book.crossings(sign_model)
     x, count = flips.headline(crossings, len(books.spot))
-    net, gross = book.signed_profile(sign_model)
-    floor = FLOOR * gross.max(axis=1, keepdims=True)
-    status = _flip_status(count, np.where(np.abs(net) >= floor, net, 0.0))
+    status = _flip_status(count, book.profile_signs(sign_model))
     ratio = np.exp(x)
     with np.errstate(invalid="ignore"):
         is_edge = (np.abs(ratio / 0.5 - 1) <= flips.EDGE) | (np.abs(ratio / 1.5 - 1) <= flips.EDGE)
-    return books.spot * ratio, np.full_like(x, np.nan), _unless(is_edge, _EDGE, status)
+    return books.spot * ratio, np.full_like(x, np.nan), np.where(is_edge, _EDGE, status)
 
 
 _WALLS = {

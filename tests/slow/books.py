@@ -248,3 +248,18 @@ def past_midnight() -> list[Row]:
     snapshot_at = NOON.replace(hour=9)
     near = rows_of([(99.0, "P", 4.0), (101.0, "C", 2.0)], snapshot_at=snapshot_at, expiry_at=FRIDAY)
     return near + rows_of([(90.0, "P", 40.0)], snapshot_at=snapshot_at, expiry_at=FRIDAY + timedelta(days=1))
+
+
+@named
+def nets_below_the_floor_that_add_up() -> list[Row]:
+    """Calls and puts cancel to under 1e-6 of gross at each of 400 strikes, not in their running sum."""
+    strikes = [90.0 + 0.05 * i for i in range(400)]
+    lean = [1.0 + (2e-4 if k < 100.0 else -3e-4) * 0.5 for k in strikes]
+    return rows_of([(k, "C", a) for k, a in zip(strikes, lean, strict=True)] + [(k, "P", 1.0) for k in strikes])
+
+
+@named
+def one_call_a_second_before_expiry() -> list[Row]:
+    """Its peak lies between two points of the plain grid."""
+    at = FRIDAY - timedelta(seconds=1)
+    return rows_of([(100.0, "C", 1.0)], snapshot_at=at, expiry_at=FRIDAY, index=100.12)
