@@ -32,9 +32,8 @@ _COMMANDS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
             "fill:import_",
             "Read archive files into the warehouse.",
             (
-                "gex import tardis-options-chain 2026-03-01_OPTIONS.csv.gz --every 1h",
                 "gex import binance-eoh archive/ --underlying BTC",
-                "gex import chain surface.csv --mapping surface.toml",
+                "gex import chain surface.csv --mapping surface.toml --every 1h",
                 "gex import binance-klines BTCUSDT-1h-2026-03.zip --market perp",
             ),
         ),
@@ -75,7 +74,7 @@ _COMMANDS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
             "Run a query on the tables and views of the warehouse.",
             (
                 'gex sql "SELECT underlying, count(*) FROM chain GROUP BY ALL"',
-                "gex sql \"FROM levels_for(underlying := 'BTC')\" --format json",
+                "gex sql \"FROM levels WHERE underlying = 'BTC' AND level = 'zero_gamma'\" --format json",
                 'gex sql "FROM chain" --out chain.parquet',
             ),
         ),
@@ -162,10 +161,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status if isinstance(status, int) else 0
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
-    except (BrokenPipeError, SystemExit):
-        # The reader went away (`gex sql ... | head`), which rich turns into SystemExit. That is no failure.
-        _abandon_stdout()
-        return 0
+    except (BrokenPipeError, SystemExit) as error:
+        return _exit_status(error)
     except CycloptsError as error:
         return _fail(f"{error} {_hint(error)}", 2)
     except GexError as error:
@@ -183,6 +180,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         if is_verbose:
             raise
         return _fail(f"internal error: {type(error).__name__}: {error}; run with -v", 1)
+
+
+def _exit_status(error: BrokenPipeError | SystemExit) -> int:
+    """0 when the reader went away (`gex sql ... | head`), which rich turns into SystemExit; else what it asks for."""
+    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+        _abandon_stdout()
+        return 0
+    if error.code is None or isinstance(error.code, int):
+        return error.code or 0
+    return _fail(str(error.code), 1)
 
 
 def _abandon_stdout() -> None:

@@ -45,12 +45,13 @@ class Warehouse:
         include: Collection[str] = (),
     ) -> Answer:
         """All tables of one snapshot as of ``at`` (a time or its ISO 8601 text; default: now); see :class:`Answer`."""
+        from gex_pipeline.core.instruments import underlying_of
         from gex_pipeline.engine.answers import answer
         from gex_pipeline.transforms.contracts import Window
 
         return answer(
             self._session.store,
-            underlying.upper().removesuffix("USDT"),
+            underlying_of(underlying),
             at=_utc(at) if at else datetime.now(UTC),
             venues=venues,
             sign_model=sign_model,

@@ -11,16 +11,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from gex_pipeline.errors import UsageError
+from gex_pipeline.present.choices import Expiry
 
 INCLUDES = ("candles", "expected_move", "max_pain", "ranked", "spot", "zones")
 
 _UNDERLYING = re.compile(r"[A-Z0-9]{1,15}")
-
-
-Expiry = Literal["all", "odte"] | date
+#: No market is older; and not every clock can say the times before.
+_FIRST_YEAR = 1970
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,10 @@ class Context:
 
 
 def underlying(text: str) -> str:
-    """``btc``, ``BTC``, ``BTCUSDT`` -> ``BTC``."""
-    name = text.strip().upper()
-    name = name.removesuffix("USDT") or name
+    """``btc``, ``BTC``, ``BTCUSDT``, ``BTC-USD`` -> ``BTC``."""
+    from gex_pipeline.core.instruments import underlying_of
+
+    name = underlying_of(text)
     if not _UNDERLYING.fullmatch(name):
         raise UsageError(f"{text!r} is not an underlying; type it like BTC or BTCUSDT")
     return name
@@ -52,9 +53,12 @@ def instant(text: str) -> datetime:
     """An ISO 8601 date or time -> an aware UTC datetime; without a zone the text is UTC."""
     try:
         value = datetime.fromisoformat(text.strip())
-    except ValueError:
+        value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError):  # the last evening of 9999 in New York has no UTC
         raise UsageError(f"{text!r} is not a time; type it like 2026-03-17T16:00Z or 2026-03-17") from None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if value.year < _FIRST_YEAR:
+        raise UsageError(f"{text!r} is before any market; type a time from {_FIRST_YEAR} on")
+    return value
 
 
 def expiry(text: str) -> Expiry:

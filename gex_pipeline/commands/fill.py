@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -17,43 +19,51 @@ from gex_pipeline.commands.arguments import (
     to_underlying,
     to_underlyings,
 )
-from gex_pipeline.commands.output import say_all, show, show_lines
+from gex_pipeline.commands.output import say, say_all, show, show_lines
 from gex_pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from gex_pipeline.engine.imports import ImportSummary
 
 Duration = Annotated[timedelta | None, Parameter(converter=to_duration, metavar="DURATION")]
 Instant = Annotated[datetime | None, Parameter(converter=to_instant, metavar="TIME")]
 Given = Annotated[Context, Parameter(parse=False)]
 
 
-def import_(
-    source: str,
-    /,
-    *paths: Path,
-    underlying: Annotated[str | None, Parameter(converter=to_underlying, metavar="U")] = None,
-    mapping: Annotated[Path | None, Parameter(metavar="FILE.toml")] = None,
-    every: Duration = None,
-    max_age: Duration = None,
-    market: Annotated[str, Parameter(converter=to_market, metavar="MARKET")] = "perp",
-    context: Given,
-) -> int:
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Reading:
+    """How the files of an import are read; which source takes what is for the importers to say."""
+
+    underlying: Annotated[str | None, Parameter(converter=to_underlying, metavar="U")] = None
+    """Only this coin, BTC or BTCUSDT."""
+
+    mapping: Annotated[Path | None, Parameter(metavar="FILE.toml")] = None
+    """TOML file that names the columns of the source."""
+
+    every: Duration = None
+    """Grid of the snapshots, like 5m or 1h. Default: as the file has them."""
+
+    max_age: Duration = None
+    """Oldest row that a grid instant may take. Default: --every."""
+
+    market: Annotated[str | None, Parameter(converter=to_market, metavar="MARKET")] = None
+    """Kind of candles, for files that do not say it: perp, spot, index or mark."""
+
+
+#: As the files have it.
+AS_IT_IS = Reading()
+
+
+def import_(source: str, /, *paths: Path, reading: Reading = AS_IT_IS, context: Given) -> int:
     """Read archive files into the warehouse. A file that fails does not stop the others.
 
     Parameters
     ----------
     source
-        tardis-options-chain, binance-eoh, deribit-book-summary, binance-klines; with --mapping: chain, candles, dvol.
+        binance-eoh, binance-klines; with --mapping: chain, candles, dvol.
     paths
         Files, or folders of files.
-    underlying
-        Only this coin, BTC or BTCUSDT.
-    mapping
-        TOML file that names the columns of the source.
-    every
-        Grid of the snapshots, like 5m or 1h. Default: as the file has them.
-    max_age
-        Oldest row that a grid instant may take. Default: --every.
-    market
-        Kind of candles: perp, spot, index or mark.
     """
     from gex_pipeline.importers import READERS
 
@@ -64,26 +74,50 @@ def import_(
     from gex_pipeline.engine.imports import import_files
     from gex_pipeline.present import progress, summaries
 
-    summary = import_files(
-        context.warehouse,
-        source,
-        list(paths),
-        mapping=mapping,
-        underlying=underlying,
-        every=every,
-        max_age=max_age,
-        market=market,
-        progress=progress.for_stream(),
-    )
+    options = {field.name: getattr(reading, field.name) for field in fields(reading)}
+    summary = import_files(context.warehouse, source, list(paths), progress=progress.for_stream(), **options)
     show_lines(summaries.import_lines(summary))
-    return 3 if say_all([*summary.failures, *summary.conflicts]) else 0
+    return _import_status(summary, paths)
+
+
+def _import_status(summary: ImportSummary, paths: Sequence[Path]) -> int:
+    """Say what went wrong; 1 when nothing was of use, 3 when something was not."""
+    is_partial = say_all([*summary.failures, *summary.conflicts])
+    if summary.failures and not any([*summary.rows.values(), *summary.same.values()]):
+        say("import: nothing was stored: no file could be used")
+        return 1
+    if not summary.files and not summary.failures:
+        from gex_pipeline.engine.imports import SUFFIXES
+
+        say(f"import: no file found in {', '.join(map(str, paths))}: archives end in {', '.join(SUFFIXES)}")
+        return 1
+    return 3 if is_partial else 0
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Span:
+    """Which instants to build."""
+
+    start: Annotated[Instant, Parameter(name="--from", metavar="TIME")] = None
+    """First instant. Default: the first that is stored."""
+
+    end: Annotated[Instant, Parameter(name="--to", metavar="TIME")] = None
+    """Last instant. Default: the last that is stored."""
+
+    def __post_init__(self) -> None:
+        if self.start and self.end and self.start > self.end:
+            raise UsageError(f"--from {self.start:%Y-%m-%dT%H:%MZ} is after --to {self.end:%Y-%m-%dT%H:%MZ}")
+
+
+#: All that is stored.
+WHOLE = Span()
 
 
 def build(
     *,
     underlying: Annotated[tuple[str, ...], Parameter(converter=to_underlyings, metavar="U")] = (),
-    start: Annotated[Instant, Parameter(name="--from", metavar="TIME")] = None,
-    end: Annotated[Instant, Parameter(name="--to", metavar="TIME")] = None,
+    span: Span = WHOLE,
     force: bool = False,
     workers: int | None = None,
     context: Given,
@@ -94,10 +128,6 @@ def build(
     ----------
     underlying
         Only these coins; repeat or separate by commas. Default: all.
-    start
-        First instant. Default: the first that is stored.
-    end
-        Last instant. Default: the last that is stored.
     force
         Build all of it again.
     workers
@@ -106,21 +136,21 @@ def build(
     from gex_pipeline.engine import build as engine
     from gex_pipeline.present import progress, summaries
 
-    if start and end and start > end:
-        raise UsageError(f"--from {start:%Y-%m-%dT%H:%MZ} is after --to {end:%Y-%m-%dT%H:%MZ}")
     if workers is not None and workers < 1:
         raise UsageError(f"--workers {workers} must be at least 1")
     summary = engine.build(
         context.warehouse,
         underlyings=list(underlying),
-        start=start,
-        end=end,
+        start=span.start,
+        end=span.end,
         is_forced=force,
         workers=workers,
         progress=progress.for_stream(),
     )
     show_lines(summaries.build_lines(summary))
-    return 3 if say_all(summary.failures) else 0
+    if not say_all(summary.failures):
+        return 0
+    return 3 if summary.built or summary.fresh else 1
 
 
 def demo(*, days: int = 3, out: Annotated[Path, Parameter(metavar="DIR")] = Path("data/demo"), context: Given) -> int:

@@ -30,8 +30,8 @@ def status(*, check: bool = False, context: Given) -> int:
     check
         Exit status 1 when something is stale (older than twice the usual interval) or red.
     """
+    from gex_pipeline.engine.status import status as status_of
     from gex_pipeline.present import summaries
-    from gex_pipeline.store.status import status as status_of
 
     rows = status_of(context.warehouse, clock())
     show(summaries.status_table(rows), is_wide=True)

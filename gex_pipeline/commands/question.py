@@ -54,7 +54,7 @@ PLAIN = Question()
 
 
 def ask(context: Context, underlying: str, question: Question, now: datetime, include: tuple[str, ...] = ()) -> Answer:
-    """The answer, with a word on standard error when it is stale or lacks a venue that was asked for."""
+    """The answer, with a word on standard error when it is stale or lacks a venue that was asked for or usual."""
     from gex_pipeline.present import text
     from gex_pipeline.warehouse import open_warehouse
 
@@ -69,11 +69,13 @@ def ask(context: Context, underlying: str, question: Question, now: datetime, in
             spot_window_pct=question.spot_window_pct,
             include=include,
         )
+    instant = text.instant(answer.snapshot_at)
     if answer.is_stale:
-        age, instant = text.age(answer.age_seconds), text.instant(answer.snapshot_at)
+        age = text.age(answer.age_seconds)
         say(f"{underlying}: stale: the snapshot of {instant} is {age} old, over twice the usual interval")
-    if absent := [venue for venue in question.venue if venue not in answer.venues]:
-        say(f"{underlying}: nothing from {', '.join(absent)} in the snapshot of {text.instant(answer.snapshot_at)}")
+    if absent := [venue for venue in question.venue or answer.absent_venues if venue not in answer.venues]:
+        hint = "" if question.venue else f"; --venue {absent[0]} gives its latest"
+        say(f"{underlying}: nothing from {', '.join(absent)} in the snapshot of {instant}{hint}")
     return answer
 
 

@@ -1,6 +1,6 @@
 """Black-76 on the expiry's forward with discount 1: price, greeks, implied volatility.
 
-Belongs here: closed formulas of one contract. Not: signs, open interest or sums (see `exposure`).
+Belongs here: closed formulas of one contract. Not: signs, open interest or sums (see the SQL view `exposure`).
 
 Arguments broadcast; all are float arrays but ``is_call`` (bool). Units: prices in USD per coin, gamma per 1 USD of
 forward, vega and vanna per 1.00 of volatility, charm and theta per year of calendar time going forward. Tenor or

@@ -6,12 +6,14 @@ All four venues expire at 08:00:00 UTC, so a date in a name is an instant.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date, datetime
 from decimal import Decimal
 
-EXPIRY_HOUR = 8  # UTC, at all four venues
+from gex_pipeline.core.calendar import SETTLEMENT_TIME
+
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _COIN = r"(?P<coin>[A-Z0-9]+)"
 _DAY = r"(?P<day>[1-9][0-9]?)(?P<mon>[A-Z]{3})(?P<yy>[0-9]{2})"  # no leading zero, month in English
@@ -29,7 +31,14 @@ _GRAMMARS = {
 #: The venues whose names are understood.
 VENUES = tuple(_GRAMMARS)
 
-_QUOTES = re.compile(r"(?P<coin>[A-Z0-9]+?)[-_/]?(?:USDT|USDC|USD)")
+#: What a price in US dollars is quoted in: the dollar and the coins that stand for one.
+USD_QUOTES = ("USD", "USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USDE", "USDP", "DAI")
+# the shortest coin, so the longest quote: BTCFDUSD is BTC in FDUSD
+_PAIR = re.compile(rf"(?P<coin>[A-Z0-9]+?)(?P<separator>[-_/]?)(?P<quote>{'|'.join(USD_QUOTES)})")
+#: Coins that end like the first letter of BUSD or TUSD: BNBUSD is BNB in dollars, not BN in BUSD.
+_IN_B_OR_T = re.compile(
+    "(?:1000)?(?:ARB|BNB|CKB|SHIB|TRB|ANT|APT|BAT|BIT|BNT|DOT|FTT|GMT|GRT|HNT|LPT|MNT|NOT|ONT|QNT|SNT|USDT|VET)"
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,8 @@ def parse(venue: str, name: str) -> Instrument | None:
     if expiry_at is None:
         return None
     strike_usd = float(parts["strike"].lower().replace("d", "."))
+    if not math.isfinite(strike_usd):  # hundreds of digits
+        return None
     settlement, settle_coin = _settlement(venue, parts)
     return Instrument(parts["coin"], expiry_at, strike_usd, parts["type"], settlement, settle_coin)
 
@@ -92,16 +103,33 @@ def venues_of(name: str) -> tuple[str, ...]:
 
 
 def underlying_of(symbol: str) -> str:
-    """The coin of a symbol: BTC for ``BTC``, ``BTCUSDT``, ``BTC_USDC``, ``btc-usd`` and ``BTC/USD``."""
+    """The coin of a symbol: BTC for ``BTC``, ``BTCUSDT``, ``BTC_USDC``, ``btc-usd``, ``BTC/USD`` and ``BTCFDUSD``.
+
+    A symbol without one of ``USD_QUOTES`` is given back in upper case: ETHBTC is a price of ETH, but not in dollars.
+    """
     upper = symbol.strip().upper()
-    match = _QUOTES.fullmatch(upper)
-    return match["coin"] if match else upper
+    return _coin_of_pair(upper) or upper
+
+
+def has_usd_quote(symbol: str) -> bool:
+    """True where a symbol is a coin quoted in dollars (``BTCUSDT``); False for ``ETHBTC``, ``BTC`` and ``USDT``."""
+    return bool(_coin_of_pair(symbol.strip().upper()))
+
+
+def _coin_of_pair(upper: str) -> str:
+    """The coin of COIN and quote, empty where the symbol is no such pair."""
+    match = _PAIR.fullmatch(upper)
+    if match is None or upper in USD_QUOTES:
+        return ""
+    longer = match["coin"] + match["quote"][0]
+    is_in_dollars = not match["separator"] and match["quote"] in ("BUSD", "TUSD") and _IN_B_OR_T.fullmatch(longer)
+    return longer if is_in_dollars else match["coin"]
 
 
 def _expiry(parts: dict[str, str]) -> datetime | None:
     month = parts["mm"] if "mm" in parts else _MONTHS.index(parts["mon"]) + 1 if parts["mon"] in _MONTHS else 0
     try:
-        return datetime(2000 + int(parts["yy"]), int(month), int(parts["day"]), EXPIRY_HOUR, tzinfo=UTC)
+        return datetime.combine(date(2000 + int(parts["yy"]), int(month), int(parts["day"])), SETTLEMENT_TIME)
     except ValueError:
         return None
 

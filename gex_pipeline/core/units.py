@@ -2,11 +2,8 @@
 
 #: A year of a market that never closes (definitions: tenor).
 SECONDS_PER_YEAR = 365 * 86_400
-DAYS_PER_YEAR = 365
 #: GEX is per 1 % move.
 ONE_PERCENT = 0.01
-#: VEX is per vol point.
-ONE_VOL_POINT = 0.01
 #: 0DTE = at most 24 hours to expiry, never "the same calendar date".
 ODTE_YEARS = 86_400 / SECONDS_PER_YEAR
 #: Values below this share of the scope's gross count as zero.

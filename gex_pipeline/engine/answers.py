@@ -51,6 +51,7 @@ def answer(
         raise UsageError(f"sign model {sign_model} needs trades, which are not stored: use {', '.join(SIGNS)}")
     window = window or Window()
     found, chain = as_of.latest(store, underlying, at, venues)
+    absent = as_of.absent_venues(store, underlying, found, chain) if venues is None else []
     whole = Contracts.from_chain(chain)
     book = Book(whole.inside(window) if window != Window() else whole)
     return Answer(
@@ -62,6 +63,7 @@ def answer(
         is_synthetic=bool(chain["source"].str.starts_with("synthetic").any()),
         spot_usd=float(whole.spots[0, 0]),
         venues=list(whole.venue_names),
+        absent_venues=absent,
         sign_model=sign_model,
         filters={"venues": venues, **asdict(window)},
         levels=_whole_set(levels(book, sign_model)),
@@ -85,7 +87,8 @@ def _candles(store: Store, underlying: str, at: datetime) -> pl.DataFrame:
     """The last bars that were closed at ``at``, of the finest interval that is up to date."""
     table = TABLES["candles"]
     stored = [p for p in store.partitions(table) if p.value("underlying") == underlying and p.period <= f"{at:%Y}"]
-    recent = [p for p in stored if p.period >= f"{at.year - 1}"] or stored[-1:]
+    newest = max((p.period for p in stored), default="")
+    recent = [p for p in stored if p.period >= min(newest, f"{at.year - 1}")]
     if not recent:
         return pl.DataFrame(schema=polars_schema(table))
     bars = pl.concat(map(store.read, recent)).filter(pl.col("close_at") <= at, pl.col("interval").is_in(_INTERVALS))

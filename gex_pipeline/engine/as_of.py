@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from gex_pipeline.errors import GexError, StoreError
 from gex_pipeline.schema import TABLES
@@ -74,16 +76,32 @@ def find(store: Store, underlying: str, at: datetime, venues: list[str] | None) 
     if instants.is_empty():
         raise GexError(f"no snapshot of {underlying} was known at {at:%Y-%m-%dT%H:%M:%SZ}; {_first(store, partitions)}")
     snapshot_at = instants["snapshot_at"][-1]
-    gaps = instants["snapshot_at"].diff().drop_nulls().dt.total_seconds()
-    usual = gaps.median() if len(gaps) else None
     here = tuple(p for p in partitions if f"{snapshot_at:%Y-%m-%d}".startswith(p.period))
-    return Found(snapshot_at, float(usual) if usual is not None else None, here)  # type: ignore[arg-type]
+    return Found(snapshot_at, usual_interval_seconds(instants["snapshot_at"]), here)
+
+
+def usual_interval_seconds(snapshots: pl.Series) -> float | None:
+    """Median distance of ascending snapshots; None for fewer than two."""
+    steps = steps_seconds(snapshots)
+    return float(np.median(steps)) if len(steps) else None
+
+
+def steps_seconds(snapshots: pl.Series) -> NDArray[np.float64]:
+    """Distances of ascending snapshots."""
+    return np.diff(snapshots.to_physical().to_numpy()) / 1e6
 
 
 def rows(store: Store, found: Found) -> pl.DataFrame:
     """The chain rows of a found snapshot."""
     is_it = pl.col("snapshot_at") == found.snapshot_at
     return pl.concat(store.read(p, where=is_it) for p in found.partitions)
+
+
+def absent_venues(store: Store, underlying: str, found: Found, chain: pl.DataFrame) -> list[str]:
+    """Venues that have rows of the underlying in the month of the snapshot, but none at it."""
+    month = f"{found.snapshot_at:%Y-%m}"
+    there = {p.value("venue") for p in _of(store, underlying, None) if p.period.startswith(month)}
+    return sorted(there - set(chain["venue"].unique()))
 
 
 def _of(store: Store, underlying: str, venues: list[str] | None) -> list[Partition]:

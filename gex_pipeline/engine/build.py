@@ -62,7 +62,7 @@ def build(
     finally:
         progress.close()
     if not underlyings and start is None and end is None:
-        remove_orphans(store)
+        summary.failures += remove_superseded(store)
     summary.seconds = time.monotonic() - began
     return summary
 
@@ -82,13 +82,19 @@ def compact(store: Store) -> list[str]:
     return failures
 
 
-def remove_orphans(store: Store) -> None:
-    """Remove derived partitions that no chain asks for any more."""
+def remove_superseded(store: Store) -> list[str]:
+    """Remove derived partitions whose month is now kept in other periods; returns a line for each without any chain."""
+    # Listed before the plan is made: what another process builds meanwhile is not in the list.
+    stored = [partition for table in DERIVED for partition in store.partitions(table)]
     wanted = {job.output(t.name) for job in tasks.plan(store) for t in DERIVED}
-    for table in DERIVED:
-        for partition in store.partitions(table):
-            if partition not in wanted:
-                store.remove(partition)
+    months = {(p.hive, p.period[:7]) for p in wanted}
+    lost: set[str] = set()
+    for partition in stored:
+        if (partition.hive, partition.period[:7]) not in months:
+            lost.add(f"{partition.value('underlying')} {partition.period}: its chain is gone; run `gex verify`")
+        elif partition not in wanted:
+            store.remove(partition)
+    return sorted(lost)
 
 
 def _chosen(

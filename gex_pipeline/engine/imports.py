@@ -12,8 +12,9 @@ from pathlib import Path
 import polars as pl
 
 from gex_pipeline.engine.progress import Progress, Silent
-from gex_pipeline.errors import ImportFileError, UsageError
-from gex_pipeline.importers import READERS, Imported, Options, load_mapping
+from gex_pipeline.errors import ImportFileError, StoreError
+from gex_pipeline.importers import READERS, Imported, Options, check_options, load_mapping
+from gex_pipeline.market import SOURCE as SYNTHETIC
 from gex_pipeline.schema import TABLES
 from gex_pipeline.store.partitions import ORIGIN, Conflict, Store
 
@@ -21,10 +22,6 @@ from gex_pipeline.store.partitions import ORIGIN, Conflict, Store
 _BATCH_ROWS = 1_000_000
 #: Files of a folder that can be archives; anything else in it is passed over.
 SUFFIXES = (".csv", ".csv.gz", ".zip", ".parquet", ".feather", ".arrow", ".jsonl", ".jsonl.gz", ".ndjson", ".json")
-
-
-#: Sources whose files have no fixed layout.
-NEEDS_MAPPING = ("chain", "candles", "dvol")
 
 
 @dataclass
@@ -50,9 +47,9 @@ class _Batch:
 
     def add(self, path: Path, imported: Imported) -> None:
         """Take the frames of one file."""
-        self.inputs[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.inputs[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
         for name, frame in imported.tables.items():
-            self.frames.setdefault(name, []).append(frame.with_columns(pl.lit(path.name).alias(ORIGIN)))
+            self.frames.setdefault(name, []).append(frame.with_columns(pl.lit(str(path)).alias(ORIGIN)))
             self.rows += frame.height
 
 
@@ -65,7 +62,7 @@ def import_files(  # noqa: PLR0913 - the options of one command
     underlying: str | None = None,
     every: timedelta | None = None,
     max_age: timedelta | None = None,
-    market: str = "perp",
+    market: str | None = None,
     progress: Progress | None = None,
 ) -> ImportSummary:
     """Import files and folders of files; what fails is named in the summary and does not stop the rest.
@@ -75,8 +72,7 @@ def import_files(  # noqa: PLR0913 - the options of one command
     """
     reader = READERS[source]
     options = Options(load_mapping(mapping) if mapping else None, underlying, every, max_age, market)
-    if mapping is None and source in NEEDS_MAPPING:
-        raise UsageError(f"import {source} needs --mapping FILE.toml: it says which column is which")
+    check_options(source, options)
     store, progress = Store(root), progress or Silent()
     files = [file for path in paths for file in _expand(path)]
     summary, batch = ImportSummary(), _Batch()
@@ -88,7 +84,8 @@ def import_files(  # noqa: PLR0913 - the options of one command
             except ImportFileError as error:
                 summary.failures.append(str(error))
             else:
-                _count(summary, imported)
+                store.create(_kind(imported))
+                _count(summary, file, imported)
                 batch.add(file, imported)
             if batch.rows >= _BATCH_ROWS:
                 batch = _flush(store, batch, summary)
@@ -108,22 +105,42 @@ def _expand(path: Path) -> Iterator[Path]:
         yield path
 
 
-def _count(summary: ImportSummary, imported: Imported) -> None:
+def _count(summary: ImportSummary, path: Path, imported: Imported) -> None:
     summary.files += 1
     summary.dropped.update(imported.dropped)
     rejected = imported.tables.get("chain_rejected")
-    if rejected is not None:
-        summary.rejected.update(rejected["reason"].to_list())
+    if rejected is None or not rejected.height:
+        return
+    summary.rejected.update(rejected["reason"].to_list())
+    if not imported.tables["chain"].height:
+        reason = rejected["reason"].mode().sort()[0]
+        summary.failures.append(f"{path}: no row can be used, most are {reason}: is a unit or column wrong?")
+
+
+def _kind(imported: Imported) -> str:
+    """Kind of warehouse that the rows of a file belong into."""
+    sources = {name for frame in imported.tables.values() for name in frame["source"].unique()}
+    return SYNTHETIC if any(name.startswith(SYNTHETIC) for name in sources) else "real"
 
 
 def _flush(store: Store, batch: _Batch, summary: ImportSummary) -> _Batch:
-    """Store a batch; returns an empty one."""
-    store.create()
+    """Store a batch, partition by partition; returns an empty one.
+
+    A partition that cannot be merged is a failure and does not stop the others; a full or forbidden disk does.
+    """
     for name, frames in batch.frames.items():
-        report = store.merge(TABLES[name], pl.concat(frames), batch.inputs)
-        summary.rows[name] += report.new
-        summary.same[name] += report.same
-        summary.conflicts += [_conflict_line(c) for c in report.conflicts]
+        for partition, rows in store.split(TABLES[name], pl.concat(frames)):
+            origins = rows[ORIGIN].unique().to_list()
+            try:
+                report = store.merge_into(partition, rows, {o: batch.inputs[o] for o in sorted(origins)})
+            except StoreError as error:
+                if isinstance(error.__cause__, OSError):
+                    raise
+                summary.failures.append(f"{', '.join(sorted(origins)[:3])}: {error}")
+                continue
+            summary.rows[name] += report.new
+            summary.same[name] += report.same
+            summary.conflicts += [_conflict_line(c) for c in report.conflicts]
     return _Batch()
 
 

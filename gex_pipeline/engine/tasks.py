@@ -86,7 +86,7 @@ def _intact_inputs(store: Store, job: Job) -> dict[str, str]:
 
 
 def _books(store: Store, job: Job) -> Iterator[Book]:
-    """One book per day, so that memory does not grow with the period and arrays stay near the cache."""
+    """One book per day, so that the arrays of a book stay near the cache; the period's rows are held throughout."""
     venues = sorted({p.value("venue") for p in job.inputs})
     frames = [
         pl.concat([store.read(p, COLUMNS) for p in sorted(job.inputs) if p.value("venue") == venue]) for venue in venues

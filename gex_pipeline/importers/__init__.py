@@ -1,11 +1,12 @@
 """Archive files -> frames of the base tables. Pure of the warehouse: nothing here writes.
 
 Belongs here: one reader per SOURCE of ``gex import``. Each takes a path and :class:`Options` and returns
-:class:`Imported`, or raises ``ImportFileError`` for a file it refuses and ``UsageError`` for options that do not fit.
+:class:`Imported`, or raises ``ImportFileError`` for a file it refuses and ``UsageError`` for options that do not fit
+(:func:`check_options` says so before any file is read).
 """
 
 from gex_pipeline.importers.bars import bar_reader
-from gex_pipeline.importers.base import Imported, Options, Reader, parse_duration
+from gex_pipeline.importers.base import Imported, Options, Reader, check_options, parse_duration
 from gex_pipeline.importers.binance_eoh import read_binance_eoh
 from gex_pipeline.importers.chain import read_chain
 from gex_pipeline.importers.klines import read_binance_klines
@@ -20,4 +21,4 @@ READERS: dict[str, Reader] = {
     "dvol": bar_reader("dvol"),
 }
 
-__all__ = ["READERS", "Imported", "Mapping", "Options", "Reader", "load_mapping", "parse_duration"]
+__all__ = ["READERS", "Imported", "Mapping", "Options", "Reader", "check_options", "load_mapping", "parse_duration"]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import polars as pl
 
-from gex_pipeline.errors import ImportFileError, UsageError
-from gex_pipeline.importers.base import Imported, Options, Reader, parse_duration
+from gex_pipeline.errors import ImportFileError
+from gex_pipeline.importers.base import Imported, Options, Reader, check_options, parse_duration
 from gex_pipeline.importers.columns import mapped, only_underlying
 from gex_pipeline.importers.mapping import Mapping
 from gex_pipeline.importers.read import Raw, read
@@ -28,9 +28,9 @@ def bar_reader(target: str) -> Reader:
     """The reader of `candles` or `dvol`: needs ``options.mapping`` with that section."""
 
     def read_bars(path: Path, options: Options) -> Imported:
+        check_options(target, options)
         mapping = options.mapping
-        if mapping is None or mapping.target != target:
-            raise UsageError(f"the source {target} needs --mapping with a [{target}] section")
+        assert mapping is not None
         return import_bars(read(path, mapping.file_format), mapping, options)
 
     return read_bars

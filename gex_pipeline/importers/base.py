@@ -1,4 +1,7 @@
-"""What every importer takes and returns. Belongs here: the shapes that importers share; not: any file format."""
+"""What every importer takes and returns.
+
+Belongs here: the shapes that importers share, and which options fit which source. Not here: any file format.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,23 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from gex_pipeline.core.instruments import underlying_of
 from gex_pipeline.errors import UsageError
+from gex_pipeline.importers.grid import check_grid
+from gex_pipeline.importers.vocabulary import folder_name, known
+from gex_pipeline.schema.market import MARKETS
 
 if TYPE_CHECKING:
     from gex_pipeline.importers.mapping import Mapping
 
+#: Source -> the options it uses beside ``underlying``, which every source takes.
+_TAKES = {
+    "chain": ("mapping", "every", "max_age"),
+    "binance-eoh": ("every", "max_age"),
+    "binance-klines": ("market",),
+    "candles": ("mapping",),
+    "dvol": ("mapping",),
+}
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -24,14 +39,15 @@ class Options:
     """How to read a file: what the command line adds to the file itself.
 
     ``underlying`` keeps only rows of this coin (``BTC`` and ``BTCUSDT`` both mean BTC). ``every`` and ``max_age``
-    override the mapping's. ``market`` is the kind of price of `binance-klines` files, whose names do not tell it.
+    override the mapping's. ``market`` is the kind of price of `binance-klines` files, which do not tell it themselves.
+    What is None was not given; :func:`check_options` says what a source needs and what it does not take.
     """
 
     mapping: Mapping | None = None
     underlying: str | None = None
     every: timedelta | None = None
     max_age: timedelta | None = None
-    market: str = "perp"
+    market: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +67,54 @@ class Imported:
 
 
 Reader = Callable[[Path, Options], Imported]
+
+
+def check_options(source: str, options: Options) -> None:
+    """Whether a source can work with these options; needs no file, so that a run can ask before it reads one.
+
+    Raises ``UsageError`` for an unknown source, an option the source does not use, a mapping or market that is missing
+    or of another kind, an underlying that can be no coin, and a grid that :func:`grid_of` refuses.
+    """
+    taken = _TAKES[known(source, _TAKES, "source")]
+    for name in ("mapping", "every", "max_age", "market"):
+        if name not in taken and getattr(options, name) is not None:
+            raise UsageError(f"the source {source} does not take --{name.replace('_', '-')}: remove it")
+    if "mapping" in taken:
+        _check_mapping(source, options.mapping)
+    if "market" in taken:
+        _check_market(source, options.market)
+    if options.underlying is not None:
+        folder_name(underlying_of(options.underlying), "--underlying")
+    grid_of(options, options.mapping)
+
+
+def _check_mapping(source: str, mapping: Mapping | None) -> None:
+    needs = f"the source {source} needs --mapping with a [{source}] section"
+    if mapping is None:
+        raise UsageError(f"{needs}: it says which column is which")
+    if mapping.target != source:
+        raise UsageError(f"{needs}; the mapping {mapping.name} has [{mapping.target}]")
+
+
+def _check_market(source: str, market: str | None) -> None:
+    if market is None:
+        raise UsageError(f"{source} needs --market spot or perp: the files do not say which")
+    known(market, MARKETS, "market")
+
+
+def grid_of(options: Options, mapping: Mapping | None) -> tuple[timedelta, timedelta] | None:
+    """(every, max_age) of a run, options before mapping, or None without a grid.
+
+    Raises ``UsageError`` for a grid that does not divide the day and for ``max_age`` without ``every``.
+    """
+    every = mapping.every if options.every is None and mapping is not None else options.every
+    max_age = mapping.max_age if options.max_age is None and mapping is not None else options.max_age
+    if every is not None:
+        check_grid(every)
+        return every, every if max_age is None else max_age
+    if max_age is not None:
+        raise UsageError("--max-age (max_age) needs a grid: give --every (every) as well")
+    return None
 
 
 def parse_duration(text: str) -> timedelta:

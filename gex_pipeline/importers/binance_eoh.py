@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from gex_pipeline.errors import ImportFileError
-from gex_pipeline.importers.base import Imported, Options
+from gex_pipeline.importers.base import Imported, Options, check_options
 from gex_pipeline.importers.cells import numbers, shown
 from gex_pipeline.importers.chain import import_chain
 from gex_pipeline.importers.mapping import mapping_from
@@ -83,6 +83,7 @@ MAPPING = mapping_from(
 
 def read_binance_eoh(path: Path, options: Options) -> Imported:
     """Import one ``*-EOHSummary-*.csv`` or ``.zip``. Raises ``ImportFileError`` unless it has the 26 columns."""
+    check_options(MAPPING.name, options)
     raw = read(path, "csv")
     _check_columns(raw)
     derived = replace(raw, frame=raw.frame.with_columns(hour_end=_hour_end(raw)))

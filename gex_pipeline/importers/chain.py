@@ -6,14 +6,14 @@ columns (columns.py), the grid (grid.py), forwards (forwards.py), the rules of r
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 
-from gex_pipeline.errors import ImportFileError, UsageError
-from gex_pipeline.importers.base import Imported, Options
-from gex_pipeline.importers.cells import row_json, shown
+from gex_pipeline.core.units import SECONDS_PER_YEAR
+from gex_pipeline.errors import ImportFileError
+from gex_pipeline.importers.base import Imported, Options, check_options, grid_of
+from gex_pipeline.importers.cells import finite, row_json, shown
 from gex_pipeline.importers.columns import UNKNOWN, mapped, only_underlying
 from gex_pipeline.importers.forwards import with_front_forward, with_parity_forward
 from gex_pipeline.importers.grid import on_grid, too_old
@@ -24,7 +24,6 @@ from gex_pipeline.schema.chain import CHAIN, CHAIN_REJECTED, SETTLEMENTS
 from gex_pipeline.schema.model import Table
 from gex_pipeline.schema.types import polars_schema
 
-YEAR_SECONDS = 365 * 86_400
 _PERCENT = 100.0
 _PRICES = ("mark_usd", "bid_usd", "ask_usd")
 
@@ -34,9 +33,9 @@ def read_chain(path: Path, options: Options) -> Imported:
 
     Raises ``UsageError`` without a chain mapping and ``ImportFileError`` where the file cannot be used.
     """
+    check_options("chain", options)
     mapping = options.mapping
-    if mapping is None or mapping.target != "chain":
-        raise UsageError("the source chain needs --mapping with a [chain] section")
+    assert mapping is not None
     return import_chain(read(path, mapping.file_format), mapping, options)
 
 
@@ -81,19 +80,9 @@ def _without_repeats(raw: Raw, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(cells.select(pl.struct(pl.all()).is_first_distinct()).to_series())
 
 
-def _grid(mapping: Mapping, options: Options) -> tuple[timedelta, timedelta] | None:
-    """(every, max_age), or None without a grid."""
-    every, max_age = options.every or mapping.every, options.max_age or mapping.max_age
-    if every is not None:
-        return every, max_age or every
-    if max_age is not None:
-        raise UsageError("max_age needs a grid: give every as well")
-    return None
-
-
 def _snapshots(frame: pl.DataFrame, mapping: Mapping, options: Options) -> pl.LazyFrame:
     """Add ``snapshot_at`` and ``is_duplicate``; with a grid, the rows of each grid instant."""
-    grid = _grid(mapping, options)
+    grid = grid_of(options, mapping)
     # a row without a name is its own contract: it supersedes nothing
     own = pl.concat_str(pl.lit("\0"), pl.col("row").cast(pl.String))
     plan = frame.lazy().with_columns(contract=pl.coalesce("instrument", own))
@@ -105,7 +94,7 @@ def _snapshots(frame: pl.DataFrame, mapping: Mapping, options: Options) -> pl.La
 
 def _unused(frame: pl.DataFrame, finished: pl.DataFrame, mapping: Mapping, options: Options) -> dict[str, int]:
     """Rows that serve no grid instant, by reason."""
-    grid = _grid(mapping, options)
+    grid = grid_of(options, mapping)
     if grid is None or finished["row"].n_unique() == frame.height:
         return {}
     unused = frame.filter(~pl.col("row").is_in(finished["row"].implode()))
@@ -116,7 +105,7 @@ def _unused(frame: pl.DataFrame, finished: pl.DataFrame, mapping: Mapping, optio
 def _priced(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
     """Units, forward and index. Prices in coin need the forward, parity forwards need the price."""
     seconds = (pl.col("expiry_at") - pl.col("snapshot_at")).dt.total_microseconds() / 1e6
-    frame = _in_coins(mapping, frame).with_columns(tenor_years=seconds / YEAR_SECONDS)
+    frame = _in_coins(mapping, frame).with_columns(tenor_years=seconds / SECONDS_PER_YEAR)
     is_usable = (
         pl.col("is_named")
         & ~pl.col("is_duplicate")
@@ -130,7 +119,10 @@ def _priced(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _in_coins(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Contract sizes, amounts in coin, volatilities as fractions, an index that is a price; else null."""
+    """Contract sizes, amounts in coin, volatilities as fractions, an index that is a price; else null.
+
+    An amount that the conversion makes infinite is none.
+    """
     units = {k: f.unit for k, f in mapping.fields.items()}
     amounts = [k for k in ("open_interest_coin", "volume_24h_coin") if units.get(k) == "contract"]
     percent = [k for k in ("mark_iv", "bid_iv", "ask_iv") if units.get(k) == "percent"]
@@ -139,12 +131,13 @@ def _in_coins(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(
             *(pl.col(k) * pl.col("contract_size_coin") for k in amounts), *(pl.col(k) / _PERCENT for k in percent)
         )
+        .with_columns(finite(k) for k in amounts)
         .with_columns(_positive("bid_iv"), _positive("ask_iv"), _positive("index_usd"), _amount("volume_24h_coin"))
     )
 
 
 def _in_usd(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Prices in USD per coin. A bid or ask of 0 or below is no quote; a mark below 0 is none."""
+    """Prices in USD per coin. A bid or ask of 0 or below is no quote; a mark below 0 is none, infinity no price."""
     frame = frame.with_columns(_amount("mark_usd"), _positive("bid_usd"), _positive("ask_usd"))
     factors = {
         "coin": pl.col("forward_usd"),
@@ -152,7 +145,8 @@ def _in_usd(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
         "usd_per_contract": 1.0 / pl.col("contract_size_coin"),
     }
     units = {k: mapping.fields[k].unit for k in _PRICES if k in mapping.fields}
-    return frame.with_columns(pl.col(k) * factors[unit] for k, unit in units.items() if unit in factors)
+    converted = frame.with_columns(pl.col(k) * factors[unit] for k, unit in units.items() if unit in factors)
+    return converted.with_columns(finite(k) for k in _PRICES)
 
 
 def _positive(name: str) -> pl.Expr:
@@ -164,7 +158,8 @@ def _amount(name: str) -> pl.Expr:
 
 
 def _finished(frame: pl.LazyFrame, mapping: Mapping) -> pl.LazyFrame:
-    return frame.with_columns(
+    # sums and medians of huge prices overflow
+    return frame.with_columns(finite("forward_usd"), finite("index_usd")).with_columns(
         reason(),
         knowledge_time=pl.col("snapshot_at"),
         venue=pl.lit(mapping.venue),

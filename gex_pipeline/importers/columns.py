@@ -19,6 +19,7 @@ from gex_pipeline.importers.mapping import Mapping
 from gex_pipeline.importers.read import Raw
 from gex_pipeline.importers.times import instants
 from gex_pipeline.importers.vocabulary import FROM_NAME, TARGETS, Kind, nearest
+from gex_pipeline.schema.common import FOLDER_NAME, FOLDER_NAME_RULE
 
 TIME = pl.Datetime("us", "UTC")
 UNKNOWN = "unknown"  # underlying of a rejected row whose name says nothing
@@ -76,7 +77,7 @@ def only_underlying(raw: Raw, frame: pl.DataFrame, underlying: str | None) -> pl
 def _underlying(raw: Raw, mapping: Mapping, options: Options) -> pl.Series:
     field = mapping.fields.get("underlying", Field())
     if field.columns:
-        return _coins(text(raw, find(raw, field.columns))).alias("underlying")
+        return _coins(raw, find(raw, field.columns)).alias("underlying")
     coin = field.value if field.value is not None else _from_file(raw, field) if field.file else options.underlying
     if coin is None and not _has_grammar(mapping):
         raise UsageError(f"{mapping.name}: the mapping names no underlying: give --underlying")
@@ -88,16 +89,26 @@ def _has_grammar(mapping: Mapping) -> bool:
     return "instrument" in mapping.fields and bool(mapping.fields["instrument"].grammar)
 
 
-def _coins(symbols: pl.Series) -> pl.Series:
-    distinct = symbols.drop_nulls().unique().sort()
-    coins = pl.Series([instruments.underlying_of(s) for s in distinct], dtype=pl.String)
-    return symbols.replace_strict(distinct, coins, default=None, return_dtype=pl.String)
+def _coins(raw: Raw, column: str) -> pl.Series:
+    symbols = text(raw, column)
+    coins = {s: instruments.underlying_of(s) for s in symbols.drop_nulls().unique().sort()}
+    odd = symbols.is_in([s for s, coin in coins.items() if not FOLDER_NAME.fullmatch(coin)]).fill_null(False)
+    if odd.any():
+        row = odd.arg_max() or 0
+        raise ImportFileError(_no_coin(raw.where(row), column, symbols[row]))
+    return symbols.replace_strict(list(coins), list(coins.values()), default=None, return_dtype=pl.String)
+
+
+def _no_coin(place: str, what: str, value: str) -> str:
+    return f"{place}: {what} = {shown(value)} is no name of a coin: it may have {FOLDER_NAME_RULE}"
 
 
 def _from_file(raw: Raw, field: Field) -> str:
     match = re.search(field.file, raw.path.name)
     if match is None or not match[1]:
         raise ImportFileError(f"{raw.path}: the name does not match {field.file!r}, which should give the underlying")
+    if not FOLDER_NAME.fullmatch(instruments.underlying_of(match[1])):
+        raise ImportFileError(_no_coin(str(raw.path), "its name's underlying", match[1]))
     return match[1]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from gex_pipeline.core import instruments
 from gex_pipeline.errors import UsageError
 from gex_pipeline.importers.times import FORMATS, TimeFormat
-from gex_pipeline.importers.vocabulary import FIELD_KEYS, TARGETS, Word, known, nearest
+from gex_pipeline.importers.vocabulary import FIELD_KEYS, TARGETS, Word, folder_name, known, nearest
 from gex_pipeline.schema.chain import SETTLEMENTS
 from gex_pipeline.schema.market import INTERVALS, MARKETS
 
@@ -98,12 +98,16 @@ def _value(key: str, word: Word, spec: dict[str, Any]) -> Constant | dict[str, C
 def _constant(key: str, word: Word, value: Any) -> Constant:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if word.kind == "number" and is_number:
+        if key == "contract_size_coin" and value <= 0:
+            raise UsageError(f"{key} = {value:g} must be above 0")
         if not math.isfinite(value):
             raise UsageError(f"{key}: the constant must be finite")
         return float(value)
     if word.kind == "number" or not isinstance(value, str):
         wanted = "a number" if word.kind == "number" else "text"
         raise UsageError(f"{key}: the constant must be {wanted}, not {value!r}")
+    if key == "underlying":
+        folder_name(instruments.underlying_of(value), key)
     return known(value, _CHOICES[key], key) if key in _CHOICES else value
 
 

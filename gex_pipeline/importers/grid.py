@@ -2,6 +2,10 @@
 
 Belongs here: which row stands for which snapshot. A grid instant takes, per instrument, the last row received at or
 before it and no older than ``max_age``; so a snapshot depends on the file alone and never on the future.
+A file whose rows lie exactly on the grid should have no ``every``: a row exactly ``max_age`` old still serves, so the
+last row of each contract would also fill the instant after the file's end.
+With ``max_age`` above ``every`` the end of one file overlaps the start of the next, which the warehouse reports as a
+conflict.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Binance's kline archives (data.binance.vision) -> `candles`.
 
 Belongs here: what the file name says and what the twelve columns are. ``BTCUSDT-1h-2024-06.csv`` (or ``.zip``) gives
-symbol and interval. Old files have no header; times are in milliseconds, spot files since 2025 in microseconds.
+symbol and interval; spot and perpetual files have the same names, so the market is an option. Old files have no header;
+times are in milliseconds, spot files since 2025 in microseconds.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from gex_pipeline.core.instruments import underlying_of
+from gex_pipeline.core.instruments import USD_QUOTES, has_usd_quote, underlying_of
 from gex_pipeline.errors import ImportFileError
 from gex_pipeline.importers.bars import import_bars
-from gex_pipeline.importers.base import Imported, Options
+from gex_pipeline.importers.base import Imported, Options, check_options
 from gex_pipeline.importers.mapping import Mapping, mapping_from
 from gex_pipeline.importers.read import Raw, file_bytes, read
 from gex_pipeline.importers.vocabulary import nearest
@@ -41,8 +42,11 @@ _HEADERLESS = re.compile(rb"(?:\xef\xbb\xbf)?\s*[0-9]+,")
 def read_binance_klines(path: Path, options: Options) -> Imported:
     """Import one monthly or daily kline file; the market (spot, perp, ...) comes from ``options``.
 
-    Raises ``ImportFileError`` where the name or the columns are not those of a kline file.
+    Raises ``UsageError`` without a market and ``ImportFileError`` where the name or the columns are not those of a
+    kline file, or where its prices are not in dollars.
     """
+    check_options("binance-klines", options)
+    assert options.market is not None
     symbol, interval = _from_name(path)
     is_headerless = _HEADERLESS.match(file_bytes(path)) is not None
     raw = read(path, "csv", COLUMNS if is_headerless else None)
@@ -56,6 +60,9 @@ def _from_name(path: Path) -> tuple[str, str]:
         raise ImportFileError(f"{path}: the name is not of the form SYMBOL-INTERVAL-YYYY-MM.csv or .zip")
     if match["interval"] not in INTERVALS:
         raise ImportFileError(f"{path}: interval {match['interval']!r} is not one of {', '.join(INTERVALS)}")
+    if not has_usd_quote(match["symbol"]):
+        quotes = ", ".join(USD_QUOTES)
+        raise ImportFileError(f"{path}: {match['symbol']} is not quoted in dollars ({quotes}); candles are in USD")
     return match["symbol"], match["interval"]
 
 

@@ -20,6 +20,8 @@ column names. A column is either the name of the source's column, or a table::
 
 A chain without forwards says ``forward = "parity"`` (put-call parity per expiry) in place of ``forward_usd``.
 ``underlying = { file = "^([A-Z]+)_" }`` takes the coin from the file's name.
+Files whose rows lie exactly on the grid should have no ``every``, as a row exactly ``max_age`` old still serves.
+With ``max_age`` above ``every`` the end of one file overlaps the start of the next, which is reported as a conflict.
 Anything that is not understood is an error: a misspelt key that is ignored is a wrong number later.
 """
 
@@ -31,11 +33,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from gex_pipeline.core import instruments
 from gex_pipeline.errors import UsageError
 from gex_pipeline.importers.base import parse_duration
 from gex_pipeline.importers.fields import Field, field_from
 from gex_pipeline.importers.read import FORMATS
-from gex_pipeline.importers.vocabulary import FROM_NAME, TARGETS, TOP, known
+from gex_pipeline.importers.vocabulary import FROM_NAME, TARGETS, TOP, folder_name, known
 
 PARITY = "parity"
 
@@ -59,6 +62,8 @@ class Mapping:
 
 def load_mapping(path: Path) -> Mapping:
     """Read and check a mapping file. Raises ``UsageError`` naming the file, the key and the nearest valid one."""
+    if path.exists() and not path.is_file():
+        raise UsageError(f"mapping {path} is not a regular file")
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -125,7 +130,9 @@ def _check_complete(mapping: Mapping) -> None:
         missing.insert(0, "venue (top level)")
     if missing:
         raise UsageError(f"[{mapping.target}] lacks {', '.join(missing)}")
+    folder_name(mapping.venue, "venue")
     if mapping.target == "chain":
+        known(mapping.venue, instruments.VENUES, "venue")
         _check_chain(mapping)
     else:
         _check_bars(mapping)

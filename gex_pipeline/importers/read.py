@@ -103,6 +103,8 @@ def file_bytes(path: Path) -> bytes:
 
 
 def _bytes_of(path: Path) -> bytes:
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ImportFileError(f"{path} is not a regular file")  # a pipe would be waited for for ever
     try:
         data = path.read_bytes()
     except FileNotFoundError:

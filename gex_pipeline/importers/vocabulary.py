@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gex_pipeline.errors import UsageError
+from gex_pipeline.schema.common import FOLDER_NAME, FOLDER_NAME_RULE
 
 Kind = Literal["time", "number", "text", "instrument"]
 
@@ -92,4 +93,11 @@ def known(word: Any, words: Iterable[str], what: str) -> str:
     choices = tuple(words)
     if word not in choices:
         raise UsageError(f"unknown {what} {word!r}{nearest(word, choices)}")
+    return word
+
+
+def folder_name(word: str, what: str) -> str:
+    """The word itself where it can name a folder of the warehouse. Raises ``UsageError`` where it cannot."""
+    if FOLDER_NAME.fullmatch(word) is None:
+        raise UsageError(f"{what} {word!r} is no name: it may have {FOLDER_NAME_RULE}")
     return word

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,8 @@ class Answer:
     ``filters`` holds what was asked for: ``venues`` (None: all), ``moneyness_min``, ``moneyness_max``,
     ``spot_window_pct``; None where not asked. ``levels``, ``flip_zones``, ``ranked`` and ``profile`` are rows of the
     tables of those names (`profile`: `gamma_profile`), both scopes; ``exposure`` has one row per expiry and strike
-    with the sign model applied. ``max_pain`` and ``expected_move`` ignore the strike window: they are about expiries.
+    with the sign model applied. ``absent_venues``: not asked to be left out, stored in the same period, but without a
+    row at this snapshot. ``max_pain`` and ``expected_move`` ignore the strike window: they are about expiries.
     """
 
     underlying: str
@@ -37,3 +38,4 @@ class Answer:
     expected_move: pl.DataFrame
     exposure: pl.DataFrame
     candles: pl.DataFrame | None = None
+    absent_venues: list[str] = field(default_factory=list)

@@ -16,6 +16,7 @@ import polars as pl
 from gex_pipeline import __version__
 from gex_pipeline.present import strikes
 from gex_pipeline.present.answer import Answer
+from gex_pipeline.present.choices import Expiry
 
 Document = dict[str, Any]
 
@@ -30,7 +31,6 @@ LEVELS_ALL_EXPIRY = (
     "put_wall_3",
 )
 LEVELS_ODTE = ("hvl", "zero_gamma", "call_resistance", "put_support")
-CANDLE_COUNT = 48
 
 _BANDS = ("upper_1sd", "lower_1sd", "upper_2sd", "lower_2sd")
 
@@ -46,7 +46,7 @@ def levels_document(answer: Answer, include: Collection[str], now: datetime, req
     return _document(data, answer, now, request_id)
 
 
-def profile_document(answer: Answer, expiry: strikes.Expiry, now: datetime, request_id: str) -> Document:
+def profile_document(answer: Answer, expiry: Expiry, now: datetime, request_id: str) -> Document:
     """The document of `gex profile --json`: sums per strike of all expiries, of ``odte``, or of one date."""
     rows = strikes.per_strike(strikes.of_expiry(answer.exposure, answer.snapshot_at, expiry))
     data = {
@@ -130,6 +130,7 @@ def _extra(answer: Answer) -> Document:
         "sign_model": answer.sign_model,
         "scope_filters": {k: v for k, v in answer.filters.items() if k != "venues"},
         "is_stale": answer.is_stale,
+        "absent_venues": list(answer.absent_venues),
         "snapshot_at": time_text(answer.snapshot_at),
         "knowledge_time": time_text(answer.knowledge_time),
     }
@@ -192,7 +193,7 @@ def _candles(answer: Answer) -> list[Document]:
             **{name: number(r[name]) for name in ("open", "high", "low", "close")},
             "volume": number(r["volume_coin"]),
         }
-        for r in answer.candles.sort("open_at").tail(CANDLE_COUNT).iter_rows(named=True)
+        for r in answer.candles.sort("open_at").iter_rows(named=True)
     ]
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gex_pipeline.errors import GexError
 from gex_pipeline.present import strikes, text
+from gex_pipeline.present.choices import Expiry
 from gex_pipeline.present.plot_style import (
     FAINT,
     FLIP,
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 GRID_STEP = 0.02
 #: Cells of the heatmap that carry their number.
 LABELLED_CELLS = 12
+#: Strikes of the heatmap that carry theirs, at most.
+LABELLED_STRIKES = 28
 _WALLS = {
     "call_resistance": ("call resistance", POSITIVE, "-"),
     "put_support": ("put support", NEGATIVE, "-"),
@@ -51,7 +54,7 @@ _WALLS = {
 }
 
 
-def strike_profile(answer: Answer, expiry: strikes.Expiry = "all") -> Figure:
+def strike_profile(answer: Answer, expiry: Expiry = "all") -> Figure:
     """Bars of calls (up) and puts (down) per strike, net as a diamond, with spot, flip and walls."""
     rows = strikes.per_strike(strikes.of_expiry(answer.exposure, answer.snapshot_at, expiry))
     near = rows.filter(strikes.shown(answer, rows["strike_usd"].to_numpy()))
@@ -169,9 +172,8 @@ def _spot_row(axes: Axes, spot_usd: float, strike: NDArray[np.float64]) -> None:
 
 
 def _heatmap_ticks(axes: Axes, strike: NDArray[np.float64], expiries: list[str]) -> None:
-    """A label per expiry, and for at most about 28 strikes, preferring round ones."""
-    step = _round_step(strike, 28)
-    rows = [i for i, value in enumerate(strike.tolist()) if abs(value / step - round(value / step)) < 1e-9]
+    """A label per expiry, and for at most 28 strikes, preferring round ones."""
+    rows = _labelled(strike, LABELLED_STRIKES)
     axes.set_yticks([i + 0.5 for i in rows], [prices(float(strike[i])) for i in rows])
     axes.set_xticks([i + 0.5 for i in range(len(expiries))], expiries, rotation=0 if len(expiries) <= 11 else 45)
     axes.set_ylabel("strike (USD)")
@@ -180,12 +182,19 @@ def _heatmap_ticks(axes: Axes, strike: NDArray[np.float64], expiries: list[str])
         spine.set_visible(False)
 
 
-def _round_step(strike: NDArray[np.float64], most: int) -> float:
-    """The smallest of 1, 2, 2.5, 5 x 10^k that has at most ``most`` multiples among the strikes."""
+def _labelled(strike: NDArray[np.float64], most: int) -> list[int]:
+    """Which strikes get a label: all when they are few, else the round ones, else every n-th.
+
+    Round are the multiples of the smallest of 1, 2, 2.5, 5 x 10^k that has at most ``most`` of them. Where that leaves
+    hardly any, the strikes are no round numbers.
+    """
+    if len(strike) <= most:
+        return list(range(len(strike)))
     start = 10.0 ** np.floor(np.log10(strike.min()) - 4)
-    steps = (m * start * 10.0**k for k in range(9) for m in (1, 2, 2.5, 5))
-    ratios = ((step, strike / step) for step in steps)
-    return next(s for s, r in ratios if 0 < np.count_nonzero(np.abs(r - np.round(r)) < 1e-9) <= most)
+    ratios = (strike / (m * start * 10.0**k) for k in range(9) for m in (1, 2, 2.5, 5))
+    rounds = (np.flatnonzero(np.abs(r - np.round(r)) < 1e-9).tolist() for r in ratios)
+    rows = next((rows for rows in rounds if len(rows) <= most), [])
+    return rows if len(rows) >= most / 4 else list(range(0, len(strike), -(-len(strike) // most)))
 
 
 def _spot(answer: Answer) -> Mark:
@@ -222,7 +231,7 @@ def _walls(answer: Answer, scope: str | None) -> list[Mark]:
     ]
 
 
-def _expiry_words(expiry: strikes.Expiry) -> str:
+def _expiry_words(expiry: Expiry) -> str:
     return {"all": "all expiries", "odte": "0DTE (24 h)"}.get(str(expiry), f"expiry {expiry}")
 
 

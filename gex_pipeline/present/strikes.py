@@ -6,8 +6,7 @@ Sums run over sorted rows with NumPy, so that equal input gives equal bytes.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from typing import Literal
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -17,8 +16,7 @@ from gex_pipeline.core.strike_levels import StrikeBooks, ranked
 from gex_pipeline.core.units import ODTE_YEARS, SECONDS_PER_YEAR
 from gex_pipeline.errors import GexError
 from gex_pipeline.present.answer import Answer
-
-Expiry = Literal["all", "odte"] | date
+from gex_pipeline.present.choices import Expiry
 
 ODTE = timedelta(seconds=round(ODTE_YEARS * SECONDS_PER_YEAR))
 #: Strikes further from spot than this share of it are not shown, unless the question chose the strikes.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gex_pipeline.engine.build import BuildSummary
     from gex_pipeline.engine.demo import Demo
     from gex_pipeline.engine.imports import ImportSummary
-    from gex_pipeline.store.status import StatusRow
+    from gex_pipeline.engine.status import StatusRow
 
 
 def import_lines(summary: ImportSummary) -> list[str]:

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from gex_pipeline.present import strikes, text
 from gex_pipeline.present.answer import Answer
+from gex_pipeline.present.choices import Expiry
 from gex_pipeline.schema.derived import LEVELS_ODTE
 
 BAR_WIDTH = 12
@@ -40,7 +41,7 @@ def levels_table(answer: Answer, include: Collection[str] = ()) -> Group:
     return Group(headline(answer, net), "", table, *notes, *sections)
 
 
-def profile_table(answer: Answer, expiry: strikes.Expiry = "all") -> Group:
+def profile_table(answer: Answer, expiry: Expiry = "all") -> Group:
     """Calls, puts and net per strike near spot, with a bar for net."""
     rows = strikes.per_strike(strikes.of_expiry(answer.exposure, answer.snapshot_at, expiry))
     near = rows.filter(strikes.shown(answer, rows["strike_usd"].to_numpy()))

@@ -1,6 +1,12 @@
 """Columns that several tables share, written once so that their wording and rules cannot drift apart."""
 
+import re
+
 from gex_pipeline.schema.model import Column
+
+#: What the value of a hive column may be, as it names a folder: it needs no escapes and hides no separators.
+FOLDER_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+FOLDER_NAME_RULE = "letters, digits, '_', '.' and '-', the first a letter, a digit or '_'"
 
 SCOPES = ("all_expiry", "odte")
 SIGN_MODELS = ("naive", "short_all", "unsigned", "taker")

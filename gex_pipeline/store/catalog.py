@@ -15,7 +15,7 @@ from gex_pipeline.schema.types import duckdb_type
 from gex_pipeline.schema.views import SIDED
 
 #: view -> the tables it reads
-NEEDS = {"exposure": ("chain",), "levels_wide": ("levels",), "expiries": ("max_pain",)}
+NEEDS = {"exposure": ("chain",), "levels_wide": ("levels",), "expiries": ("chain",)}
 
 #: Views that call the session's functions.
 USES_FUNCTIONS = {"exposure", "expiries"}

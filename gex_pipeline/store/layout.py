@@ -9,17 +9,18 @@ A month's file supersedes day files beside it, so that folding days into a month
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
+from gex_pipeline.errors import StoreError
+from gex_pipeline.schema import TABLES
+from gex_pipeline.schema.common import FOLDER_NAME
 from gex_pipeline.schema.model import Table
 
 DATA, MANIFEST, PENDING, TEMPORARY = ".parquet", ".manifest.json", ".manifest.pending", ".tmp"
 MARKER = "gex-warehouse.json"
-
-_VALUE = re.compile(r"\w[\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True, order=True)
@@ -62,9 +63,21 @@ class Partition:
         return dict(self.hive)[column]
 
 
+def refuse_odd_names(root: Path) -> None:
+    """Raise ``StoreError`` for a folder that engines cannot name or would read a column from (below `venue=x`)."""
+    try:
+        str(root).encode()
+    except UnicodeEncodeError as error:
+        raise StoreError(f"{root!r} is not UTF-8: choose another --warehouse") from error
+    columns = {h for t in TABLES.values() for h in t.hive}
+    for name in root.parts:
+        if "=" in name and name.split("=")[0] in columns:
+            raise StoreError(f"the folder {name} above the warehouse looks like a column of it: rename or move it")
+
+
 def is_folder_name(value: str) -> bool:
     """True for a hive value that every reader finds again as it was: no separators, no escapes."""
-    return _VALUE.fullmatch(value) is not None
+    return FOLDER_NAME.fullmatch(value) is not None
 
 
 def parse(path: str) -> Partition | None:

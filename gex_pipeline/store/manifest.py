@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 #: Packages whose source decides what derived tables contain.
-_DERIVING = ("core", "transforms")
+_DERIVING = ("core", "schema", "transforms")
 
 
 @dataclass(frozen=True)

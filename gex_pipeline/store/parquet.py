@@ -60,7 +60,7 @@ def read(
     names = columns or table.names
     inside = [n for n in names if n not in hive]
     try:
-        lazy = pl.scan_parquet(path, hive_partitioning=False)
+        lazy = pl.scan_parquet(path, hive_partitioning=False, glob=False)
         lazy = lazy if where is None else lazy.filter(where)
         frame = lazy.select(inside).collect(engine="in-memory")
     except (pl.exceptions.PolarsError, OSError) as error:

@@ -7,7 +7,8 @@ whose pending manifest fits it; `manifest` tells the two apart by the content ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -23,6 +24,7 @@ from gex_pipeline.store.layout import MANIFEST, PENDING, Partition
 from gex_pipeline.store.manifest import Manifest, code_version, file_hash, utc_text
 from gex_pipeline.store.objects import LocalObjects
 
+_FORMAT = 1  # of the folder: counts changes of the layout
 #: Optional column of rows to merge: the file they come from, named in conflicts.
 ORIGIN = "_origin"
 
@@ -73,12 +75,14 @@ class Store:
     # ---------------------------------------------------------------- the folder
 
     def create(self, kind: str = "real") -> None:
-        """Mark the folder as a warehouse; ``kind`` keeps synthetic data out of a real one.
+        """Mark the folder as a warehouse; ``kind`` (real, synthetic) keeps made-up data out of a real one.
 
         Raises ``StoreError`` when the folder is not empty and no warehouse, or a warehouse of another kind.
         """
         if self.objects.exists(layout.MARKER):
+            self._require_kind(kind)
             return
+        layout.refuse_odd_names(self.objects.root)
         if self.root.exists() and not self.root.is_dir():
             raise StoreError(f"{self.root} is a file, not a folder: choose another --warehouse")
         # What another process that creates the warehouse at this moment, or was killed doing so, has made.
@@ -87,13 +91,33 @@ class Store:
             raise StoreError(f"{self.root} is neither empty nor a warehouse: choose another --warehouse")
         with self.objects.lock(layout.MARKER):
             if not self.objects.exists(layout.MARKER):
-                self.objects.write(layout.MARKER, f'{{"format": 1, "kind": "{kind}"}}\n'.encode())
+                self.objects.write(layout.MARKER, json.dumps({"format": _FORMAT, "kind": kind}).encode() + b"\n")
+        self._require_kind(kind)
+
+    def _require_kind(self, kind: str) -> None:
+        stored = self._kind()
+        if stored != kind:
+            raise StoreError(f"{self.root} is a warehouse of {stored} data: {kind} rows need another --warehouse")
+
+    def _kind(self) -> str:
+        """What the marker says; raises ``StoreError`` when it is damaged or of a newer layout."""
+        path = self.objects.path(layout.MARKER)
+        try:
+            marker = json.loads(self.objects.read(layout.MARKER))
+            stored_format, kind = marker["format"], str(marker["kind"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(f'{path} is damaged: it should read {{"format": 1, "kind": "real"}}') from error
+        if stored_format != _FORMAT:
+            raise StoreError(f"{path} has format {stored_format}, this version reads {_FORMAT}: use a newer gex")
+        return kind
 
     def require(self) -> None:
         """Raise ``StoreError`` unless the folder is a warehouse."""
+        layout.refuse_odd_names(self.objects.root)
         if not self.objects.exists(layout.MARKER):
             what = "is not a warehouse" if self.root.exists() else "does not exist"
             raise StoreError(f"{self.root} {what}: `gex import` makes one, --warehouse names another")
+        self._kind()
 
     # ---------------------------------------------------------------- reading
 
@@ -189,30 +213,35 @@ class Store:
     # ---------------------------------------------------------------- merging base rows
 
     def merge(self, table: Table, frame: pl.DataFrame, inputs: Mapping[str, str]) -> MergeReport:
-        """Add rows to a base table; rows that are there already are left as they are.
+        """Add rows to a base table, partition by partition; see :meth:`merge_into`."""
+        report = MergeReport()
+        for partition, rows in self.split(table, frame):
+            report += self.merge_into(partition, rows, inputs)
+        return report
 
-        Rows with a stored key and other values are conflicts: reported, and the stored row stays. Within ``frame``
-        the first of two rows with one key counts as stored. Raises ``StoreError`` for a hive value that cannot
-        name a folder.
-        """
+    def split(self, table: Table, frame: pl.DataFrame) -> Iterator[tuple[Partition, pl.DataFrame]]:
+        """Rows of a base table by the partition they belong to, in the order of their first row."""
         # Stored rows come back as strings, and the bytes of a file must not depend on how a category was held.
         frame = frame.with_columns(pl.col(pl.Enum, pl.Categorical).cast(pl.String))
         today = self.clock().date()
         days = frame[table.period_column].dt.date()
         periods = {d: layout.period_of(table, d, today) for d in days.unique()}
         keyed = frame.with_columns(days.replace_strict(periods, return_dtype=pl.String).alias("__period"))
-        report = MergeReport()
         for values, rows in keyed.partition_by(*table.hive, "__period", as_dict=True, include_key=True).items():
             *hive, period = map(str, values)
-            partition = Partition(table.name, tuple(zip(table.hive, hive, strict=True)), period)
-            if not all(map(layout.is_folder_name, hive)):
-                raise StoreError(f"{table.name}: {' / '.join(hive)} cannot name a folder: use letters, digits, - _ .")
-            report += self._merge_one(table, partition, rows.drop("__period"), inputs)
-        return report
+            yield Partition(table.name, tuple(zip(table.hive, hive, strict=True)), period), rows.drop("__period")
 
-    def _merge_one(
-        self, table: Table, partition: Partition, rows: pl.DataFrame, inputs: Mapping[str, str]
-    ) -> MergeReport:
+    def merge_into(self, partition: Partition, rows: pl.DataFrame, inputs: Mapping[str, str]) -> MergeReport:
+        """Add rows to one partition of a base table; rows that are there already are left as they are.
+
+        Rows with a stored key and other values are conflicts: reported, and the stored row stays. Of two ``rows`` with
+        one key the first counts as stored. Raises ``StoreError`` for a hive value that cannot name a folder and for
+        a stored file that is damaged or of an older schema.
+        """
+        table = TABLES[partition.table]
+        if not all(layout.is_folder_name(value) for _, value in partition.hive):
+            what = " / ".join(value for _, value in partition.hive)
+            raise StoreError(f"{table.name}: {what} cannot name a folder: use letters, digits, - _ .")
         with self.objects.lock(partition.folder):
             partition = self._open_or_month(partition)
             stored = self._folded(table, partition)

@@ -6,21 +6,39 @@ The only place that makes a connection.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
+from duckdb.sqltypes import DuckDBPyType
 
 from gex_pipeline.errors import GexError
 from gex_pipeline.schema import TABLES
 from gex_pipeline.store import catalog, udfs
 from gex_pipeline.store.partitions import Store
 
-_EXPLAIN = re.compile(r"^(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\s+(analyze\s+)?", re.IGNORECASE | re.DOTALL)
 #: Listings of the files that one query may need while other processes fold months.
 _ATTEMPTS = 5
 _FUNCTION = re.compile("|".join(udfs.NAMES), re.IGNORECASE)
+_SELECT, _MULTI = duckdb.StatementType.SELECT, duckdb.StatementType.MULTI
+
+_TEXT = "VARCHAR"
+#: DuckDB's types that Polars lacks or misreads -> what they become.
+_CASTS = {
+    "interval": _TEXT,  # the difference of two instants
+    "union": _TEXT,
+    "variant": _TEXT,
+    "bit": _TEXT,
+    "bignum": _TEXT,
+    "time with time zone": _TEXT,
+    "timestamp_s": "TIMESTAMP",  # seconds overflow as milliseconds
+}
+#: Python's datetime, and with it everything that prints a frame, knows these days from 1970-01-01, no infinity.
+_FIRST_DAY, _LAST_DAY = ((d - date(1970, 1, 1)).days for d in (date.min, date.max))
+_PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 
 
 class Session:
@@ -29,7 +47,6 @@ class Session:
     def __init__(self, root: Path) -> None:
         self.store = Store(root)
         self.store.require()
-        self._refuse_hive_names()
         self._con = duckdb.connect(
             config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
         )
@@ -42,23 +59,17 @@ class Session:
         self._paths: dict[str, list[str]] = {}
         self._has_functions = False
 
-    def _refuse_hive_names(self) -> None:
-        """DuckDB would take a column's values from a parent folder such as `venue=x`."""
-        columns = {h for t in TABLES.values() for h in t.hive}
-        for name in self.store.objects.root.parts:
-            if name.split("=")[0] in columns and "=" in name:
-                raise GexError(f"the folder {name} above the warehouse looks like a column of it: rename or move it")
-
     def query(self, sql: str, parameters: list[Any] | None = None) -> pl.DataFrame:
         """Rows of one reading statement.
 
-        Raises ``GexError`` in one line for an error in the SQL and for anything that is not a read.
+        Types that Polars lacks, INTERVAL and UNION above all, come as text. Raises ``GexError`` in one line for an
+        error in the SQL, for anything that is not a read, and for times that Python cannot say.
         """
-        self._require_read(sql)
+        _require_read(sql)
         for attempt in range(_ATTEMPTS):
             try:
                 self.prepare(sql)
-                return self._con.sql(sql, params=parameters).pl()
+                return _frame(self._con.sql(sql, params=parameters))
             except duckdb.IOException as error:
                 # A month may have been folded between listing its days and reading them: list again.
                 if attempt == _ATTEMPTS - 1:
@@ -86,20 +97,121 @@ class Session:
                 self._con.execute(statement)
             self._paths[name] = paths
 
-    def _require_read(self, sql: str) -> None:
-        try:
-            found = duckdb.extract_statements(_EXPLAIN.sub("", sql))
-        except duckdb.Error as error:
-            raise GexError(_one_line(error)) from error
-        if len(found) != 1:
-            raise GexError(f"expected one SQL statement, got {len(found)}")
-        if found[0].type != duckdb.StatementType.SELECT:
-            kind = str(found[0].type).rsplit(".", 1)[-1]
-            raise GexError(f"the warehouse is read-only: {kind} is not allowed, only SELECT and EXPLAIN are")
-
     def close(self) -> None:
         """Close the connection."""
         self._con.close()
+
+
+def _require_read(sql: str) -> None:
+    """Refuse anything but one statement that reads, or the explanation of one."""
+    found = _parse(sql)
+    if len(found) != 1:
+        raise GexError(f"expected one SQL statement, got {len(found)}")
+    body = _explained(sql)
+    kind = _parse(body)[0].type
+    # A PIVOT without its values is several statements to DuckDB, and so is any write that has one inside.
+    if kind != _SELECT and not (kind == _MULTI and _is_parsed(f"FROM ({body})")):
+        name = "a write" if kind == _MULTI else str(kind).rsplit(".", 1)[-1]
+        raise GexError(f"the warehouse is read-only: {name} is not allowed, only SELECT, PIVOT and EXPLAIN are")
+
+
+def _explained(sql: str) -> str:
+    """The statement that an EXPLAIN explains; any other as it is; without a semicolon."""
+    raw, words = sql.encode(), _words(sql)
+    if words[0][1] == b"explain":
+        words = words[2:] if words[1][1] == b"analyze" else words[1:]
+        if words[0][1] == b"(" and not _is_parsed(raw[words[0][0] :].decode()):
+            words = words[[word for _, word in words].index(b")") + 1 :]  # the options: (ANALYZE, FORMAT JSON)
+    end = next((start for start, word in words if word == b";"), len(raw))
+    return raw[words[0][0] : end].decode() + "\n"
+
+
+def _words(sql: str) -> list[tuple[int, bytes]]:
+    """First byte and text of every word, as DuckDB reads it: its comments nest, which no pattern can follow."""
+    raw, tokens = sql.encode(), duckdb.tokenize(sql)
+    ends = [start for start, _ in tokens[1:]] + [len(raw)]
+    return [
+        (start, raw[start:end].strip().lower())
+        for (start, kind), end in zip(tokens, ends, strict=True)
+        if kind != duckdb.token_type.comment
+    ]
+
+
+def _parse(sql: str) -> list[duckdb.Statement]:
+    try:
+        return duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise GexError(_one_line(error)) from error
+
+
+def _is_parsed(sql: str) -> bool:
+    """Whether the text is one statement."""
+    try:
+        return len(duckdb.extract_statements(sql)) == 1
+    except duckdb.Error:
+        return False
+
+
+def _frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
+    """The rows, with what Polars has no type for as text."""
+    casts = [_cast(kind) for kind in relation.types]
+    if any(casts):
+        columns = enumerate(zip(relation.columns, casts, strict=True), 1)
+        relation = relation.project(", ".join(f"#{i}{f'::{c}' if c else ''} AS {_quoted(n)}" for i, (n, c) in columns))
+    try:
+        frame = relation.pl()
+    except pl.exceptions.PolarsError as error:
+        raise GexError(f"{_unreadable(relation)} has a type that Polars lacks: CAST it AS VARCHAR") from error
+    for column in frame.get_columns():
+        if not all(map(_is_sayable, _times(column))):
+            raise GexError(
+                f"column {column.name} has a time that is infinite or not within the years 1 to 9999: "
+                "leave it out with isfinite(...), or CAST it AS VARCHAR"
+            )
+    return frame
+
+
+def _cast(kind: DuckDBPyType) -> str | None:
+    """What a column of the type is cast to, None where it stays; a list or struct of foreign values is text."""
+    if kind.id in _CASTS:
+        return _CASTS[kind.id]
+    if kind.id in ("list", "array", "struct", "map"):
+        inner = (child for _, child in kind.children if isinstance(child, DuckDBPyType))
+        return _TEXT if any(map(_cast, inner)) else None
+    return None
+
+
+def _unreadable(relation: duckdb.DuckDBPyRelation) -> str:
+    """The first column that Polars refuses, with its type."""
+    for i, (name, kind) in enumerate(zip(relation.columns, relation.types, strict=True), 1):
+        try:
+            relation.project(f"#{i}").pl()
+        except pl.exceptions.PolarsError:
+            return f"column {name} ({kind})"
+    return "a column"
+
+
+def _times(values: pl.Series) -> Iterator[pl.Series]:
+    """The dates and instants in a column, those inside lists, maps and structs too."""
+    if isinstance(values.dtype, pl.Date | pl.Datetime):
+        yield values
+    elif isinstance(values.dtype, pl.List | pl.Array):
+        yield from _times(values.explode())
+    elif isinstance(values.dtype, pl.Map):
+        yield from _times(values.map.entries())
+    elif isinstance(values.dtype, pl.Struct):
+        for field in values.struct.unnest().get_columns():
+            yield from _times(field)
+
+
+def _is_sayable(times: pl.Series) -> bool:
+    unit = _PER_DAY[times.dtype.time_unit] if isinstance(times.dtype, pl.Datetime) else 1
+    days = times.to_physical() // unit
+    return bool(days.is_between(_FIRST_DAY, _LAST_DAY).all())
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _one_line(error: duckdb.Error) -> str:

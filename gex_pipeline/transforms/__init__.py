@@ -1,4 +1,4 @@
 """Frame in, frame out: one file per derived table, named as the table. No files, no clock.
 
-`book` prepares a chain once for all of them; `sets` says which books (venue sets, scopes) are computed.
+`contracts` and `book` prepare a chain once for all of them; `derive` lists what is derived.
 """

@@ -1,6 +1,6 @@
 """Dollar gamma and open interest per expiry and strike of one snapshot, for any sign model and strike window.
 
-The stored twin for the naive signs is the view `exposure`; this one serves questions with filters.
+The view `exposure` has the same columns for the naive signs per venue; this serves questions with filters.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ def test_a_change_of_the_code_rebuilds_everything(filled, monkeypatch):
 
 def test_the_code_version_is_of_the_source_that_derives(tmp_path, monkeypatch):
     package = tmp_path / "package"
-    for folder in ("core", "transforms"):
+    for folder in ("core", "schema", "transforms"):
         (package / folder).mkdir(parents=True)
         (package / folder / "a.py").write_text("x = 1\n")
     monkeypatch.setattr(manifest, "files", lambda _: package)
@@ -210,17 +210,18 @@ def test_days_are_built_one_by_one_and_folded_when_the_month_is_over(tmp_path, m
     assert verify(tmp_path) == []
 
 
-def test_derived_partitions_without_a_chain_are_removed(filled):
+def test_derived_partitions_outlive_a_lost_chain_and_are_named(filled):
+    """They may be all that is left of it."""
     built(filled)
+    coin = partition("2025-10", "okx").value("underlying")
     for venue in ("binance", "okx"):
         gone = partition("2025-10", venue)
         (filled.root / gone.path).unlink()
         (filled.root / gone.manifest_path).unlink()
     assert counts(built(filled, underlyings=["ETH"])) == (0, 1, [])
     assert len(filled.partitions(TABLES["levels"])) == 4  # a selection removes nothing
-    assert counts(built(filled)) == (0, 3, [])
-    assert [p.period for p in filled.partitions(TABLES["levels"])] == ["2025-11", "2025-12", "2025-12"]
-    assert verify(filled.root) == []
+    assert counts(built(filled)) == (0, 3, [f"{coin} 2025-10: its chain is gone; run `gex verify`"])
+    assert len(filled.partitions(TABLES["levels"])) == 4
 
 
 def test_a_warehouse_without_chain_has_nothing_to_build(tmp_path):

@@ -11,12 +11,12 @@ from gex_pipeline.commands.question import Question
 from gex_pipeline.errors import UsageError
 
 
-@pytest.mark.parametrize("word", ["BTC", "btc", "BTCUSDT", "btcusdt", " Btc "])
+@pytest.mark.parametrize("word", ["BTC", "btc", "BTCUSDT", "btcusdt", " Btc ", "BTCUSDC", "btc-usd", "BTC/USD"])
 def test_underlying(word):
     assert arguments.underlying(word) == "BTC"
 
 
-@pytest.mark.parametrize("word", ["", "B/C", "../x", "BTC-USD", "underlying=BTC", "A" * 20])
+@pytest.mark.parametrize("word", ["", "B/C", "../x", "BTC-", "underlying=BTC", "A" * 20])
 def test_what_is_no_underlying(word):
     with pytest.raises(UsageError):
         arguments.underlying(word)
@@ -40,6 +40,19 @@ def test_a_date_is_its_midnight():
 def test_what_is_no_instant(word):
     with pytest.raises(UsageError, match="is not a time"):
         arguments.instant(word)
+
+
+@pytest.mark.parametrize("word", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00+05:00"])
+def test_an_instant_outside_of_what_utc_can_say_is_none(word):
+    with pytest.raises(UsageError, match="is not a time"):
+        arguments.instant(word)
+
+
+@pytest.mark.parametrize("word", ["1969-12-31T23:59:59Z", "1970-01-01T00:00+01:00", "0001-01-01"])
+def test_an_instant_before_1970_is_before_any_market(word):
+    with pytest.raises(UsageError, match="is before any market"):
+        arguments.instant(word)
+    assert arguments.instant("1970-01-01") == datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def test_expiry():

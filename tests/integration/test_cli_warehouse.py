@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from gex_pipeline import cli
+from gex_pipeline import cli, open_warehouse
+from gex_pipeline.warehouse import Warehouse
 
 FIRST = datetime(2026, 3, 17, 14, tzinfo=UTC)
 SNAPSHOTS = [FIRST + timedelta(hours=h) for h in range(3)]
@@ -175,6 +178,50 @@ def test_profile_and_heatmap_agree(gex):
     )
 
 
+def lines_of(*pages: str) -> list[str]:
+    """The examples that the help pages of these commands show."""
+    lines = (line for page in pages for line in cli.app[page].help_epilogue.splitlines())
+    return [line.strip() for line in lines if line.startswith("    gex ")]
+
+
+@pytest.mark.parametrize("line", lines_of("levels", "profile", "heatmap", "bundle", "sql", "status", "verify", "build"))
+def test_every_example_runs(gex, tmp_path, monkeypatch, line):
+    monkeypatch.chdir(tmp_path)  # some write a file
+    _, *words = shlex.split(line.split("&&")[0].replace(" --warehouse /srv/gex", ""))
+    words += ["--workers", "1"] if words[0] == "build" else []
+    status, out, err = gex(*words)
+    if words[:2] in (["levels", "ETH"], ["heatmap", "ETH"]):
+        assert status == 1 and "no chain of ETH" in err
+    elif words[0] == "bundle":
+        assert status == 3 and "no chain of ETH" in err
+    elif "--check" in words:
+        assert status == 1 and "stale" in err
+    else:
+        assert status == 0
+        assert out or "0 problems" in err or any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("word", ["BTCUSDC", "btc-usd", "BTC_USDT"])
+def test_an_underlying_is_named_as_people_do(gex, warehouse, word):
+    assert json.loads(gex("levels", word, *NOW, "--json")[1])["meta"]["symbol"] == "BTC"
+    with open_warehouse(warehouse) as opened:
+        assert opened.levels(word, at=NOW[1])["meta"]["symbol"] == "BTC"
+
+
+def test_a_usual_venue_that_is_absent_is_said(gex, monkeypatch):
+    true = Warehouse.answer
+    monkeypatch.setattr(
+        Warehouse, "answer", lambda *a, **k: dataclasses.replace(true(*a, **k), absent_venues=["bybit", "okx"])
+    )
+    status, out, err = gex("levels", "BTC", *NOW, "--json")
+    assert status == 0
+    assert json.loads(out)["meta"]["extra"]["absent_venues"] == ["bybit", "okx"]
+    snapshot = "in the snapshot of 2026-03-17 16:00 UTC"
+    assert err == f"gex: BTC: nothing from bybit, okx {snapshot}; --venue bybit gives its latest\n"
+    assert gex("levels", "BTC", *NOW, "--venue", "deribit")[2] == ""  # one that was not asked for is not missed
+    assert gex("levels", "BTC", *NOW, "--venue", "deribit,okx")[2] == f"gex: BTC: nothing from okx {snapshot}\n"
+
+
 def test_bundle_serves_what_there_is(gex):
     status, out, err = gex("bundle", "BTC", "ETH", "b/c", *NOW, "--json")
     document = json.loads(out)
@@ -234,6 +281,31 @@ def test_a_file_that_fails_does_not_stop_the_others(gex, tmp_path, warehouse):
     assert status == 3
     assert "chain: 0 new rows, 108 already stored" in out
     assert sum("bad.csv" in line for line in err.splitlines() if line.startswith("gex: ")) == 1
+
+
+def test_an_import_of_which_nothing_worked_failed(gex, tmp_path, warehouse):
+    mapping = ["--mapping", str(warehouse.parent / "mapping.toml")]
+    (tmp_path / "bad.csv").write_text("nonsense\n1\n")
+    status, _, err = gex("import", "chain", str(tmp_path / "bad.csv"), str(tmp_path / "none.csv"), *mapping)
+    assert status == 1
+    assert err.splitlines()[-1] == "gex: import: nothing was stored: no file could be used"
+    assert [sum(name in line for line in err.splitlines()) for name in ("bad.csv", "none.csv")] == [1, 1]
+
+
+def test_an_import_of_a_folder_without_files_failed(gex, tmp_path, warehouse):
+    (tmp_path / "notes.txt").write_text("no archive")
+    status, _, err = gex("import", "chain", str(tmp_path), "--mapping", str(warehouse.parent / "mapping.toml"))
+    assert status == 1
+    assert err.startswith(f"gex: import: no file found in {tmp_path}: archives end in .csv, ")
+    assert err.count("\n") == 1
+
+
+def test_a_difference_of_times_is_answered(gex):
+    query = "SELECT max(snapshot_at) - min(snapshot_at) AS span FROM chain"
+    assert json.loads(gex("sql", query, "--format", "json")[1]) == [{"span": "02:00:00"}]
+    status, out, err = gex("sql", "SELECT TIMESTAMPTZ 'infinity' AS t")
+    assert (status, out) == (1, "")
+    assert err.startswith("gex: column t has a time") and err.count("\n") == 1
 
 
 def test_build_again_finds_everything_fresh(gex):

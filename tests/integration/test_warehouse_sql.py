@@ -17,6 +17,7 @@ from gex_pipeline.market.chains import utc
 from gex_pipeline.schema import CHAIN, EXPOSURE, TABLES
 from gex_pipeline.schema.derived import LEVELS_ODTE
 from gex_pipeline.schema.types import duckdb_type, polars_schema
+from gex_pipeline.store import session
 from gex_pipeline.warehouse import Warehouse
 from tests.unit.store.build import OVER, all_files, chain, rows, store
 
@@ -87,6 +88,18 @@ WRITES = [
     "EXPLAIN EXPLAIN ANALYZE COPY (SELECT 1) TO '{root}/x.csv'",
     "WITH a AS (SELECT 1) INSERT INTO chain SELECT * FROM a",
     "SELECT * FROM query('CREATE TABLE t AS SELECT 1')",
+    "EXPLAIN (ANALYZE, FORMAT JSON) COPY (SELECT 1) TO '{root}/x.csv'",
+    "EXPLAIN ANALYZE (FORMAT JSON) COPY (SELECT 1) TO '{root}/x.csv'",
+    "COPY (PIVOT chain ON venue USING count(*)) TO '{root}/x.csv'",
+    "EXPLAIN ANALYZE COPY (PIVOT chain ON venue USING count(*)) TO '{root}/x.csv'",
+    "CREATE TABLE t AS PIVOT chain ON venue USING count(*)",
+    "WITH p AS (PIVOT chain ON venue USING count(*)) INSERT INTO chain FROM p",
+    # what one reading takes for a comment and another does not
+    "/**/ COPY (SELECT 1) TO '{root}/x.csv'; /**/ EXPLAIN SELECT 1",
+    "/* /* */ EXPLAIN SELECT 1 -- */ EXPLAIN ANALYZE COPY (SELECT 1) TO '{root}/x.csv'",
+    "/* /* */ EXPLAIN SELECT 1 -- */ */ EXPLAIN ANALYZE COPY (SELECT 1) TO '{root}/x.csv'",
+    "EXPLAIN (FORMAT JSON /*) SELECT 1 --*/, ANALYZE) COPY (SELECT 1) TO '{root}/x.csv'",
+    "EXPLAIN /*€*/ ANALYZE COPY (SELECT 'é' AS \"€\") TO '{root}/x.csv'",
 ]
 
 
@@ -128,6 +141,17 @@ def test_files_outside_the_warehouse_are_out_of_reach(warehouse, root, call):
         "EXPLAIN SELECT * FROM levels",
         "EXPLAIN ANALYZE SELECT count(*) FROM chain",
         "-- a comment\nEXPLAIN SELECT 1",
+        "/* a /* nested */ one */ EXPLAIN SELECT 1",
+        "EXPLAIN (SELECT 1)",
+        "EXPLAIN (FORMAT JSON) SELECT * FROM levels",
+        "explain(analyze, format 'json') FROM chain -- é",
+        "EXPLAIN ANALYZE (FORMAT JSON) (SELECT 'é')",
+        "PIVOT chain ON venue USING count(*)",
+        "PIVOT chain ON venue USING count(*) GROUP BY strike_usd; -- é",
+        "PIVOT chain ON venue IN ('deribit') USING count(*)",
+        "FROM (PIVOT chain ON venue USING count(*))",
+        "WITH p AS (PIVOT chain ON venue USING count(*)) FROM p",
+        "EXPLAIN (FORMAT JSON) PIVOT chain ON venue USING count(*)",
         "/* two\nlines */ SELECT 1",
         "DESCRIBE chain",
         "SUMMARIZE ranked",
@@ -160,6 +184,73 @@ def test_errors_are_one_line_that_says_what(warehouse, sql, reason):
         warehouse.query(sql)
     assert reason.lower() in str(caught.value).lower()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sql", "text"),
+    [
+        ("SELECT max(snapshot_at) - min(snapshot_at) FROM chain", "01:00:00"),
+        ("SELECT DISTINCT to_days(?) FROM chain", "3 days"),
+        ("SELECT [INTERVAL 1 HOUR, NULL]", "['01:00:00', NULL]"),
+        ("SELECT {'a': INTERVAL 1 DAY}", "{'a': 1 day}"),
+        ("SELECT MAP{'a': INTERVAL 1 DAY}", "{a=1 day}"),
+        ("SELECT union_value(n := 1)", "1"),
+        ("SELECT '1010'::BIT", "1010"),
+        ("SELECT TIMETZ '12:00:00+01'", "12:00:00+01"),
+        ("SELECT 123456789012345678901234567890123456789012::BIGNUM", "123456789012345678901234567890123456789012"),
+    ],
+)
+def test_what_polars_has_no_type_for_is_text(warehouse, sql, text):
+    parameters = [3] if "?" in sql else None
+    assert warehouse.query(sql, parameters).item() == text
+
+
+def test_the_other_columns_keep_their_types_names_and_order(warehouse):
+    found = warehouse.query(
+        'SELECT strike_usd, INTERVAL 1 DAY AS "a ""day""", snapshot_at, venue FROM chain ORDER BY ALL DESC LIMIT 9'
+    )
+    plain = warehouse.query("SELECT strike_usd, snapshot_at, venue FROM chain ORDER BY ALL DESC LIMIT 9")
+    assert found.columns == ["strike_usd", 'a "day"', "snapshot_at", "venue"]
+    assert_frame_equal(found.drop('a "day"'), plain)
+
+
+def test_a_type_that_polars_refuses_is_named_with_its_column(warehouse, monkeypatch):
+    monkeypatch.setattr(session, "_CASTS", {})
+    with pytest.raises(GexError, match=r"column wide \(INTERVAL\) has a type that Polars lacks: CAST it AS VARCHAR"):
+        warehouse.query("SELECT 1 AS one, INTERVAL 1 DAY AS wide")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "TIMESTAMPTZ 'infinity'",
+        "TIMESTAMP '-infinity'",
+        "TIMESTAMP_S 'infinity'",
+        "DATE 'infinity'",
+        "TIMESTAMPTZ '10000-01-01 00:00:00Z'",
+        "DATE '0001-12-31 (BC)'",
+        "[NULL, DATE 'infinity']",
+        "[DATE 'infinity']::DATE[1]",
+        "{'at': [TIMESTAMPTZ 'infinity']}",
+        "MAP{'at': TIMESTAMPTZ 'infinity'}",
+    ],
+)
+def test_a_time_that_python_cannot_say_is_refused_with_its_column(warehouse, capfd, value):
+    sql = f"SELECT 1 AS one, {value} AS at"
+    with pytest.raises(GexError, match=r"^column at has a time .* CAST it AS VARCHAR$"):
+        warehouse.query(sql)
+    assert capfd.readouterr().err == ""  # no panic of Rust
+    assert isinstance(warehouse.query(f"SELECT ({value})::VARCHAR").item(), str)
+
+
+def test_the_first_and_last_times_of_python_and_none_are_answered(warehouse):
+    found = warehouse.query(
+        "SELECT TIMESTAMPTZ '9999-12-31 23:59:59.999999Z', DATE '0001-01-01', NULL::DATE, []::DATE[], "
+        "TIMESTAMP_NS '1900-01-01'"
+    )
+    assert [str(v) for v in found.row(0)] == [
+        "9999-12-31 23:59:59.999999+00:00", "0001-01-01", "None", "[]", "1900-01-01 00:00:00",
+    ]  # fmt: skip
 
 
 def test_parameters_fill_question_marks(warehouse):

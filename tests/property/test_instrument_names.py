@@ -8,7 +8,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gex_pipeline.core.instruments import VENUES, Instrument, build, parse, venues_of
+from gex_pipeline.core.instruments import (
+    USD_QUOTES,
+    VENUES,
+    Instrument,
+    build,
+    has_usd_quote,
+    parse,
+    underlying_of,
+    venues_of,
+)
 
 DAYS = st.dates(date(2000, 1, 1), date(2099, 12, 31))
 STRIKES = st.one_of(
@@ -41,3 +50,17 @@ def test_name_round_trips(venue: str, coin: str, day: date, strike: float, kind:
 def test_any_text_is_a_contract_or_none(venue: str, name: str) -> None:
     contract = parse(venue, name)
     assert contract is None or contract.strike_usd >= 0
+
+
+@given(coin=COINS, quote=st.sampled_from(USD_QUOTES), separator=st.sampled_from("-_/"))
+def test_the_coin_before_a_separator_is_the_underlying(coin: str, quote: str, separator: str) -> None:
+    symbol = f"{coin}{separator}{quote}"
+    assert underlying_of(symbol) == coin
+    assert has_usd_quote(symbol)
+
+
+@given(symbol=st.text(max_size=20))
+def test_any_symbol_begins_with_its_coin(symbol: str) -> None:
+    coin = underlying_of(symbol)
+    assert symbol.strip().upper().startswith(coin)
+    assert has_usd_quote(symbol) == (coin != symbol.strip().upper())

@@ -41,7 +41,8 @@ ARCHIVES = [
 
 
 def _imported(pattern: str, source: str, mapping: str | None) -> list[Imported]:
-    options = Options(mapping=load_mapping(MAPPINGS / f"{mapping}.toml") if mapping else None)
+    market = "perp" if source == "binance-klines" else None
+    options = Options(mapping=load_mapping(MAPPINGS / f"{mapping}.toml") if mapping else None, market=market)
     return [READERS[source](path, options) for path in sorted(DATA.glob(pattern))]
 
 

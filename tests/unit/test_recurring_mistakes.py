@@ -32,6 +32,8 @@ from tests.slow.books import WEEK, rows_of, several_flips
 from tests.slow.chains import FRIDAY, NOON, row
 from tests.slow.exposure import Row, gross_gex
 from tests.slow.frames import as_plain, chain_frame
+from tests.unit.importers.build import chain_of
+from tests.unit.importers.build import row as source_row
 from tests.views import exposure
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -121,15 +123,32 @@ def test_04_no_contract_is_dropped_however_many_there_are() -> None:
 # 5. x100 equity multiplier on coin contracts, no 0.01, S instead of S^2, contract sizes confused
 
 
-def test_05_gex_is_per_one_per_cent_of_coins_and_contract_size_is_not_applied_again() -> None:
-    """gamma x F^2 x coins x 0.01, whatever the size of a contract was at the venue."""
-    f, k, s, oi, t = 100_000.0, 105_000.0, 0.5, 20.0, row(1.0, "C", expiry_at=WEEK)["tenor_years"]
-    expected = slow.gamma(f, k, t, s) * f * f * oi * 0.01
-    assert expected == pytest.approx(1e5, rel=0.9)  # dollars of hedge per 1 %, of the order of the notional x 5 %
-    for size in (0.01, 0.1, 1.0, 10.0, 100.0):
-        made = {**row(k, "C", oi, expiry_at=WEEK, index=f, iv=s), "contract_size_coin": size}
-        assert cells([made])["call_gex_usd"][0] == pytest.approx(expected, rel=1e-12)
-        assert level([made], "absolute_gamma")["strength_usd"] == pytest.approx(expected, rel=1e-12)
+@pytest.mark.parametrize(
+    ("venue", "name", "unit", "size", "f", "coins"),
+    [
+        ("okx", "BTC-USD-260110-105000-C", "contract", 0.01, 100_000.0, 0.2),
+        ("binance", "DOGE-260110-0.15-C", "contract", 1_000.0, 0.14, 20_000.0),
+        ("deribit", "SOL_USDC-10JAN26-150-C", "coin", 10.0, 140.0, 20.0),  # the venue's OI is in coins already
+        ("bybit", "BTC-10JAN26-105000-C-USDT", "coin", 1.0, 100_000.0, 20.0),
+    ],
+)
+def test_05_gex_is_per_one_per_cent_of_coins_and_contract_size_is_applied_once(
+    tmp_path: Path, venue: str, name: str, unit: str, size: float, f: float, coins: float
+) -> None:
+    """A file says 20: gamma x F^2 x coins x 0.01, where coins are 20 contracts x size, or 20 as they stand."""
+    section = {
+        "instrument": {"column": "name", "grammar": venue},
+        "open_interest_coin": {"column": "oi", "unit": unit},
+        "contract_size_coin": {"value": size},
+    }
+    chain = chain_of(tmp_path, [source_row(name=name, fwd=f, iv=50, oi=20)], section, venue=venue).tables["chain"]
+    (found,) = chain.rows(named=True)
+    assert (found["open_interest_coin"], found["contract_size_coin"]) == (pytest.approx(coins, rel=1e-12), size)
+    per_coin = slow.gamma(f, found["strike_usd"], (9 + 8 / 24) / 365, 0.5) * f * f * 0.01
+    strength = as_plain(levels(Book.from_chain(chain))).filter(level="absolute_gamma", scope="all_expiry", venues="all")
+    for gex in (as_plain(exposure(chain))["call_gex_usd"][0], strength["strength_usd"][0]):
+        assert gex == pytest.approx(per_coin * coins, rel=1e-12)
+        assert 0.01 * f * coins < gex < 0.1 * f * coins  # of the order of 5 % of the notional: no x100, no missing 0.01
 
 
 # 6. volume instead of OI; the mean of gammas times the sum of OI

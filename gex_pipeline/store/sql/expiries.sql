@@ -8,7 +8,6 @@ SELECT
     last_snapshot_at
 FROM (
     SELECT underlying, expiry_at, min(snapshot_at) AS first_snapshot_at, max(snapshot_at) AS last_snapshot_at
-    FROM max_pain
-    WHERE venues = 'all'
+    FROM chain
     GROUP BY underlying, expiry_at
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 import pytest
 
-from gex_pipeline.core.instruments import Instrument, build, parse, underlying_of, venues_of
+from gex_pipeline.core.instruments import USD_QUOTES, Instrument, build, has_usd_quote, parse, underlying_of, venues_of
 
 DEC_25 = datetime(2026, 12, 25, 8, tzinfo=UTC)
 
@@ -60,6 +60,7 @@ def test_upper_case_decimal_of_tardis_is_read() -> None:
         ("binance", "BTC-261325-100000-C"),  # no 13th month
         ("binance", "BTCUSDT_261225"),
         ("binance", ""),
+        ("binance", f"BTC-261225-{'9' * 400}-C"),  # no float holds it
     ],
 )
 def test_what_is_no_option_name_of_the_venue_is_none(venue: str, name: str) -> None:
@@ -99,5 +100,28 @@ def test_symbols_of_one_coin(symbol: str) -> None:
     assert underlying_of(symbol) == "BTC"
 
 
+@pytest.mark.parametrize("quote", USD_QUOTES)
+@pytest.mark.parametrize("coin", ["BTC", "ETH", "SOL", "HYPE", "BNB", "DOT", "USDT", "S", "1000SHIB"])
+def test_every_dollar_is_a_quote(quote: str, coin: str) -> None:
+    for separator in ("-", "_", "/"):
+        assert underlying_of(f"{coin}{separator}{quote}") == coin
+    assert underlying_of(f"{coin}{quote}".lower()) == coin
+    assert has_usd_quote(f"{coin}{quote}")
+
+
 def test_a_quote_coin_alone_is_itself() -> None:
-    assert underlying_of("USDT") == "USDT"
+    assert [underlying_of(quote) for quote in USD_QUOTES] == list(USD_QUOTES)
+    assert not any(has_usd_quote(quote) for quote in USD_QUOTES)
+
+
+@pytest.mark.parametrize("symbol", ["ETHBTC", "BTCEUR", "BTC", "BTC-PERPETUAL", "USDTTRY", "BTC OPT", ""])
+def test_what_has_no_dollar_quote_is_given_back(symbol: str) -> None:
+    assert underlying_of(symbol) == symbol
+    assert not has_usd_quote(symbol)
+
+
+def test_expiries_are_at_the_settlement_time_of_the_calendar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gex_pipeline.core.instruments.SETTLEMENT_TIME", time(9, 30, tzinfo=UTC))
+    contract = parse("binance", "BTC-261225-100000-C")
+    assert contract is not None
+    assert contract.expiry_at == DEC_25.replace(hour=9, minute=30)

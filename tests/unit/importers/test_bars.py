@@ -113,6 +113,16 @@ def test_underlying_from_the_file_name(tmp_path: Path) -> None:
         _read(tmp_path, [_bar()], section, underlying="ETH")
 
 
+def test_a_coin_that_can_name_no_folder_refuses_the_file(tmp_path: Path) -> None:
+    for coin in ("BTC OPT", "a/b", "..", "B%54C", "BTC\u20bf"):
+        with pytest.raises(ImportFileError, match=r"line 3: coin = '.*' is no name of a coin: it may have letters"):
+            _read(tmp_path, [_bar(0, coin="BTC"), _bar(1, coin=coin)], {"underlying": "coin"})
+    with pytest.raises(ImportFileError, match=r"BTC_1h\.csv: its name's underlying = '\.csv' is no name of a coin"):
+        _read(tmp_path, [_bar()], {"underlying": {"file": r"1h(\..*)$"}})
+    found = _read(tmp_path, [_bar(coin="1000x.a-b_c")], {"underlying": "coin", "symbol": {"value": "x"}})
+    assert found.tables["candles"]["underlying"].to_list() == ["1000X.A-B_C"]
+
+
 def test_dvol(tmp_path: Path) -> None:
     words = {k: v for k, v in BARS.items() if k not in ("market", "symbol")}
     mapping = mapping_from({"venue": "deribit", "dvol": words}, "test")
@@ -135,7 +145,7 @@ def _kline(at: int, unit: int = 1000) -> str:
 def test_klines(tmp_path: Path, header: str, unit: int) -> None:
     path = tmp_path / "ETHUSDT-1h-2024-06.csv"
     path.write_text(header + _kline(START, unit) + _kline(START + HOUR, unit))
-    frame = READERS["binance-klines"](path, Options()).tables["candles"]
+    frame = READERS["binance-klines"](path, Options(market="perp")).tables["candles"]
     assert violations(TABLES["candles"], frame) == []
     assert frame["open_at"].to_list() == [utc("2024-06-01"), utc("2024-06-01T01:00")]
     assert (frame["close_at"] - frame["open_at"]).unique().to_list() == [timedelta(hours=1)]
@@ -146,6 +156,13 @@ def test_klines(tmp_path: Path, header: str, unit: int) -> None:
         "1h",
         "binance-klines",
     )
+
+
+def test_klines_in_another_dollar_coin(tmp_path: Path) -> None:
+    path = tmp_path / "BTCFDUSD-1h-2024-06.csv"
+    path.write_text(_kline(START))
+    frame = READERS["binance-klines"](path, Options(market="spot")).tables["candles"]
+    assert frame.select("symbol", "underlying").row(0) == ("BTCFDUSD", "BTC")
 
 
 def test_klines_zip_and_market(tmp_path: Path) -> None:
@@ -159,6 +176,9 @@ def test_klines_zip_and_market(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
+        ("ETHBTC-1h-2024-06.csv", _kline(START), r"ETHBTC is not quoted in dollars \(USD, .*\); candles are in USD"),
+        ("BTCEUR-1h-2024-06.csv", _kline(START), "BTCEUR is not quoted in dollars"),
+        ("USDT-1h-2024-06.csv", _kline(START), "USDT is not quoted in dollars"),
         ("BTCUSDT.csv", _kline(START), "the name is not of the form SYMBOL-INTERVAL-YYYY-MM"),
         ("BTCUSDT-1mo-2024-06.csv", _kline(START), "interval '1mo' is not one of 1m"),
         ("BTCUSDT-1h-2024-06.csv", "1717200000000,1,2\n", "line 1: 3 cells instead of 12"),
@@ -174,4 +194,4 @@ def test_klines_zip_and_market(tmp_path: Path) -> None:
 def test_what_is_no_kline_file(tmp_path: Path, name: str, text: str, message: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(ImportFileError, match=message):
-        READERS["binance-klines"](tmp_path / name, Options())
+        READERS["binance-klines"](tmp_path / name, Options(market="perp"))

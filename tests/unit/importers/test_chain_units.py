@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from gex_pipeline.errors import ImportFileError, UsageError
+from gex_pipeline.errors import ImportFileError
 from gex_pipeline.importers import READERS, Options
 from gex_pipeline.importers.mapping import mapping_from
 from gex_pipeline.schema import TABLES
@@ -264,8 +264,40 @@ def test_typed_columns_and_jsonl_give_the_same_rows_as_csv(tmp_path: Path) -> No
     assert json.loads(raw)["at"] == "2026-01-01T00:00:00+00:00"
 
 
-def test_options_that_do_not_fit(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("a\n1\n")
-    for source in ("chain", "candles", "dvol"):
-        with pytest.raises(UsageError, match=rf"{source} needs --mapping with a \[{source}\] section"):
-            READERS[source](tmp_path / "a.csv", Options())
+BIG_SIZE = {"value": 10.0}
+
+
+@pytest.mark.parametrize("oi", ["1e308", "-1e308"])
+def test_open_interest_that_the_conversion_makes_infinite_is_none(tmp_path: Path, oi: str) -> None:
+    section = {"open_interest_coin": {"column": "oi", "unit": "contract"}, "contract_size_coin": BIG_SIZE}
+    imported = chain_of(tmp_path, [row(oi=oi), row(name="BTC-10JAN26-90000-P")], section)
+    assert reasons(imported) == ["no_open_interest"]
+    assert good(imported)["open_interest_coin"].to_list() == [30.0]
+    for name, table in imported.tables.items():
+        assert violations(TABLES[name], table) == []
+
+
+def test_prices_and_volumes_that_the_conversion_makes_infinite_are_null(tmp_path: Path) -> None:
+    section = {"volume_24h_coin": {"column": "vol", "unit": "contract"}, "contract_size_coin": BIG_SIZE}
+    huge = {"mark": "1e305", "bid": "1e305", "ask": "1e305", "vol": "1e308"}
+    imported = chain_of(tmp_path, [row(**huge)], section)
+    assert good(imported).select("mark_usd", "bid_usd", "ask_usd", "volume_24h_coin").row(0) == (None,) * 4
+    assert violations(TABLES["chain"], good(imported)) == []
+    per_contract = {"mark_usd": {"column": "mark", "unit": "usd_per_contract"}, "contract_size_coin": {"value": 1e-320}}
+    for mark in ("5", "0"):  # a price over almost nothing, and 0 x infinity
+        assert _one(tmp_path, per_contract, mark=mark)["mark_usd"] is None
+
+
+def test_forwards_and_indices_that_overflow_are_none(tmp_path: Path) -> None:
+    usd = {"forward_usd": None, "forward": "parity", "mark_usd": "mark", "bid_usd": "bid", "ask_usd": "ask"}
+    strike = "1" + "0" * 308
+    rows = [row(name=f"BTC-10JAN26-{strike}-{kind}", mark=mark) for kind, mark in (("C", "1.7e308"), ("P", "1"))]
+    assert reasons(chain_of(tmp_path, rows, usd)) == ["no_forward"] * 2
+    names = ("BTC-10JAN26-100000-C", "BTC-10JAN26-100000-P")
+    found = chain_of(tmp_path, [row(name=n, fwd="1.7e308", mark="") for n in names])
+    assert violations(TABLES["chain"], good(found)) == []
+
+
+def test_a_year_is_the_year_of_the_tenor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gex_pipeline.importers.chain.SECONDS_PER_YEAR", 86_400)
+    assert _one(tmp_path)["tenor_years"] == pytest.approx(9 + 8 / 24)

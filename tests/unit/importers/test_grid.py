@@ -96,7 +96,7 @@ def test_a_grid_must_divide_the_day(tmp_path: Path) -> None:
     for every in ("7m", "5h", "2d"):
         with pytest.raises(UsageError, match="does not divide a day"):
             chain_of(tmp_path, [row()], every=every)
-    with pytest.raises(UsageError, match="max_age needs a grid"):
+    with pytest.raises(UsageError, match="needs a grid"):
         chain_of(tmp_path, [row()], max_age="5m")
 
 

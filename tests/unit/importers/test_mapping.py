@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gex_pipeline.errors import UsageError
+from gex_pipeline.errors import ImportFileError, UsageError
 from gex_pipeline.importers import load_mapping, parse_duration
 from gex_pipeline.importers.mapping import mapping_from
+from gex_pipeline.importers.read import file_bytes
 from tests.unit.importers.build import CHAIN
 
 BARS = {
@@ -94,6 +96,16 @@ def test_top_level_is_strict() -> None:
         mapping_from({"chain": CHAIN}, "test")
 
 
+@pytest.mark.parametrize("name", ["BTC OPT", "a/b", "../x", "-x", "a=b", "venue\n"])
+def test_what_can_name_no_folder_is_no_venue_and_no_coin(name: str) -> None:
+    rule = "it may have letters, digits, '_', '.' and '-', the first a letter, a digit or '_'"
+    assert _refused(venue=name) == f"venue {name!r} is no name: {rule}"
+    coin = name.strip().upper()  # as symbols are read
+    if coin == "VENUE":
+        return
+    assert _refused({"underlying": {"value": name}}, "candles") == f"underlying {coin!r} is no name: {rule}"
+
+
 def test_bars_are_strict() -> None:
     assert _refused({"interval": {"value": "7m"}}, "candles").startswith("unknown interval '7m'; nearest is ")
     assert _refused({"market": {"value": "spto"}}, "candles") == "unknown market 'spto'; nearest is 'spot'"
@@ -127,3 +139,32 @@ def test_durations() -> None:
     for text in ("0m", "5", "m", "-5m", "1w", "1.5h", ""):
         with pytest.raises(UsageError):
             parse_duration(text)
+
+
+def test_a_chain_of_a_venue_nobody_can_ask_for_is_refused(tmp_path):
+    path = tmp_path / "m.toml"
+    path.write_text(
+        'venue = "derbit"\n[chain]\nreceived_at = "t"\ninstrument = { column = "n", grammar = "deribit" }\n'
+        'forward_usd = "f"\nmark_iv = "v"\nopen_interest_coin = "o"\n'
+    )
+    with pytest.raises(UsageError, match=r"unknown venue 'derbit'.*deribit"):
+        load_mapping(path)
+
+
+def test_a_contract_size_of_nothing_is_refused(tmp_path):
+    path = tmp_path / "m.toml"
+    path.write_text(
+        'venue = "deribit"\n[chain]\nreceived_at = "t"\ninstrument = { column = "n", grammar = "deribit" }\n'
+        'forward_usd = "f"\nmark_iv = "v"\nopen_interest_coin = "o"\ncontract_size_coin = { value = -1 }\n'
+    )
+    with pytest.raises(UsageError, match="contract_size_coin = -1 must be above 0"):
+        load_mapping(path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    pipe = tmp_path / "pipe.toml"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="is not a regular file"):
+        load_mapping(pipe)
+    with pytest.raises(ImportFileError, match="is not a regular file"):
+        file_bytes(pipe)

@@ -138,7 +138,7 @@ def make_answer() -> Callable[..., Answer]:
             "ranked": ranked_frame(),
             "max_pain": max_pain_frame(),
             "expected_move": expected_move_frame(),
-            "candles": candles_frame(60),
+            "candles": candles_frame(48),
             "exposure": exposure_frame(),
             "profile": profile_frame(),
         }

@@ -89,6 +89,8 @@ def test_meta_tells_instant_age_sources_and_filters(make_answer):
     assert meta["extra"]["sign_model"] == "naive"
     assert meta["extra"]["scope_filters"] == {"moneyness_min": 0.9, "moneyness_max": None, "spot_window_pct": None}
     assert meta["extra"]["is_stale"] is True
+    assert meta["extra"]["absent_venues"] == []
+    assert levels(make_answer(absent_venues=["okx"]))["meta"]["extra"]["absent_venues"] == ["okx"]
     assert meta["extra"]["knowledge_time"] == "2026-03-17T16:00:00Z"
 
 
@@ -125,7 +127,7 @@ def test_ranked_flips_spot_and_candles(make_answer):
     assert data["spot"] == {"spot_price": 100.0, "perps_price": None}
     assert len(data["candles"]) == 48
     assert data["candles"][-1] == {
-        "datetime": "2026-03-12T11:00:00Z",
+        "datetime": "2026-03-11T23:00:00Z",
         "open": 1.0,
         "high": 3.0,
         "low": 0.5,

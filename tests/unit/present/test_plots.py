@@ -86,6 +86,28 @@ def test_heatmap_puts_spot_between_its_strikes_on_a_symmetric_scale(make_answer)
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["18MAR26", "27MAR26"]
 
 
+def strike_labels(figure) -> list[str]:
+    return [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+
+
+@pytest.mark.parametrize("strikes", [[112345.678, 120000.5], [1 / 3, 2 / 3], [0.07, 1e5 / 7]])
+def test_a_few_strikes_are_all_labelled_however_odd(make_answer, strikes):
+    exposure = make_answer().exposure[: len(strikes)].with_columns(strike_usd=pl.Series(strikes))
+    figure = plots.heatmap(make_answer(exposure=exposure, spot_usd=strikes[0], filters={"moneyness_min": 1e-9}))
+    assert len(strike_labels(figure)) == 2
+
+
+def test_of_many_strikes_the_round_ones_are_labelled_or_every_nth(make_answer):
+    exposure = pl.concat([make_answer().exposure[:1]] * 60)
+    chosen = {"filters": {"moneyness_min": 1e-9}}
+    for first, step, expected in ((60_000.0, 1000.0, 12), (60_000 + 1 / 3, 1000.0, 20), (100.25, 1.5, 20)):
+        strikes = pl.Series([first + step * i for i in range(60)])
+        figure = plots.heatmap(make_answer(exposure=exposure.with_columns(strike_usd=strikes), **chosen))
+        labels = strike_labels(figure)
+        assert len(labels) == expected
+        assert len(set(labels)) == expected
+
+
 def test_captions_carry_what_the_numbers_are(make_answer):
     for draw in (plots.strike_profile, plots.gamma_profile, plots.heatmap):
         text = words(draw(make_answer()))

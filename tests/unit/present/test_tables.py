@@ -14,9 +14,9 @@ from rich.console import Console, RenderableType
 from gex_pipeline.commands.arguments import INCLUDES
 from gex_pipeline.engine.build import BuildSummary
 from gex_pipeline.engine.imports import ImportSummary
+from gex_pipeline.engine.status import StatusRow
 from gex_pipeline.present import documents, summaries, tables
 from gex_pipeline.present.tables import bundle_table, heatmap_table, levels_table, profile_table
-from gex_pipeline.store.status import StatusRow
 
 
 def drawn(renderable: RenderableType, width: int = 80) -> list[str]:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import polars as pl
 
-from gex_pipeline.schema import DERIVED, TABLES
+from gex_pipeline.engine import tasks
+from gex_pipeline.engine.as_of import STALE_INTERVALS, steps_seconds, usual_interval_seconds
+from gex_pipeline.schema import TABLES
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
 
-#: Age beyond this many usual intervals is stale; a gap is a distance beyond as many.
-STALE_INTERVALS = 2
 _CHAIN, _REJECTED = TABLES["chain"], TABLES["chain_rejected"]
 
 
@@ -47,8 +47,7 @@ def status(root: Path, now: datetime) -> list[StatusRow]:
 def _row(store: Store, hive: tuple[tuple[str, str], ...], now: datetime) -> StatusRow:
     mine = [p for p in store.partitions(_CHAIN) if p.hive == hive]
     snapshots = pl.concat(store.read(p, ("snapshot_at",)).unique() for p in mine)["snapshot_at"].unique().sort()
-    steps = snapshots.diff().drop_nulls().dt.total_seconds()
-    usual = float(steps.median()) if len(steps) else None  # type: ignore[arg-type]
+    steps, usual = steps_seconds(snapshots), usual_interval_seconds(snapshots)
     age = (now - snapshots[-1]).total_seconds()
     return StatusRow(
         underlying=hive[0][1],
@@ -70,11 +69,6 @@ def _rows(store: Store, partition: Partition) -> int:
 
 
 def _problem(store: Store, underlying: str) -> str | None:
-    """Derived tables that do not reach as far as the chain."""
-    newest = max(p.period for p in store.partitions(_CHAIN) if p.value("underlying") == underlying)
-    behind = [
-        t.name
-        for t in DERIVED
-        if newest not in {p.period for p in store.partitions(t) if p.value("underlying") == underlying}
-    ]
-    return f"not built: {', '.join(behind)}; run `gex build`" if behind else None
+    """Derived tables that are missing, or made from another chain or by other code."""
+    stale = [j.period for j in tasks.plan(store) if j.underlying == underlying and not tasks.is_fresh(store, j)]
+    return f"not built: {', '.join(stale[:3])}{' ...' if len(stale) > 3 else ''}; run `gex build`" if stale else None
