@@ -6,6 +6,7 @@ Belongs here: what `gex --help` needs, and nothing slow: the bodies are in ``com
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from gex_pipeline import __version__, settings
 from gex_pipeline.commands.arguments import Context
-from gex_pipeline.errors import GexError
+from gex_pipeline.errors import GexError, UsageError
 
 _GLOBAL = Group("Global options", sort_key=98)
 _OTHER = Group("Other", sort_key=99)
@@ -144,8 +145,15 @@ def _launch(
 ) -> Any:
     """Read the global options wherever they stand, then run the command with them."""
     command, bound, ignored = app.parse_args(tokens)
-    context = Context(warehouse or settings.load().warehouse, verbose)
+    context = Context(_local(warehouse or settings.load().warehouse), verbose)
     return command(*bound.args, **bound.kwargs, **dict.fromkeys(ignored, context))
+
+
+def _local(warehouse: Path) -> Path:
+    """The folder as it is; an address of an object store would become a folder of that name."""
+    if re.match(r"[a-z0-9]+:/", str(warehouse)):
+        raise UsageError(f"the warehouse {warehouse} is no folder: object stores are not supported yet")
+    return warehouse
 
 
 app = _new_app()
@@ -156,6 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     tokens = list(sys.argv[1:] if argv is None else argv)
     is_verbose = "-v" in tokens or "--verbose" in tokens
     try:
+        _require_sane(tokens)
         status = app.meta(tokens)
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
@@ -180,6 +189,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if is_verbose:
             raise
         return _fail(f"internal error: {type(error).__name__}: {error}; run with -v", 1)
+
+
+def _require_sane(tokens: Sequence[str]) -> None:
+    """Refuse what would be taken for something else: `''` for the current folder, a closed output for a defect."""
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise GexError("standard output is closed")
+    if "" in tokens:
+        raise UsageError("an argument is empty; is a variable of your script not set?")
 
 
 def _exit_status(error: BrokenPipeError | SystemExit) -> int:

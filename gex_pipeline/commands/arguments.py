@@ -85,6 +85,8 @@ def one_of(what: str, text: str, valid: Sequence[str]) -> str:
 def names(what: str, texts: Iterable[str], valid: Sequence[str]) -> tuple[str, ...]:
     """Names from repeated and comma-separated words, checked, in the order of first mention, without doubles."""
     words = [word for text in texts for word in text.split(",") if word.strip()]
+    if not words:
+        raise UsageError(f"a {what} is missing: valid are {', '.join(valid)}")
     return tuple(dict.fromkeys(one_of(what, word, valid) for word in words))
 
 

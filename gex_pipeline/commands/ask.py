@@ -16,7 +16,7 @@ from gex_pipeline.commands.arguments import (
     to_underlying,
     underlying_or_none,
 )
-from gex_pipeline.commands.output import say, say_all, show, show_json
+from gex_pipeline.commands.output import refuse_warehouse_files, say, say_all, show, show_json
 from gex_pipeline.commands.question import PLAIN, Question, ask, clock, new_request_id
 from gex_pipeline.errors import GexError
 
@@ -190,5 +190,6 @@ def _levels(
 def _save(figure: Figure, path: Path) -> None:
     from gex_pipeline.present.plot_style import save_png
 
+    refuse_warehouse_files(path)
     save_png(figure, path)
     say(f"wrote {path}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from gex_pipeline.commands.arguments import Context, one_of
-from gex_pipeline.commands.output import say, say_all, show, show_lines
+from gex_pipeline.commands.output import refuse_warehouse_files, say, say_all, show, show_lines
 from gex_pipeline.commands.question import clock
 from gex_pipeline.errors import UsageError
 
@@ -90,5 +90,6 @@ def _deliver(frame: pl.DataFrame, form: str, out: Path | None) -> None:
     if out is None:
         sys.stdout.buffer.write(content)
     else:
+        refuse_warehouse_files(out)
         files.write_atomically(out, content)
         say(f"wrote {frame.height:,} rows to {out}")

@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
+
+from gex_pipeline.errors import UsageError
+
+#: Tables fit into this; on a narrower terminal their lines wrap, as a number that is cut is worse than one that wraps.
+_WIDTH = 80
 
 
 def say(message: str) -> None:
@@ -23,9 +29,19 @@ def say_all(messages: Iterable[str]) -> bool:
     return bool(lines)
 
 
+def refuse_warehouse_files(path: Path) -> None:
+    """Raise ``UsageError`` for an output file inside a warehouse, where only `import` and `build` write."""
+    from gex_pipeline.store.layout import MARKER
+
+    for folder in path.resolve().parents:
+        if (folder / MARKER).exists():
+            raise UsageError(f"{path} lies inside the warehouse {folder}: choose another place")
+
+
 def show(*renderables: RenderableType, is_wide: bool = False) -> None:
     """Tables and text on standard output; a wide one takes the room it needs, and the terminal wraps its lines."""
     console = Console(file=sys.stdout, highlight=False, markup=False)
+    console.width = max(console.width, _WIDTH)
     for renderable in renderables:
         if is_wide:
             from gex_pipeline.present.exports import natural_width

@@ -135,11 +135,12 @@ def _add_pairs(blocks: Floats, bumps: Gaussians, group: Ints) -> None:
     if not len(row):
         return
     starts = np.flatnonzero(np.diff(block * len(blocks) + group[row], prepend=-1))
-    v = bumps.v[row]
-    step, d = SEARCH_STEP / v, (middles[block] - bumps.m[row]) / v
+    steps = SEARCH_STEP / bumps.v
+    ratios = np.exp(-steps * steps)
+    step, q = steps[row], ratios[row]
+    d = (middles[block] - bumps.m[row]) / bumps.v[row]
     points = np.empty((_BLOCK, len(starts)))
     with np.errstate(under="ignore"):
-        q = np.exp(-step * step)
         right = np.exp(-step * (d + 0.5 * step))
         left = q / right
         g = bumps.c[row] * np.exp(-0.5 * d * d)

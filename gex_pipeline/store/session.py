@@ -77,6 +77,10 @@ class Session:
                 self._paths.clear()
             except duckdb.Error as error:
                 raise GexError(_one_line(error)) from error
+            except RuntimeError as error:
+                if "interrupted" in str(error):  # how DuckDB reports Ctrl-C
+                    raise KeyboardInterrupt from error
+                raise
         raise AssertionError("unreachable")
 
     def prepare(self, sql: str) -> None:

@@ -61,7 +61,7 @@ class Book:
         """Unsigned dollar gamma (T, S, scopes, sides, strikes), and whether a contract is listed (without sides)."""
         c = self.contracts
         n = len(self.contracts.strikes)
-        code = self._code * n + np.searchsorted(self.contracts.strikes, c.strike)
+        code = self._code * n + c.strike_index
         shape = (self.shape[0], len(c.venue_names), 2, 2, n)
         gex = group_sum(code, c.gex, int(np.prod(shape))).reshape(shape)
         listed = np.bincount(code, minlength=gex.size).reshape(shape).sum(axis=3)
@@ -92,9 +92,10 @@ class Book:
     def profile(self) -> Floats:
         """Unsigned re-priced dollar gamma on the search grid: (T, S, scopes, sides, points)."""
         priced = Book(self._priced)
-        order = stable_order(priced._code)
+        code = priced._code
+        order = stable_order(code)
         shape = (self.shape[0], len(self.contracts.venue_names), 2, 2)
-        sums = curves(self._priced.bumps[order], priced._code[order], int(np.prod(shape)))
+        sums = curves(self._priced.bumps[order], code[order], int(np.prod(shape)))
         return _sum_sets_and_scopes(sums.reshape(*shape, -1))
 
     def signed_profile(self, sign_model: str) -> tuple[Floats, Floats]:

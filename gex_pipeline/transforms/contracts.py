@@ -136,6 +136,11 @@ class Contracts:
             return self.bumps.c * np.exp(-0.5 * (self.bumps.m / self.bumps.v) ** 2)
 
     @cached_property
+    def strike_index(self) -> Ints:
+        """Index of each row's strike in ``strikes``."""
+        return np.searchsorted(self.strikes, self.strike)
+
+    @cached_property
     def is_odte(self) -> Bools:
         """0 < tenor <= 24 h."""
         return self.tenor <= ODTE_YEARS

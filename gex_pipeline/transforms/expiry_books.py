@@ -25,7 +25,7 @@ class ExpiryBooks:
         self.contracts = contracts
         c = contracts
         self.expiries_us, self._expiry = np.unique(c.expiry_us, return_inverse=True)
-        strike = np.searchsorted(c.strikes, c.strike)
+        strike = c.strike_index
         is_used = np.zeros((len(self.expiries_us), len(c.strikes)), dtype=bool)
         is_used[self._expiry, strike] = True
         slots = np.cumsum(is_used, axis=1) - 1
@@ -45,19 +45,25 @@ class ExpiryBooks:
         """Sum of a row quantity over each cell: (T, S, E, 2, strikes). Null rows add nothing."""
         c = self.contracts
         shape = (len(c.snapshots), len(c.venue_names), len(self.expiries_us), 2, self.strikes.shape[1])
-        weights = np.nan_to_num(values, nan=0.0)
-        venues = group_sum(self._code, weights, int(np.prod(shape))).reshape(shape)
+        known = np.where(np.isnan(values), 0.0, values)
+        venues = group_sum(self._code, known, int(np.prod(shape))).reshape(shape)
         return np.concatenate([venues.sum(axis=1, keepdims=True), venues], axis=1)
 
     def means(self, values: Floats) -> Floats:
         """Mean of a row quantity over each cell, NaN where no row has it."""
-        count = self.sums(np.isfinite(values).astype(np.float64))
+        is_known = np.isfinite(values)
+        count = self._counts if is_known.all() else self.sums(is_known.astype(np.float64))
         return np.divide(self.sums(values), count, out=np.full(count.shape, np.nan), where=count > 0)
 
     @cached_property
     def is_listed(self) -> Bools:
         """Shape (T, S, E, strikes): the set lists a contract of either type."""
-        return self.sums(np.ones(len(self._code))).sum(axis=3) > 0
+        return self._counts.sum(axis=3) > 0
+
+    @cached_property
+    def _counts(self) -> Floats:
+        """Rows of each cell."""
+        return self.sums(np.ones(len(self._code)))
 
     @cached_property
     def present(self) -> tuple[Ints, Ints, Ints]:

@@ -49,7 +49,7 @@ class _Peak(threading.Thread):
     def run(self) -> None:
         while self._is_running:
             self.mb = max(self.mb, self._now())
-            time.sleep(0.05)
+            time.sleep(0.5)  # reading a process's memory map costs it time
 
     def _now(self) -> float:
         try:
