@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from gex_pipeline.store.session import Session
+from gex_pipeline.store.partitions import Store
 
 if TYPE_CHECKING:
     import polars as pl
 
     from gex_pipeline.present.answer import Answer
     from gex_pipeline.present.strikes import Expiry
+    from gex_pipeline.store.session import Session
 
 
 def open_warehouse(path: str | Path) -> Warehouse:
@@ -26,7 +27,18 @@ class Warehouse:
     """Read access to one warehouse folder."""
 
     def __init__(self, path: Path) -> None:
-        self._session = Session(path)
+        self._store = Store(path)
+        self._store.require()
+        self._opened: Session | None = None
+
+    @property
+    def _session(self) -> Session:
+        """The SQL session, opened by the first query: questions do without an SQL engine."""
+        if self._opened is None:
+            from gex_pipeline.store.session import Session
+
+            self._opened = Session(self._store.root)
+        return self._opened
 
     def query(self, sql: str, parameters: list[Any] | None = None) -> pl.DataFrame:
         """Rows of a SELECT on the tables, views and functions; ``parameters`` fill its question marks."""
@@ -50,7 +62,7 @@ class Warehouse:
         from gex_pipeline.transforms.contracts import Window
 
         return answer(
-            self._session.store,
+            self._store,
             underlying_of(underlying),
             at=_utc(at) if at else datetime.now(UTC),
             venues=venues,
@@ -80,7 +92,8 @@ class Warehouse:
 
     def close(self) -> None:
         """Close the connection."""
-        self._session.close()
+        if self._opened is not None:
+            self._opened.close()
 
     def __enter__(self) -> Warehouse:
         return self

@@ -6,7 +6,7 @@ As of T: the latest snapshot with snapshot_at <= T whose rows were all known at 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -22,6 +22,7 @@ _CHAIN = TABLES["chain"]
 STALE_INTERVALS = 2
 #: So many snapshots tell the usual interval between them.
 _ENOUGH = 3
+_LAST_DAYS = timedelta(days=4)
 #: Listings of the files that one question may need while another process folds months.
 _ATTEMPTS = 5
 
@@ -69,8 +70,13 @@ def find(store: Store, underlying: str, at: datetime, venues: list[str] | None) 
         schema={"snapshot_at": pl.Datetime("us", "UTC"), "knowledge_time": pl.Datetime("us", "UTC")}
     )
     for month in months:
-        known = _instants(store, [p for p in partitions if p.period.startswith(month)])
-        instants = pl.concat([known, instants]).filter(pl.col("knowledge_time") <= at, pl.col("snapshot_at") <= at)
+        mine = [p for p in partitions if p.period.startswith(month)]
+        # The last days of the month first: they are a few row groups, and usually enough.
+        for where in (pl.col("snapshot_at") > min(at, _end(month)) - _LAST_DAYS, None):
+            known = _instants(store, mine, where).filter(pl.col("knowledge_time") <= at, pl.col("snapshot_at") <= at)
+            if known.height >= _ENOUGH:
+                break
+        instants = pl.concat([known, instants])
         if instants.height >= _ENOUGH:
             break
     if instants.is_empty():
@@ -117,9 +123,15 @@ def _of(store: Store, underlying: str, venues: list[str] | None) -> list[Partiti
     return chosen
 
 
-def _instants(store: Store, partitions: list[Partition]) -> pl.DataFrame:
+def _end(month: str) -> datetime:
+    """First instant after a month such as 2026-01."""
+    year, number = int(month[:4]), int(month[5:])
+    return datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+
+
+def _instants(store: Store, partitions: list[Partition], where: pl.Expr | None = None) -> pl.DataFrame:
     """Snapshots in the partitions, ascending, with the time at which all their rows were known."""
-    pairs = pl.concat(store.read(p, ("snapshot_at", "knowledge_time")).unique() for p in partitions)
+    pairs = pl.concat(store.read(p, ("snapshot_at", "knowledge_time"), where).unique() for p in partitions)
     return pairs.group_by("snapshot_at").agg(pl.col("knowledge_time").max()).sort("snapshot_at")
 
 
