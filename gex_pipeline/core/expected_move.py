@@ -38,20 +38,19 @@ def straddle_usd(f: Floats, k: Floats, v: Floats) -> Floats:
 def straddle_vol(price: Floats, f: Floats, k: Floats, *, max_iterations: int = 60) -> Floats:
     """Total volatility v that prices a straddle; NaN where price <= |f - k| or price >= f + k, or NaN input.
 
-    Newton from the inflection v = sqrt(2 |ln f/k|), from which the steps do not overshoot (S. Manaster and
-    G. Koehler, J. Finance 37 (1982), doi:10.1111/j.1540-6261.1982.tb01105.x).
+    Newton from the larger of the inflection v = sqrt(2 |ln f/k|), from where it converges (S. Manaster and G. Koehler,
+    J. Finance 37 (1982), doi:10.1111/j.1540-6261.1982.tb01105.x), and the root at the money, price / f sqrt(pi / 2).
     """
     with np.errstate(invalid="ignore"):
         good = (price > np.abs(f - k)) & (price < f + k)
     out = np.full(price.shape, np.nan)
     p, f, k = price[good], f[good], k[good]
-    v = np.sqrt(2.0 * np.abs(np.log(f / k)))
-    v = np.where(v > 0, v, np.sqrt(0.5 * np.pi) * p / f)  # the slope at v = 0 and k = f
+    v = np.maximum(np.sqrt(2.0 * np.abs(np.log(f / k))), np.sqrt(0.5 * np.pi) * p / f)
     for _ in range(max_iterations):
         a = np.log(f / k) / v + 0.5 * v
         step = (straddle_usd(f, k, v) - p) / (2.0 * f * phi(a))
         v = np.maximum(v - step, 0.1 * v)
-        if np.all(np.abs(step) <= 1e-13 * v):
+        if np.all(np.abs(step) <= 1e-12 * v):
             break
     out[good] = v
     return out
