@@ -48,9 +48,11 @@ def straddle_vol(price: Floats, f: Floats, k: Floats, *, max_iterations: int = 6
     v = np.maximum(np.sqrt(2.0 * np.abs(np.log(f / k))), np.sqrt(0.5 * np.pi) * p / f)
     for _ in range(max_iterations):
         a = np.log(f / k) / v + 0.5 * v
-        step = (straddle_usd(f, k, v) - p) / (2.0 * f * phi(a))
+        excess = straddle_usd(f, k, v) - p
+        step = excess / (2.0 * f * phi(a))
         v = np.maximum(v - step, 0.1 * v)
-        if np.all(np.abs(step) <= 1e-12 * v):
+        # A price whose time value is a rounding error of the forward has no better volatility.
+        if np.all((np.abs(step) <= 1e-12 * v) | (np.abs(excess) <= 2e-16 * f)):
             break
     out[good] = v
     return out
