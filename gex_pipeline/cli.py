@@ -193,7 +193,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _require_sane(tokens: Sequence[str]) -> None:
     """Refuse what would be taken for something else: `''` for the current folder, a closed output for a defect."""
-    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
+    if sys.stdout is None:
         raise GexError("standard output is closed")
     if "" in tokens:
         raise UsageError("an argument is empty; is a variable of your script not set?")

@@ -51,7 +51,8 @@ def is_above_floor(net: Floats, gross: Floats) -> Bools:
 def signs(net: Floats, gross: Floats) -> Ints:
     """Signs that a profile takes, per book: 1 if positive anywhere, plus 2 if negative anywhere, 0 for none."""
     counts = is_above_floor(net, gross)
-    return (counts & (net > 0)).any(axis=1) + 2 * (counts & (net < 0)).any(axis=1)
+    positive, negative = (np.any(counts & (side > 0), axis=1) for side in (net, -net))
+    return np.where(positive, 1, 0) + np.where(negative, 2, 0)
 
 
 @dataclass(frozen=True)

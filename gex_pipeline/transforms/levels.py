@@ -58,7 +58,8 @@ def _flips(book: Book, books: StrikeBooks, sign_model: str) -> dict[str, Level]:
     none = np.full(len(books.spot), np.nan)
     hvl, count = strike_levels.hvl(books)
     cumulative = np.where(books.is_listed, strike_levels.cumulative(books), 0.0)
-    signs = (cumulative > 0).any(axis=1) + 2 * (cumulative < 0).any(axis=1)
+    positive, negative = (np.any(side > 0, axis=1) for side in (cumulative, -cumulative))
+    signs = np.where(positive, 1, 0) + np.where(negative, 2, 0)
     choice, depth = strike_levels.hvl_slope(books)
     return {
         "zero_gamma": _zero_gamma(book, books, sign_model),

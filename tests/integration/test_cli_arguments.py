@@ -65,7 +65,12 @@ def test_expiry():
 
 def test_names_take_commas_and_repetition_and_drop_doubles():
     assert arguments.names("venue", ["okx,Deribit", "okx", " "], ("deribit", "okx")) == ("okx", "deribit")
-    assert arguments.names("venue", [], ("deribit",)) == ()
+
+
+def test_a_filter_of_nothing_is_refused():
+    """`--venue "$VENUE"` with an unset variable must not mean all venues."""
+    with pytest.raises(UsageError, match="a venue is missing: valid are deribit"):
+        arguments.names("venue", [" , "], ("deribit",))
 
 
 def test_an_unknown_name_brings_the_nearest():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import threading
 from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
 
-from gex_pipeline.errors import UsageError
-from gex_pipeline.present import exports
+from gex_pipeline.errors import GexError, UsageError
+from gex_pipeline.present import exports, files
 
 
 @pytest.fixture
@@ -77,3 +79,23 @@ def test_text_table_is_never_cut():
 def test_empty_frame_in_every_format():
     for encode in exports.ENCODERS.values():
         assert encode(pl.DataFrame({"n": []}, schema={"n": pl.Int64}))
+
+
+def test_an_output_file_is_written_where_it_was_meant(tmp_path):
+    """Links are followed, pipes are written into, a folder that does not exist is not made."""
+    target, link = tmp_path / "target.csv", tmp_path / "link.csv"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    files.write_atomically(link, b"new")
+    assert (link.is_symlink(), target.read_bytes()) == (True, b"new")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()), daemon=True)
+    received: list[bytes] = []
+    reader.start()
+    files.write_atomically(pipe, b"flowed")
+    reader.join(10)
+    assert (pipe.is_fifo(), received) == (True, [b"flowed"])
+    with pytest.raises(GexError, match="the folder .*missing does not exist"):
+        files.write_atomically(tmp_path / "missing" / "x.csv", b"x")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link.csv", "pipe", "target.csv"]

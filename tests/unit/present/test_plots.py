@@ -119,6 +119,7 @@ def test_captions_carry_what_the_numbers_are(make_answer):
 
 def test_png_is_whole_of_sane_size_and_repeatable(make_answer, tmp_path):
     for draw in (plots.strike_profile, plots.gamma_profile, plots.heatmap):
+        (tmp_path / "new").mkdir(exist_ok=True)
         first, second = tmp_path / "new" / "first.png", tmp_path / "second.png"
         plot_style.save_png(draw(make_answer()), first)
         plot_style.save_png(draw(make_answer()), second)
