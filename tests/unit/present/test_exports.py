@@ -96,6 +96,6 @@ def test_an_output_file_is_written_where_it_was_meant(tmp_path):
     files.write_atomically(pipe, b"flowed")
     reader.join(10)
     assert (pipe.is_fifo(), received) == (True, [b"flowed"])
-    with pytest.raises(GexError, match="the folder .*missing does not exist"):
+    with pytest.raises(GexError, match=r"the folder .*missing does not exist"):
         files.write_atomically(tmp_path / "missing" / "x.csv", b"x")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["link.csv", "pipe", "target.csv"]
