@@ -327,11 +327,13 @@ def _merged(
 ) -> tuple[pl.DataFrame, MergeReport]:
     """Stored rows plus the new ones among ``rows``, and what was found."""
     names, key = list(table.names), list(table.key)
-    distinct = rows.unique(subset=names, maintain_order=True)
+    # Two archives may hold the same row: what it says counts, not which of them it came through.
+    compared = [n for n in names if n != "source"]
+    distinct = rows.unique(subset=compared, keep="first", maintain_order=True)
     merged = pl.concat([before, distinct.select(names)]).unique(subset=key, keep="first", maintain_order=True)
     new = merged.height - before.height
     # Everything offered that is not among the kept rows, value for value, contradicts one of them.
-    other = distinct.join(merged, on=names, how="anti", nulls_equal=True)
+    other = distinct.join(merged, on=compared, how="anti", nulls_equal=True)
     conflicts = (_conflict(table, partition, other),) if other.height else ()
     return merged, MergeReport(new, rows.height - new - other.height, conflicts)
 

@@ -96,6 +96,15 @@ def test_contradicting_rows_name_their_file_and_stay_out(tmp_path: Path, mapping
     assert Store(root).read(partition)["open_interest_coin"].to_list() == [1.0]
 
 
+def test_two_archives_that_agree_do_not_contradict_each_other(tmp_path: Path, mapping: Path) -> None:
+    root, file = tmp_path / "warehouse", archive(tmp_path, "a.csv", "BTC")
+    other = tmp_path / "other.toml"
+    other.write_text(MAPPING.replace('"test"', '"other"'))
+    import_files(root, "chain", [file], mapping=mapping)
+    summary = import_files(root, "chain", [file], mapping=other)
+    assert (summary.rows["chain"], summary.same["chain"], summary.conflicts) == (0, 1, [])
+
+
 def test_an_import_that_reads_nothing_makes_no_warehouse(tmp_path: Path, mapping: Path) -> None:
     bad = tmp_path / "bad.csv"
     bad.write_text("ts,name\n")
