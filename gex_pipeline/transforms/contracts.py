@@ -114,6 +114,11 @@ class Contracts:
         """Names of the venue sets, in the order of the second axis of ``spots``."""
         return (ALL_VENUES, *self.venue_names)
 
+    @cached_property
+    def snapshots_us(self) -> np.ndarray:
+        """The snapshots in microseconds since 1970."""
+        return _micros(self.snapshots)
+
     @property
     def has_set(self) -> Bools:
         """Shape (snapshots, sets): the set has rows at the snapshot."""
@@ -198,7 +203,7 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
 
 
 def _micros(series: pl.Series) -> np.ndarray:
-    return series.to_physical().to_numpy()
+    return series.cast(pl.Int64).to_numpy()
 
 
 def _spots(index: Floats, code: Ints, shape: tuple[int, int]) -> Floats:

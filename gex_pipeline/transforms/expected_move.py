@@ -11,7 +11,7 @@ from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.expected_move import interpolate_variance, neighbours, straddle_usd, straddle_vol
 from gex_pipeline.core.profile import Ints
 from gex_pipeline.transforms.book import Book
-from gex_pipeline.transforms.frames import Category, floats, frame, instants, set_columns
+from gex_pipeline.transforms.frames import category, floats, frame, instants, set_columns
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def expected_move(book: Book) -> pl.DataFrame:
             "lower_1sd": floats(e.forward * np.exp(-root)),
             "upper_2sd": floats(e.forward * np.exp(2 * root)),
             "lower_2sd": floats(e.forward * np.exp(-2 * root)),
-            "status": Category(np.isnan(root).astype(np.intp), ("ok", "empty")),
+            "status": category(np.isnan(root).astype(np.intp), ("ok", "empty")),
         }
     )
 

@@ -80,12 +80,15 @@ class ExpiryBooks:
         each = (c.snapshot * len(c.venue_names) + c.venue) * n_expiries + self._expiry
         out = np.full((len(c.snapshots), len(c.sets), n_expiries), np.nan)
         out[:, 0] = _medians(whole, c.forward, out[:, 0].size).reshape(out[:, 0].shape)
-        out[:, 1:] = _medians(each, c.forward, out[:, 1:].size).reshape(out[:, 1:].shape)
+        if len(c.venue_names) == 1:
+            out[:, 1] = out[:, 0]
+        else:
+            out[:, 1:] = _medians(each, c.forward, out[:, 1:].size).reshape(out[:, 1:].shape)
         return out
 
     def tenors(self, snapshots: Ints, expiries: Ints) -> Floats:
         """Years from snapshot to expiry."""
-        at = self.contracts.snapshots.to_physical().to_numpy()[snapshots]
+        at = self.contracts.snapshots_us[snapshots]
         return (self.expiries_us[expiries] - at) / 1e6 / SECONDS_PER_YEAR
 
 

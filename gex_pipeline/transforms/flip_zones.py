@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from gex_pipeline.transforms.book import Book
-from gex_pipeline.transforms.frames import Category, floats, frame, scoped_columns
+from gex_pipeline.transforms.frames import category, floats, frame, scoped_columns
 
 
 def flip_zones(book: Book, sign_model: str = "naive") -> pl.DataFrame:
@@ -18,7 +18,7 @@ def flip_zones(book: Book, sign_model: str = "naive") -> pl.DataFrame:
         {
             **scoped_columns(book, sets, scopes, snapshots, sign_model),
             "price_usd": floats(spot * np.exp(crossings.x)),
-            "direction": Category(np.where(crossings.is_up, 0, 1), ("up", "down")),
+            "direction": category(np.where(crossings.is_up, 0, 1), ("up", "down")),
             "slope_usd": floats(crossings.slope_usd),
             "spot_usd": floats(spot),
         }

@@ -11,7 +11,7 @@ from gex_pipeline.core.profile import Ints
 from gex_pipeline.core.strike_levels import StrikeBooks
 from gex_pipeline.schema.derived import LEVELS_ALL_EXPIRY, LEVELS_ODTE, STATUSES
 from gex_pipeline.transforms.book import SCOPES, Book
-from gex_pipeline.transforms.frames import Category, flat, floats, frame, scoped_columns
+from gex_pipeline.transforms.frames import category, flat, floats, frame, scoped_columns
 
 _OK, _EMPTY, _NONE_POSITIVE, _NONE_NEGATIVE, _EDGE, _MULTIPLE = range(len(STATUSES))
 
@@ -33,11 +33,11 @@ def levels(book: Book, sign_model: str = "naive") -> pl.DataFrame:
     return frame(
         {
             **scoped_columns(book, sets, scopes, snapshots, sign_model),
-            "level": Category(level, LEVELS_ODTE),
+            "level": category(level, LEVELS_ODTE),
             "value_usd": floats(value[level, g]),
             "strength_usd": floats(strength[level, g]),
             "share_of_gross": floats(share[level, g]),
-            "status": Category(status[level, g], STATUSES),
+            "status": category(status[level, g], STATUSES),
             "spot_usd": floats(books.spot[g]),
             "net_gex_usd": floats(books.net.sum(axis=1)[g]),
         }

@@ -7,7 +7,7 @@ import polars as pl
 
 from gex_pipeline.core.max_pain import lowest, payout_usd
 from gex_pipeline.transforms.book import Book
-from gex_pipeline.transforms.frames import Category, floats, frame, instants, set_columns
+from gex_pipeline.transforms.frames import category, floats, frame, instants, set_columns
 
 _MINIMUM_STRIKES = 3
 
@@ -30,7 +30,7 @@ def max_pain(book: Book) -> pl.DataFrame:
             "strike_usd": floats(strikes[rows, usd], is_empty),
             "payout_usd": floats(np.maximum(payout[rows, usd], 0.0), is_empty),
             "strike_coin_usd": floats(strikes[rows, coin], is_empty),
-            "status": Category(is_empty.astype(np.intp), ("ok", "empty")),
+            "status": category(is_empty.astype(np.intp), ("ok", "empty")),
         }
     )
 
@@ -44,7 +44,7 @@ def curve(book: Book) -> pl.DataFrame:
     snapshots, expiries, slots = np.nonzero(books.is_listed[:, 0])
     return pl.DataFrame(
         {
-            "snapshot_at": instants(book.contracts.snapshots.to_physical().to_numpy()[snapshots]),
+            "snapshot_at": instants(book.contracts.snapshots_us[snapshots]),
             "expiry_at": instants(books.expiries_us[expiries]),
             "strike_usd": strikes[snapshots, expiries, slots],
             "payout_usd": payout[snapshots, expiries, slots],
