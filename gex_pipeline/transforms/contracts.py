@@ -177,9 +177,11 @@ def _names(chain: pl.DataFrame) -> tuple[str, ...]:
 
 
 def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, ...]) -> Contracts:
-    snapshots = chain["snapshot_at"].unique().sort()
-    snapshot = np.searchsorted(_micros(snapshots), _micros(chain["snapshot_at"]))
-    venue = chain["venue"].cast(pl.String).cast(pl.Enum(venue_names)).to_physical().to_numpy().astype(np.intp)
+    instants_us = _micros(chain["snapshot_at"])
+    snapshots_us = np.unique(instants_us)
+    snapshots = pl.Series(snapshots_us).cast(chain["snapshot_at"].dtype)
+    snapshot = np.searchsorted(snapshots_us, instants_us)
+    venue = _venue_codes(chain["venue"], venue_names)
     code = venue * len(snapshots) + snapshot
     shape = (len(venue_names), len(snapshots))
     return Contracts(
@@ -200,6 +202,12 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
         knowledge=_latest(_micros(chain["knowledge_time"]), code, shape),
         strikes=ascending(chain["strike_usd"].to_numpy()),
     )
+
+
+def _venue_codes(venue: pl.Series, names: tuple[str, ...]) -> Ints:
+    if len(names) == 1:
+        return np.zeros(len(venue), dtype=np.intp)
+    return venue.cast(pl.String).cast(pl.Enum(names)).to_physical().to_numpy().astype(np.intp)
 
 
 def _micros(series: pl.Series) -> np.ndarray:
