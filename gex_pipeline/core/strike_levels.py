@@ -9,6 +9,7 @@ book has nothing at a strike, and per-book arrays of shape (books,). A choice is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -35,12 +36,12 @@ class StrikeBooks:
     gross: Floats
     is_listed: Bools
 
-    @property
+    @cached_property
     def net(self) -> Floats:
         """Net per strike, shape (books, strikes)."""
         return self.call + self.put
 
-    @property
+    @cached_property
     def total_gross(self) -> Floats:
         """Gross of each book, shape (books,)."""
         return self.gross.sum(axis=1)

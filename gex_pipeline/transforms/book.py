@@ -33,6 +33,7 @@ class Book:
     def __init__(self, contracts: Contracts) -> None:
         self.contracts = contracts
         self.shape = (len(contracts.snapshots), len(contracts.sets), len(SCOPES))
+        self._strike_books: dict[str, StrikeBooks] = {}
         self._searches: dict[str, tuple[flips.Crossings, Ints]] = {}
 
     @staticmethod
@@ -74,7 +75,12 @@ class Book:
         return ((c.snapshot * len(c.venue_names) + c.venue) * 2 + c.is_odte) * 2 + np.where(c.is_call, _CALL, _PUT)
 
     def strike_books(self, sign_model: str) -> StrikeBooks:
-        """Per-strike sums of all T x S x 2 books with the dealers' signs."""
+        """Per-strike sums of all T x S x 2 books with the dealers' signs. Computed once."""
+        if sign_model not in self._strike_books:
+            self._strike_books[sign_model] = self._signed_strikes(sign_model)
+        return self._strike_books[sign_model]
+
+    def _signed_strikes(self, sign_model: str) -> StrikeBooks:
         gex, listed = self._strike_sums
         gex, listed = gex.reshape(-1, 2, len(self.contracts.strikes)), listed.reshape(-1, len(self.contracts.strikes))
         call, put = SIGNS[sign_model]
