@@ -33,6 +33,7 @@ _COMMANDS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
             "fill:import_",
             "Read archive files into the warehouse.",
             (
+                "gex import tardis-options-chain 'tardis/deribit/*.csv.gz' --every 1h",
                 "gex import binance-eoh archive/ --underlying BTC",
                 "gex import chain surface.csv --mapping surface.toml --every 1h",
                 "gex import binance-klines BTCUSDT-1h-2026-03.zip --market perp",

@@ -11,12 +11,14 @@ from gex_pipeline.importers.binance_eoh import read_binance_eoh
 from gex_pipeline.importers.chain import read_chain
 from gex_pipeline.importers.klines import read_binance_klines
 from gex_pipeline.importers.mapping import Mapping, load_mapping
+from gex_pipeline.importers.tardis import read_tardis
 
 #: SOURCE of ``gex import`` -> reader.
 READERS: dict[str, Reader] = {
     "chain": read_chain,
     "binance-eoh": read_binance_eoh,
     "binance-klines": read_binance_klines,
+    "tardis-options-chain": read_tardis,
     "candles": bar_reader("candles"),
     "dvol": bar_reader("dvol"),
 }

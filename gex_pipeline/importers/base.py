@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 _TAKES = {
     "chain": ("mapping", "every", "max_age"),
     "binance-eoh": ("every", "max_age"),
+    "tardis-options-chain": ("every", "max_age"),
     "binance-klines": ("market",),
     "candles": ("mapping",),
     "dvol": ("mapping",),
 }
+#: Grid of the sources that are ticks: as they are, they would be a snapshot per update.
+_EVERY = {"tardis-options-chain": timedelta(hours=1)}
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -57,13 +60,15 @@ class Imported:
     ``tables``: table name -> frame with exactly the declared columns. ``rows``: rows of the source file.
     ``dropped``: reason -> number of source rows that are in no table. ``repeated``: rows of the tables beyond the first
     of one source row (a row may serve several grid instants). So always:
-    ``rows == sum of table heights - repeated + sum(dropped.values())``.
+    ``rows == sum of table heights - repeated + sum(dropped.values())``. ``notes``: what else a person should know of
+    the file, one line each.
     """
 
     tables: dict[str, pl.DataFrame]
     rows: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 Reader = Callable[[Path, Options], Imported]
@@ -85,7 +90,12 @@ def check_options(source: str, options: Options) -> None:
         _check_market(source, options.market)
     if options.underlying is not None:
         folder_name(underlying_of(options.underlying), "--underlying")
-    grid_of(options, options.mapping)
+    grid_of(with_grid(source, options), options.mapping)
+
+
+def with_grid(source: str, options: Options) -> Options:
+    """The options with the source's own grid where they name none."""
+    return options if options.every is not None else replace(options, every=_EVERY.get(source))
 
 
 def _check_mapping(source: str, mapping: Mapping | None) -> None:

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 import pyarrow as pa
@@ -102,17 +103,26 @@ def file_bytes(path: Path) -> bytes:
     return _decompressed(path, _bytes_of(path))[0]
 
 
-def _bytes_of(path: Path) -> bytes:
+def opened(path: Path) -> BinaryIO:
+    """A file to read bytes from. Raises ``ImportFileError`` for what is missing, no file or not readable."""
     if path.exists() and not path.is_file() and not path.is_dir():
         raise ImportFileError(f"{path} is not a regular file")  # a pipe would be waited for for ever
     try:
-        data = path.read_bytes()
+        return path.open("rb")
     except FileNotFoundError:
         raise ImportFileError(f"{path} does not exist") from None
     except IsADirectoryError:
         raise ImportFileError(f"{path} is a directory, not a file") from None
     except OSError as error:
         raise ImportFileError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _bytes_of(path: Path) -> bytes:
+    with opened(path) as file:
+        try:
+            data = file.read()
+        except OSError as error:
+            raise ImportFileError(f"{path} cannot be read: {error.strerror}") from None
     if not data:
         raise ImportFileError(f"{path} is empty")
     return data
@@ -133,9 +143,19 @@ def _gunzip(path: Path, data: bytes) -> bytes:
         with gzip.GzipFile(fileobj=stream) as file:
             return file.read()
     except EOFError:
-        raise ImportFileError(f"{path} is cut off: its gzip stream has no end at byte {len(data)}") from None
+        raise ImportFileError(cut_off(path, len(data))) from None
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise ImportFileError(f"{path} is damaged gzip before byte {stream.tell()}: {error}") from None
+        raise ImportFileError(damaged_gzip(path, stream.tell(), error)) from None
+
+
+def cut_off(path: Path, byte: int) -> str:
+    """What is said of a .gz that ends too early."""
+    return f"{path} is cut off: its gzip stream has no end at byte {byte}"
+
+
+def damaged_gzip(path: Path, byte: int, error: Exception) -> str:
+    """What is said of a .gz that cannot be decompressed."""
+    return f"{path} is damaged gzip before byte {byte}: {error}"
 
 
 def _unzip(path: Path, data: bytes) -> tuple[bytes, str]:

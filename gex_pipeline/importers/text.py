@@ -22,7 +22,8 @@ import pyarrow.csv as pc
 from gex_pipeline.errors import ImportFileError
 
 _BOM = b"\xef\xbb\xbf"
-_WRONG_LENGTH = re.compile(r"Row #([0-9]+): Expected ([0-9]+) columns, got ([0-9]+)")
+#: What pyarrow says of a line with too few or too many cells: row, expected, got.
+WRONG_LENGTH = re.compile(r"Row #([0-9]+): Expected ([0-9]+) columns, got ([0-9]+)")
 
 
 def read_csv(path: Path, data: bytes, header: Sequence[str] | None = None) -> tuple[pl.DataFrame, list[int]]:
@@ -111,7 +112,7 @@ def _parsed(
 
 
 def _reason(path: Path, message: str, lines: list[tuple[int, bytes]]) -> str:
-    match = _WRONG_LENGTH.search(message)
+    match = WRONG_LENGTH.search(message)
     if match is None:
         return f"{path} is not CSV: {message.splitlines()[0]}"
     row, expected, got = (int(g) for g in match.groups())

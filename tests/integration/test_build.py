@@ -121,12 +121,18 @@ def test_the_code_version_is_of_the_source_that_derives(tmp_path, monkeypatch):
         (package / folder).mkdir(parents=True)
         (package / folder / "a.py").write_text("x = 1\n")
     monkeypatch.setattr(manifest, "files", lambda _: package)
-    version = manifest.code_version.__wrapped__
+
+    def version() -> str:
+        manifest.source_hash.cache_clear()
+        return manifest.code_version()
+
     before = version()
     (package / "core" / "notes.txt").write_text("")
     assert version() == before
     (package / "transforms" / "a.py").write_text("x = 2\n")
     assert version() != before
+    monkeypatch.undo()
+    manifest.source_hash.cache_clear()
 
 
 def test_a_change_of_the_schema_rebuilds_that_table(filled, monkeypatch):

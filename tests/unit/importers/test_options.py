@@ -21,6 +21,7 @@ SECTIONS = {"chain": CHAIN, "candles": BARS, "dvol": DVOL}
 NEEDED: dict[str, dict[str, Any]] = {
     **{s: {"mapping": mapping_from({"venue": "deribit", s: section}, "vendor")} for s, section in SECTIONS.items()},
     "binance-eoh": {},
+    "tardis-options-chain": {},
     "binance-klines": {"market": "spot"},
 }
 FOREIGN = {
@@ -28,6 +29,7 @@ FOREIGN = {
     "candles": ("every", "max_age", "market"),
     "dvol": ("every", "max_age", "market"),
     "binance-eoh": ("mapping", "market"),
+    "tardis-options-chain": ("mapping", "market"),
     "binance-klines": ("mapping", "every", "max_age"),
 }
 VALUES = {"mapping": NEEDED["chain"]["mapping"], "every": HOUR, "max_age": HOUR, "market": "perp"}
@@ -92,6 +94,8 @@ def test_grids() -> None:
     check_options("chain", Options(_chain(every="7h"), every=HOUR))  # the option counts
     check_options("chain", Options(_chain(max_age="1h"), every=HOUR))
     check_options("chain", Options(_chain(every="1h"), max_age=HOUR))
+    check_options("tardis-options-chain", Options(max_age=HOUR))  # ticks have a grid of their own
+    assert _refused("tardis-options-chain", every=7 * HOUR) == sevens
 
 
 @pytest.mark.parametrize("coin", ["BTC OPT", "a/b", "", ".."])
