@@ -5,6 +5,7 @@ From these declarations come the Parquet schemas, the row checks, the SQL commen
 
 from gex_pipeline.schema.chain import CHAIN, CHAIN_REJECTED
 from gex_pipeline.schema.derived import EXPECTED_MOVE, FLIP_ZONES, GAMMA_PROFILE, LEVELS, MAX_PAIN, RANKED
+from gex_pipeline.schema.macros import LEVELS_FOR, STRIKE_EXPIRY_HEATMAP, STRIKE_PROFILE
 from gex_pipeline.schema.market import CANDLES, DVOL
 from gex_pipeline.schema.model import Column, Table
 from gex_pipeline.schema.views import EXPIRIES, EXPOSURE, LEVELS_WIDE
@@ -14,6 +15,9 @@ DERIVED = (LEVELS, FLIP_ZONES, GAMMA_PROFILE, RANKED, MAX_PAIN, EXPECTED_MOVE)
 
 #: The tables that are computed when they are read.
 VIEWS = (EXPOSURE, LEVELS_WIDE, EXPIRIES)
+
+#: Table macros: questions with arguments.
+MACROS = (LEVELS_FOR, STRIKE_PROFILE, STRIKE_EXPIRY_HEATMAP)
 
 TABLES: dict[str, Table] = {t.name: t for t in (CHAIN, CHAIN_REJECTED, *DERIVED, CANDLES, DVOL, *VIEWS)}
 
@@ -30,6 +34,7 @@ __all__ = [
     "GAMMA_PROFILE",
     "LEVELS",
     "LEVELS_WIDE",
+    "MACROS",
     "MAX_PAIN",
     "RANKED",
     "TABLES",
