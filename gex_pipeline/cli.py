@@ -34,6 +34,7 @@ _COMMANDS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
             "Read archive files into the warehouse.",
             (
                 "gex import binance-eoh archive/ --underlying BTC",
+                "gex import deribit-book-summary responses/ --instruments instruments.json",
                 "gex import chain surface.csv --mapping surface.toml --every 1h",
                 "gex import binance-klines BTCUSDT-1h-2026-03.zip --market perp",
             ),

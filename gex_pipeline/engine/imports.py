@@ -21,7 +21,20 @@ from gex_pipeline.store.partitions import ORIGIN, Conflict, Store
 #: Rows to collect before they are merged: each merge rewrites the partitions it touches.
 _BATCH_ROWS = 1_000_000
 #: Files of a folder that can be archives; anything else in it is passed over.
-SUFFIXES = (".csv", ".csv.gz", ".zip", ".parquet", ".feather", ".arrow", ".jsonl", ".jsonl.gz", ".ndjson", ".json")
+SUFFIXES = (
+    ".csv",
+    ".csv.gz",
+    ".zip",
+    ".parquet",
+    ".feather",
+    ".arrow",
+    ".jsonl",
+    ".jsonl.gz",
+    ".ndjson",
+    ".json",
+    ".json.gz",
+    ".ndjson.gz",
+)
 
 
 @dataclass
@@ -63,15 +76,16 @@ def import_files(  # noqa: PLR0913 - the options of one command
     every: timedelta | None = None,
     max_age: timedelta | None = None,
     market: str | None = None,
+    instruments: tuple[Path, ...] = (),
     progress: Progress | None = None,
 ) -> ImportSummary:
     """Import files and folders of files; what fails is named in the summary and does not stop the rest.
 
     Interrupting loses at most the files since the last batch; running again finds the others stored.
-    Raises ``UsageError`` for an unknown source or a mapping that does not fit it.
+    Raises ``UsageError`` for an unknown source or for a mapping or instruments that do not fit it.
     """
     reader = READERS[source]
-    options = Options(load_mapping(mapping) if mapping else None, underlying, every, max_age, market)
+    options = Options(load_mapping(mapping) if mapping else None, underlying, every, max_age, market, instruments)
     check_options(source, options)
     store, progress = Store(root), progress or Silent()
     files = [file for path in paths for file in _expand(path)]
