@@ -50,6 +50,9 @@ class Reading:
     market: Annotated[str | None, Parameter(converter=to_market, metavar="MARKET")] = None
     """Kind of candles, for files that do not say it: perp, spot, index or mark."""
 
+    instruments: Annotated[tuple[Path, ...], Parameter(metavar="FILE")] = ()
+    """Saved get_instruments response, for contract sizes; may be repeated."""
+
 
 #: As the files have it.
 AS_IT_IS = Reading()
@@ -61,7 +64,7 @@ def import_(source: str, /, *paths: Path, reading: Reading = AS_IT_IS, context: 
     Parameters
     ----------
     source
-        tardis-options-chain, binance-eoh, binance-klines; with --mapping: chain, candles, dvol.
+        tardis-options-chain, deribit-book-summary, binance-eoh, binance-klines; with --mapping: chain, candles, dvol.
     paths
         Files, folders of files, or globs in quotes. Files that were imported before are skipped.
     """

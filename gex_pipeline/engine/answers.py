@@ -14,8 +14,7 @@ from gex_pipeline.core.instruments import VENUES
 from gex_pipeline.core.signs import SIGNS
 from gex_pipeline.core.window import Window
 from gex_pipeline.engine import as_of
-from gex_pipeline.errors import UsageError
-from gex_pipeline.importers.vocabulary import known
+from gex_pipeline.errors import UsageError, known
 from gex_pipeline.present.answer import Answer
 from gex_pipeline.schema import TABLES
 from gex_pipeline.schema.common import SIGN_MODELS

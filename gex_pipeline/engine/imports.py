@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from gex_pipeline.engine.journal import Entry, Journal, inputs_now, key_of
+from gex_pipeline.engine.journal import Entry, Journal, inputs_now, key_of, way_of
 from gex_pipeline.engine.progress import Progress, Silent
 from gex_pipeline.errors import ImportFileError, StoreError
 from gex_pipeline.importers import READERS, Imported, Options, check_options, load_mapping
@@ -26,7 +26,20 @@ _BATCH_ROWS = 1_000_000
 #: Seconds of reading that an interruption may lose, the file being read aside.
 _BATCH_SECONDS = 30.0
 #: Files of a folder that can be archives; anything else in it is passed over.
-SUFFIXES = (".csv", ".csv.gz", ".zip", ".parquet", ".feather", ".arrow", ".jsonl", ".jsonl.gz", ".ndjson", ".json")
+SUFFIXES = (
+    ".csv",
+    ".csv.gz",
+    ".zip",
+    ".parquet",
+    ".feather",
+    ".arrow",
+    ".jsonl",
+    ".jsonl.gz",
+    ".ndjson",
+    ".json",
+    ".json.gz",
+    ".ndjson.gz",
+)
 
 
 @dataclass
@@ -82,14 +95,15 @@ def import_files(  # noqa: PLR0913 - the options of one command
     every: timedelta | None = None,
     max_age: timedelta | None = None,
     market: str | None = None,
+    instruments: tuple[Path, ...] = (),
     progress: Progress | None = None,
 ) -> ImportSummary:
     """Import files, folders of files and globs; what fails is named in the summary and does not stop the rest.
 
     Interrupting loses at most the last half minute and the file being read; running again skips the files whose rows
-    are stored. Raises ``UsageError`` for an unknown source or a mapping that does not fit it.
+    are stored. Raises ``UsageError`` for an unknown source or for a mapping or instruments that do not fit it.
     """
-    options = Options(load_mapping(mapping) if mapping else None, underlying, every, max_age, market)
+    options = Options(load_mapping(mapping) if mapping else None, underlying, every, max_age, market, instruments)
     check_options(source, options)
     store, progress = Store(root), progress or Silent()
     run = _Run(store, source, options)
@@ -121,12 +135,12 @@ class _Run:
     def __init__(self, store: Store, source: str, options: Options) -> None:
         self.summary = ImportSummary()
         self._store, self._source, self._options = store, source, options
-        self._journal, self._batch = Journal(store), _Batch()
+        self._way, self._journal, self._batch = way_of(source, options), Journal(store), _Batch()
 
     def take(self, file: Path) -> None:
         """Read a file, unless its rows are stored, and store the batch when it is due."""
         content_hash = file_hash(file) if file.is_file() else ""
-        key = key_of(file, content_hash, self._source, self._options)
+        key = key_of(file, content_hash, self._way)
         known = self._journal.find(key)
         if known is not None:
             _count_known(self.summary, known)

@@ -16,7 +16,7 @@ from pathlib import Path
 from gex_pipeline.errors import StoreError
 from gex_pipeline.importers import Options
 from gex_pipeline.store.layout import IMPORTS, Partition, parse
-from gex_pipeline.store.manifest import source_hash
+from gex_pipeline.store.manifest import file_hash, source_hash
 from gex_pipeline.store.partitions import Store
 
 #: Packages whose source decides what a file becomes.
@@ -38,10 +38,15 @@ class Entry:
     inputs: dict[str, list[str]] = field(default_factory=dict)
 
 
-def key_of(path: Path, content_hash: str, source: str, options: Options) -> str:
-    """Names one way of reading one file: its name and content, source, options and the code that reads."""
-    parts = (path.name, content_hash, source, repr(options), source_hash(*_READING))
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+def way_of(source: str, options: Options) -> str:
+    """One way of reading files: source, options with the content of the files they name, and the code that reads."""
+    named = [file_hash(path) for path in options.instruments]
+    return "\0".join([source, repr(options), *named, source_hash(*_READING)])
+
+
+def key_of(path: Path, content_hash: str, way: str) -> str:
+    """Names one way of reading one file; readers also take the coin or the interval from its name."""
+    return hashlib.sha256("\0".join([path.name, content_hash, way]).encode()).hexdigest()
 
 
 class Journal:

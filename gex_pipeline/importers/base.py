@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from gex_pipeline.core.instruments import underlying_of
-from gex_pipeline.errors import UsageError
+from gex_pipeline.errors import UsageError, known
 from gex_pipeline.importers.grid import check_grid
-from gex_pipeline.importers.vocabulary import folder_name, known
+from gex_pipeline.importers.vocabulary import folder_name
 from gex_pipeline.schema.market import MARKETS
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ _TAKES = {
     "chain": ("mapping", "every", "max_age"),
     "binance-eoh": ("every", "max_age"),
     "tardis-options-chain": ("every", "max_age"),
+    "deribit-book-summary": ("every", "max_age", "instruments"),
     "binance-klines": ("market",),
     "candles": ("mapping",),
     "dvol": ("mapping",),
@@ -43,7 +44,8 @@ class Options:
 
     ``underlying`` keeps only rows of this coin (``BTC`` and ``BTCUSDT`` both mean BTC). ``every`` and ``max_age``
     override the mapping's. ``market`` is the kind of price of `binance-klines` files, which do not tell it themselves.
-    What is None was not given; :func:`check_options` says what a source needs and what it does not take.
+    ``instruments``: saved lists of instruments, for their contract sizes.
+    What is None or empty was not given; :func:`check_options` says what a source needs and what it does not take.
     """
 
     mapping: Mapping | None = None
@@ -51,6 +53,7 @@ class Options:
     every: timedelta | None = None
     max_age: timedelta | None = None
     market: str | None = None
+    instruments: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,8 @@ def check_options(source: str, options: Options) -> None:
     or of another kind, an underlying that can be no coin, and a grid that :func:`grid_of` refuses.
     """
     taken = _TAKES[known(source, _TAKES, "source")]
-    for name in ("mapping", "every", "max_age", "market"):
-        if name not in taken and getattr(options, name) is not None:
+    for name in ("mapping", "every", "max_age", "market", "instruments"):
+        if name not in taken and getattr(options, name) not in (None, ()):
             raise UsageError(f"the source {source} does not take --{name.replace('_', '-')}: remove it")
     if "mapping" in taken:
         _check_mapping(source, options.mapping)

@@ -19,12 +19,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pc
 
-from gex_pipeline.errors import ImportFileError
+from gex_pipeline.errors import ImportFileError, nearest
 from gex_pipeline.importers.cells import shown
 from gex_pipeline.importers.read import Raw
 from gex_pipeline.importers.stream import Block, blocks
 from gex_pipeline.importers.text import WRONG_LENGTH, read_csv
-from gex_pipeline.importers.vocabulary import nearest
 
 _MICROSECOND = timedelta(microseconds=1)
 #: What a file of plain ASCII cells never holds: a quote could hide a line feed from one reader and not from another.

@@ -34,11 +34,11 @@ from pathlib import Path
 from typing import Any
 
 from gex_pipeline.core import instruments
-from gex_pipeline.errors import UsageError
+from gex_pipeline.errors import UsageError, known
 from gex_pipeline.importers.base import parse_duration
 from gex_pipeline.importers.fields import Field, field_from
 from gex_pipeline.importers.read import FORMATS
-from gex_pipeline.importers.vocabulary import FROM_NAME, TARGETS, TOP, folder_name, known
+from gex_pipeline.importers.vocabulary import FROM_NAME, TARGETS, TOP, folder_name
 
 PARITY = "parity"
 

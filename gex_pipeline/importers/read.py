@@ -23,9 +23,10 @@ import pyarrow.parquet as pq
 from pyarrow import feather
 
 from gex_pipeline.errors import ImportFileError
-from gex_pipeline.importers.text import read_csv, read_jsonl
+from gex_pipeline.importers.text import checked_text, read_csv, read_jsonl
 
 FORMATS = ("csv", "jsonl", "feather", "parquet")
+_TEXTS = ("csv", "jsonl", "json")
 _EXTENSIONS = {
     ".csv": "csv",
     ".jsonl": "jsonl",
@@ -101,6 +102,19 @@ def read(path: Path, file_format: str | None = None, header: Sequence[str] | Non
 def file_bytes(path: Path) -> bytes:
     """The content of a file after decompression."""
     return _decompressed(path, _bytes_of(path))[0]
+
+
+def json_bytes(path: Path) -> bytes:
+    """The text of a JSON file after decompression, without a byte order mark, for a reader that parses it itself.
+
+    Raises ``ImportFileError`` for what cannot be text of that kind; whether it is JSON is for the reader to see.
+    """
+    data = file_bytes(path)
+    _check_content(path, data, "json")
+    text = checked_text(path, data)
+    if not text.strip():
+        raise ImportFileError(f"{path} is empty")
+    return text
 
 
 def opened(path: Path) -> BinaryIO:
@@ -186,9 +200,9 @@ def _format_of(path: Path, inner: str) -> str:
 
 def _check_content(path: Path, data: bytes, kind: str) -> None:
     actual = next((name for magic, name in _MAGIC.items() if data.startswith(magic)), "")
-    if kind in ("csv", "jsonl") and not actual and data[:200].lstrip()[:5].lower() in (b"<html", b"<!doc", b"<?xml"):
+    if kind in _TEXTS and not actual and data[:200].lstrip()[:5].lower() in (b"<html", b"<!doc", b"<?xml"):
         actual = "HTML or XML"
-    is_text_as_expected = kind in ("csv", "jsonl") and not actual
+    is_text_as_expected = kind in _TEXTS and not actual
     if not is_text_as_expected and actual != kind:
         raise ImportFileError(f"{path} is not {kind}: its content is {actual or f'unknown ({data[:8]!r} at byte 0)'}")
 
