@@ -1,4 +1,4 @@
-"""The commands of README.md do what README.md says.
+"""The commands of a page of Markdown, run and compared with what the page shows.
 
 Every fenced block of shell is run, in order, in a copy of the tree: ```sh blocks as they stand, ```console blocks
 command by command (lines after ``$ ``, continued by ``> ``), with what is shown below a command compared with what it
@@ -18,15 +18,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-README = ROOT / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
 SHELL = {"sh", "bash", "shell", "console"}
 TIMEOUT_SECONDS = 300
 
-#: Commands that would run this test again, or fetch packages.
-NOT_HERE = re.compile(r"^\s*(make (test|check|dev|clean)\b|\.ci/run\b|git clone\b|.*\bpip install\b)", re.MULTILINE)
+#: Commands that would run the tests again, fetch packages, or never end.
+NOT_HERE = re.compile(r"^\s*(make (test|check|dev|clean|ui)\b|\.ci/run\b|git clone\b|.*\bpip install\b)", re.MULTILINE)
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>\w*)\s*$")
 _COMMENT = re.compile(r"<!-- (not run|numbers vary): (.+?) -->")
@@ -43,16 +40,16 @@ _NUMBER = re.compile(r"\d[\d,_]*(\.\d+)?")
 
 @dataclass(frozen=True)
 class Command:
-    """What is typed, the output that is shown (None: none is), and the line of README.md it stands on."""
+    """What is typed, the output that is shown (None: none is), and the place it stands at, as README.md:12."""
 
-    line: int
+    where: str
     text: str
     shown: str | None
     is_number_compared: bool = True
 
 
-def commands(text: str) -> list[Command]:
-    """The shell commands of a Markdown text that are to be run, in order."""
+def commands(text: str, page: str) -> list[Command]:
+    """The shell commands of a Markdown text that are to be run, in order; ``page`` names it in messages."""
     found: list[Command] = []
     lines = text.splitlines()
     at = 0
@@ -61,21 +58,21 @@ def commands(text: str) -> list[Command]:
         if not fence:
             at += 1
             continue
-        end = _closing(lines, at, fence)
+        end = _closing(lines, at, fence, page)
         body = [line.removeprefix(fence["indent"]) for line in lines[at + 1 : end]]
         notes = dict(_COMMENT.findall(_line_above(lines, at)))
         if fence["language"] in SHELL and "not run" not in notes:
             read = _console if fence["language"] == "console" else _script
-            found += read(body, at + 2, "numbers vary" not in notes)
+            found += read(body, page, at + 2, "numbers vary" not in notes)
         at = end + 1
     return found
 
 
-def _closing(lines: list[str], start: int, fence: re.Match[str]) -> int:
+def _closing(lines: list[str], start: int, fence: re.Match[str], page: str) -> int:
     for at in range(start + 1, len(lines)):
         if lines[at].strip() == fence["fence"]:
             return at
-    raise AssertionError(f"README.md:{start + 1}: the block is not closed")
+    raise AssertionError(f"{page}:{start + 1}: the block is not closed")
 
 
 def _line_above(lines: list[str], at: int) -> str:
@@ -83,18 +80,18 @@ def _line_above(lines: list[str], at: int) -> str:
     return next((line for line in reversed(lines[:at]) if line.strip()), "")
 
 
-def _script(body: list[str], line: int, is_number_compared: bool) -> list[Command]:
+def _script(body: list[str], page: str, line: int, is_number_compared: bool) -> list[Command]:
     is_only_comments = all(not row.strip() or row.strip().startswith("#") for row in body)
-    return [] if is_only_comments else [Command(line, "\n".join(body), None, is_number_compared)]
+    return [] if is_only_comments else [Command(f"{page}:{line}", "\n".join(body), None, is_number_compared)]
 
 
-def _console(body: list[str], line: int, is_number_compared: bool) -> list[Command]:
+def _console(body: list[str], page: str, line: int, is_number_compared: bool) -> list[Command]:
     """Commands begin with ``$ `` and go on with ``> ``; what follows is their output."""
     found: list[Command] = []
     at = 0
     while at < len(body):
         if not body[at].startswith("$ "):
-            raise AssertionError(f"README.md:{line + at}: a console block begins with a command: '$ ...'")
+            raise AssertionError(f"{page}:{line + at}: a console block begins with a command: '$ ...'")
         start, typed, shown = at, [body[at][2:]], []
         at += 1
         while at < len(body) and body[at].startswith("> "):
@@ -104,7 +101,7 @@ def _console(body: list[str], line: int, is_number_compared: bool) -> list[Comma
             shown.append(body[at])
             at += 1
         output = "\n".join(shown).strip("\n")
-        found.append(Command(line + start, "\n".join(typed), output or None, is_number_compared))
+        found.append(Command(f"{page}:{line + start}", "\n".join(typed), output or None, is_number_compared))
     return found
 
 
@@ -173,92 +170,3 @@ def run(command: Command, tree: Path) -> subprocess.CompletedProcess[str]:
         timeout=TIMEOUT_SECONDS,
         check=False,
     )
-
-
-def test_readme_commands(tmp_path: Path) -> None:
-    assert README.is_file(), "there is no README.md"
-    found = commands(README.read_text(encoding="utf-8"))
-    assert found, "README.md has no shell command that can be run: it is to show how to start"
-    for command in found:
-        assert not NOT_HERE.search(command.text), (
-            f"README.md:{command.line}: a test cannot run this; write <!-- not run: reason --> above the block"
-        )
-    tree = tmp_path / "tree"
-    copy_of_the_tree(tree)
-    for command in found:
-        where = f"README.md:{command.line}: {command.text}"
-        result = run(command, tree)
-        assert result.returncode == 0, f"{where}\nexit status {result.returncode}\n{result.stdout}\n{result.stderr}"
-        if command.shown is not None and not is_as_shown(command.shown, result.stdout, command.is_number_compared):
-            pytest.fail(f"{where}\nREADME.md shows\n{command.shown}\nbut it prints\n{result.stdout}\n{result.stderr}")
-
-
-EXAMPLE = """
-Start:
-
-```sh
-# the whole job
-make demo
-```
-
-<!-- not run: needs the network -->
-```sh
-gex snapshot
-```
-
-1. Ask:
-
-   ```console
-   $ gex levels BTC \\
-   >     --venue deribit
-   BTC at 2026-03-17T16:00:00Z
-   ...
-   hvl   100,000
-   $ true
-   ```
-
-<!-- numbers vary: they are timings -->
-```console
-$ make bench
-3 rows
-```
-
-```python
-raise SystemExit
-```
-"""
-
-
-def test_commands_are_found() -> None:
-    assert commands(EXAMPLE) == [
-        Command(5, "# the whole job\nmake demo", None),
-        Command(17, "gex levels BTC \\\n    --venue deribit", "BTC at 2026-03-17T16:00:00Z\n...\nhvl   100,000"),
-        Command(22, "true", None),
-        Command(27, "make bench", "3 rows", is_number_compared=False),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("shown", "printed", "is_number_compared", "expected"),
-    [
-        ("a 1\nb 2", "a 1  \nb 2\n", True, True),
-        ("a 1", "a 2", True, False),
-        ("a 1", "a 27.5", False, True),
-        ("a 1", "b 1", False, False),
-        ("a\n...\nz", "a\nb\nc\nz\n", True, True),
-        ("a\n...\nz", "a\nz\n", True, True),
-        ("a\n...\nz", "a\nb\n", True, False),
-        ("a", "a\nb\n", True, False),
-        ("built in 3.2 s at 2026-03-17T16:00:00Z", "built in 11 s at 2026-11-20 08:00 UTC", True, True),
-    ],
-)
-def test_shown_output(shown: str, printed: str, is_number_compared: bool, expected: bool) -> None:
-    assert is_as_shown(shown, printed, is_number_compared) is expected
-
-
-def test_commands_share_one_terminal(tmp_path: Path) -> None:
-    tree = tmp_path / "tree"
-    (tree / "inner").mkdir(parents=True)
-    assert run(Command(1, "export A=1\ncd inner", None), tree).returncode == 0
-    assert run(Command(2, 'echo "$A" "$(basename "$PWD")"', None), tree).stdout == "1 inner\n"
-    assert run(Command(3, "false\ntrue", None), tree).returncode != 0

@@ -1,0 +1,28 @@
+"""The recipes of plain-readers.md on the demo: DuckDB's shell, Polars and pandas, none with this package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gex_pipeline.engine import demo
+from gex_pipeline.engine.progress import Silent
+from gex_pipeline.schema import CHAIN, LEVELS
+from tests import recipes
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return demo.run(tmp_path_factory.mktemp("demo"), 1, Silent()).warehouse
+
+
+@pytest.mark.parametrize("table", [CHAIN, LEVELS], ids=lambda t: t.name)
+@pytest.mark.parametrize("reader", recipes.READERS)
+def test_rows_and_types(reader, table, warehouse, tmp_path):
+    recipes.check(reader, table, warehouse, tmp_path)
+
+
+@pytest.mark.parametrize("reader", recipes.READERS)
+def test_a_recipe_does_without_the_package(reader):
+    assert "gex" not in recipes.recipe(reader)
