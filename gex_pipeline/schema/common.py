@@ -17,16 +17,28 @@ KNOWLEDGE_TIME = Column(
 )
 UNDERLYING = Column("underlying", "category", "", "Coin of the underlying: BTC, ETH, SOL, HYPE, ...")
 VENUE = Column("venue", "category", "", "Exchange: deribit, bybit, okx, binance.")
-VENUES = Column("venues", "category", "", "Venue set: `all`, or the one venue the row is computed from.")
-SCOPE = Column("scope", "category", "", "`all_expiry`, or `odte` = tenor of at most 24 hours.", choices=SCOPES)
+VENUES = Column(
+    "venues",
+    "category",
+    "",
+    "all = every venue of the snapshot together, else the venue the row is from; in macros also several, with commas.",
+)
+SCOPE = Column(
+    "scope", "category", "", "all_expiry, or odte = contracts with at most 24 hours to expiry.", choices=SCOPES
+)
 SIGN_MODEL = Column(
-    "sign_model", "category", "", "Assumption on who holds what (definitions: sign models).", choices=SIGN_MODELS
+    "sign_model",
+    "category",
+    "",
+    "Assumption on what dealers hold: naive = long calls, short puts; short_all = short both; unsigned = no view; "
+    "taker = from trades.",
+    choices=SIGN_MODELS,
 )
 EXPIRY_AT = Column("expiry_at", "timestamp", "UTC", "Expiry instant of the contracts.")
 SPOT_USD = Column(
     "spot_usd",
     "float",
-    "USD",
+    "USD per coin",
     "Spot S: median over the venues of the set of each venue's median index.",
     minimum=0,
     is_minimum_open=True,

@@ -48,11 +48,28 @@ LEVELS = Table(
     description="Every level of every snapshot, venue set and scope; an absent level is null with a status.",
     columns=(
         *_SCOPED,
-        Column("level", "category", "", "Name of the level (definitions: levels).", choices=LEVELS_ODTE),
+        Column(
+            "level",
+            "category",
+            "",
+            "Name of the level; docs/from-chain-to-levels.md shows how each is found.",
+            choices=LEVELS_ODTE,
+        ),
         price("value_usd", "The level: a price or a strike.", is_nullable=True),
-        gex("strength_usd", "Exposure at the level, signed as in the sign model; null for flips.", is_nullable=True),
+        gex(
+            "strength_usd",
+            "Exposure at the level (hvl_slope: summed up to it), signed by the model; null for zero_gamma and hvl.",
+            is_nullable=True,
+        ),
         Column("share_of_gross", "float", "1", "|strength_usd| / gross exposure of the scope.", True, 0.0),
-        Column("status", "category", "", "ok, or why the value is null or doubtful.", choices=STATUSES),
+        Column(
+            "status",
+            "category",
+            "",
+            "ok. Null: empty = nothing there; none_positive, none_negative = net gamma has that sign, no crossing. "
+            "Not null: multiple = one of several crossings, edge = at the end of the search range.",
+            choices=STATUSES,
+        ),
         SPOT_USD,
         _NET_IN_SCOPE,
     ),
@@ -114,7 +131,7 @@ RANKED = Table(
 
 MAX_PAIN = Table(
     name="max_pain",
-    description="Per expiry, the listed strike at which option holders are paid least.",
+    description="Per expiry, the listed strike at which option holders would be paid least.",
     columns=(
         *_SET,
         EXPIRY_AT,
@@ -138,11 +155,19 @@ EXPECTED_MOVE = Table(
         *_SET,
         EXPIRY_AT,
         price("forward_usd", "Median forward of the expiry's rows in the venue set."),
-        Column("atm_iv", "float", "1", "IV at K = F, linear in total variance between strikes.", True, 0.0, True),
+        Column(
+            "atm_iv",
+            "float",
+            "1",
+            "IV at strike = forward, linear in total variance between strikes, a fraction.",
+            True,
+            0.0,
+            True,
+        ),
         usd("em_1sd_usd", "forward x atm_iv x sqrt(tenor).", is_nullable=True),
         usd("em_straddle_usd", "At-the-forward straddle, from quoted straddles either side.", is_nullable=True),
         usd("em_1sd_straddle_usd", "sqrt(pi / 2) x em_straddle_usd: one standard deviation.", is_nullable=True),
-        price("upper_1sd", "F exp(+s).", is_nullable=True),
+        price("upper_1sd", "F exp(+s): s from the straddle, without one atm_iv x sqrt(tenor).", is_nullable=True),
         price("lower_1sd", "F exp(-s).", is_nullable=True),
         price("upper_2sd", "F exp(+2 s).", is_nullable=True),
         price("lower_2sd", "F exp(-2 s).", is_nullable=True),

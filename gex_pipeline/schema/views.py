@@ -82,8 +82,14 @@ EXPIRIES = Table(
     columns=(
         UNDERLYING,
         EXPIRY_AT,
-        Column("expiry_type", "category", "", "quarterly, monthly, weekly or daily (definitions: calendar)."),
-        Column("is_opex", "bool", "", "Monthly or quarterly."),
+        Column(
+            "expiry_type",
+            "category",
+            "",
+            "quarterly = last Friday of Mar, Jun, Sep, Dec; monthly = last Friday of another month; "
+            "weekly = another Friday; daily = any other day.",
+        ),
+        Column("is_opex", "bool", "", "True for monthly and quarterly expiries."),
         Column("first_snapshot_at", "timestamp", "UTC", "First snapshot that lists it."),
         Column("last_snapshot_at", "timestamp", "UTC", "Last snapshot that lists it."),
     ),
