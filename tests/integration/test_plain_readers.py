@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,14 @@ def test_rows_and_types(reader, table, warehouse, tmp_path):
 @pytest.mark.parametrize("reader", recipes.READERS)
 def test_a_recipe_does_without_the_package(reader):
     assert "gex" not in recipes.recipe(reader)
+
+
+@pytest.mark.parametrize("reader", recipes.READERS)
+def test_a_filter_on_the_path_opens_no_other_folder(reader, warehouse, tmp_path):
+    """All queries of the page ask for BTC: files of ETH that no reader can open do not matter."""
+    broken = shutil.copytree(warehouse, tmp_path / "broken")
+    files = [*broken.glob("chain/underlying=ETH/**/*.parquet"), *broken.glob("levels/underlying=ETH/**/*.parquet")]
+    assert len(files) == 2
+    for file in files:
+        file.write_bytes(b"no Parquet")
+    recipes.run(reader, broken, tmp_path)
