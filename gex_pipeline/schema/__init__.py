@@ -15,6 +15,9 @@ DERIVED = (LEVELS, FLIP_ZONES, GAMMA_PROFILE, RANKED, MAX_PAIN, EXPECTED_MOVE)
 #: The tables that are computed when they are read.
 VIEWS = (EXPOSURE, LEVELS_WIDE, EXPIRIES)
 
+#: Stored tables in which a day without rows is nothing unusual.
+MAY_BE_EMPTY = ("chain_rejected", "flip_zones")
+
 TABLES: dict[str, Table] = {t.name: t for t in (CHAIN, CHAIN_REJECTED, *DERIVED, CANDLES, DVOL, *VIEWS)}
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "LEVELS",
     "LEVELS_WIDE",
     "MAX_PAIN",
+    "MAY_BE_EMPTY",
     "RANKED",
     "TABLES",
     "VIEWS",
