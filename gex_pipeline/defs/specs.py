@@ -74,7 +74,7 @@ def columns(table: Table) -> TableSchema:
         columns=[
             TableColumn(
                 c.name,
-                c.dtype,
+                "string" if c.dtype == "category" else c.dtype,
                 description=f"{c.description} [{c.unit}]" if c.unit else c.description,
                 constraints=Constraints(nullable=c.is_nullable),
             )

@@ -21,7 +21,5 @@ def glance(root: Path, name: str, found: Inspection, venue: str | None = None) -
     parts = [p for p in store.partitions(table) if venue in (None, dict(p.hive).get("venue"))]
     here = [p for p in parts if period_days(p.period).meets(last, last)]
     frame = pl.concat(store.read(p, where=Days(last, last).holds(table.period_column)) for p in here)
-    picture = glances.picture_markdown(table, frame)
-    return {f"last rows of {last}": glances.rows_markdown(table, frame)} | (
-        {f"picture of {last}": picture} if picture else {}
-    )
+    shown = {"rows": glances.rows_markdown(table, frame), "picture": glances.picture_markdown(table, frame)}
+    return {title: text for title, text in shown.items() if text}

@@ -19,19 +19,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Rows, columns, and panels of a glance.
-N_ROWS, N_COLUMNS, N_COINS = 5, 9, 2
+#: Rows, columns, and panels of a glance: Dagster shows a text of up to 1,000 characters without a click.
+N_ROWS, N_COLUMNS, N_COINS = 7, 6, 2
 #: What a reader of a few rows can do without.
 _SKIPPED = ("knowledge_time", "venue_time", "raw", "source", "sign_model")
-_COLOURS = 16
-_DPI = 90
+_COLOURS = 8
+_DPI = 80
 
 
 def rows_markdown(table: Table, frame: pl.DataFrame) -> str:
-    """The last rows of a frame as a Markdown table."""
-    names = [n for n in table.names if n not in _SKIPPED][:N_COLUMNS]
-    lines = [names, ["---"] * len(names), *([_cell(v) for v in row] for row in frame.select(names).tail(N_ROWS).rows())]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    """The first rows of the last instant as a Markdown table; above it the columns that are alike in all of them."""
+    instant = pl.col(table.period_column)
+    shown = frame.filter(instant == instant.max()).head(N_ROWS)
+    names = [n for n in table.names if n not in _SKIPPED]
+    alike = [n for n in names if n in (*table.key, *table.hive) and shown[n].n_unique() == 1]
+    varying = [n for n in names if n not in alike and shown[n].n_unique() > 1][:N_COLUMNS]
+    rows = [[_cell(v) for v in row] for row in shown.select(varying).rows()]
+    grid = "\n".join(f"| {' | '.join(line)} |" for line in [varying, ["---"] * len(varying), *rows])
+    return ", ".join(f"{n} {_cell(shown[n][0])}" for n in alike) + f"\n\n{grid}"
 
 
 def _cell(value: Any) -> str:
@@ -48,11 +53,12 @@ def picture_markdown(table: Table, frame: pl.DataFrame) -> str:
     coins = frame["underlying"].unique().sort().to_list()[:N_COINS]
     if draw is None or not coins:
         return ""
+    day = frame[table.period_column].max()
     with style():
         figure = _new_figure(len(coins))
         for axes, coin in zip(figure.axes, coins, strict=True):
             draw(axes, frame.filter(pl.col("underlying") == coin))
-            axes.set_title(coin, loc="left", fontsize=9, weight="bold", color=INK)
+            axes.set_title(f"{coin}  {day:%Y-%m-%d}", loc="left", fontsize=9, weight="bold", color=INK)
         data = base64.b64encode(_png(figure)).decode()
     return f"![{table.name}](data:image/png;base64,{data})"
 
@@ -82,14 +88,15 @@ def _open_interest(axes: Axes, chain: pl.DataFrame) -> None:
 
 def _spot_and_flip(axes: Axes, levels: pl.DataFrame) -> None:
     """Spot and zero gamma over the day, all venues and expiries together."""
-    from matplotlib.dates import ConciseDateFormatter
+    from matplotlib.dates import DateFormatter
 
     line = levels.filter(
         pl.col("level") == "zero_gamma", pl.col("venues") == "all", pl.col("scope") == "all_expiry"
     ).sort("snapshot_at")
     axes.plot(line["snapshot_at"].to_list(), line["spot_usd"].to_list(), color=SPOT, linewidth=1.2, label="spot")
     axes.plot(line["snapshot_at"].to_list(), line["value_usd"].to_list(), color=FLIP, linewidth=1.2, label="zero gamma")
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
+    axes.xaxis.set_major_formatter(DateFormatter("%H"))
+    axes.set_xlabel("hour UTC", fontsize=7)
     axes.yaxis.set_major_formatter(lambda value, _: prices(value))
     axes.legend(fontsize=7, frameon=False)
 
@@ -100,5 +107,7 @@ def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     small = io.BytesIO()
-    Image.open(buffer).convert("RGB").quantize(_COLOURS).save(small, format="png", optimize=True)
+    Image.open(buffer).convert("RGB").quantize(_COLOURS, Image.Quantize.MAXCOVERAGE).save(
+        small, format="png", optimize=True
+    )
     return small.getvalue()
