@@ -33,7 +33,9 @@ _COMMANDS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
             "fill:import_",
             "Read archive files into the warehouse.",
             (
+                "gex import tardis-options-chain 'tardis/deribit/*.csv.gz' --every 1h",
                 "gex import binance-eoh archive/ --underlying BTC",
+                "gex import deribit-book-summary responses/ --instruments instruments.json",
                 "gex import chain surface.csv --mapping surface.toml --every 1h",
                 "gex import binance-klines BTCUSDT-1h-2026-03.zip --market perp",
                 "gex import archives data/archives.toml",

@@ -1,8 +1,14 @@
 """Errors that a person reads, and the exit status each one means.
 
-Belongs here: the exception types that cross package borders. Every message is one line that says what, where and
-what to do. Anything else that is raised is a defect and keeps its traceback.
+Belongs here: the exception types that cross package borders, and how a word that is not known is told. Every message
+is one line that says what, where and what to do. Anything else that is raised is a defect and keeps its traceback.
 """
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
 
 
 class GexError(Exception):
@@ -25,3 +31,17 @@ class ImportFileError(GexError):
 
 class StoreError(GexError):
     """The warehouse cannot be read or written; what was there before is still there."""
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """The known word most like a given one, as ``; nearest is 'x'``; empty when there is none."""
+    found = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.0)
+    return f"; nearest is {found[0]!r}" if found else ""
+
+
+def known(word: Any, words: Iterable[str], what: str) -> str:
+    """The word itself where it is known. Raises ``UsageError`` naming the nearest where it is not."""
+    choices = tuple(words)
+    if word not in choices:
+        raise UsageError(f"unknown {what} {word!r}{nearest(word, choices)}")
+    return word

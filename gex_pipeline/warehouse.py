@@ -35,9 +35,10 @@ class Warehouse:
     def _session(self) -> Session:
         """The SQL session, opened by the first query: questions do without an SQL engine."""
         if self._opened is None:
+            from gex_pipeline.engine.macros import functions
             from gex_pipeline.store.session import Session
 
-            self._opened = Session(self._store.root)
+            self._opened = Session(self._store.root, functions(self._store))
         return self._opened
 
     def query(self, sql: str, parameters: list[Any] | None = None) -> pl.DataFrame:
@@ -58,8 +59,8 @@ class Warehouse:
     ) -> Answer:
         """All tables of one snapshot as of ``at`` (a time or its ISO 8601 text; default: now); see :class:`Answer`."""
         from gex_pipeline.core.instruments import underlying_of
+        from gex_pipeline.core.window import Window
         from gex_pipeline.engine.answers import answer
-        from gex_pipeline.transforms.contracts import Window
 
         return answer(
             self._store,

@@ -9,12 +9,12 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from gex_pipeline.errors import UsageError
-from gex_pipeline.present.choices import Expiry
+from gex_pipeline.present.choices import Expiry, expiry_of
 
 INCLUDES = ("candles", "expected_move", "max_pain", "ranked", "spot", "zones")
 
@@ -59,17 +59,6 @@ def instant(text: str) -> datetime:
     if value.year < _FIRST_YEAR:
         raise UsageError(f"{text!r} is before any market; type a time from {_FIRST_YEAR} on")
     return value
-
-
-def expiry(text: str) -> Expiry:
-    """``all``, ``odte`` or the date of one expiry."""
-    word = text.strip().lower()
-    if word == "all" or word == "odte":  # noqa: PLR1714 - so that the type is known
-        return word
-    try:
-        return date.fromisoformat(word)
-    except ValueError:
-        raise UsageError(f"{text!r} is not an expiry; type all, odte or a date like 2026-12-25") from None
 
 
 def one_of(what: str, text: str, valid: Sequence[str]) -> str:
@@ -118,7 +107,7 @@ def to_duration(_: Any, tokens: Sequence[Any]) -> timedelta:
 
 def to_expiry(_: Any, tokens: Sequence[Any]) -> Expiry:
     """Converter of the choice of expiry."""
-    return expiry(tokens[0].value)
+    return expiry_of(tokens[0].value)
 
 
 def to_venues(_: Any, tokens: Sequence[Any]) -> tuple[str, ...]:

@@ -42,13 +42,16 @@ class Reading:
     """TOML file that names the columns of the source."""
 
     every: Duration = None
-    """Grid of the snapshots, like 5m or 1h. Default: as the file has them."""
+    """Grid of the snapshots, like 5m or 1h. Default: as the file has them; 1h for tardis-options-chain."""
 
     max_age: Duration = None
     """Oldest row that a grid instant may take. Default: --every."""
 
     market: Annotated[str | None, Parameter(converter=to_market, metavar="MARKET")] = None
     """Kind of candles, for files that do not say it: perp, spot, index or mark."""
+
+    instruments: Annotated[tuple[Path, ...], Parameter(metavar="FILE")] = ()
+    """Saved get_instruments response, for contract sizes; may be repeated."""
 
 
 #: As the files have it.
@@ -63,9 +66,10 @@ def import_(source: str, /, *paths: Path, reading: Reading = AS_IT_IS, context: 
     Parameters
     ----------
     source
-        binance-eoh, binance-klines; with --mapping: chain, candles, dvol; archives: the files that a TOML file lists.
+        tardis-options-chain, deribit-book-summary, binance-eoh, binance-klines; with --mapping: chain, candles, dvol;
+        archives: the files that a TOML file lists.
     paths
-        Files, or folders of files.
+        Files, folders of files, or globs in quotes. Files that were imported before are skipped.
     """
     from gex_pipeline.importers import READERS
 
@@ -98,11 +102,12 @@ def _import_archives(paths: Sequence[Path], reading: Reading, context: Context) 
 
 def _import_status(summary: ImportSummary, paths: Sequence[Path]) -> int:
     """Say what went wrong; 1 when nothing was of use, 3 when something was not."""
+    say_all(summary.notes)
     is_partial = say_all([*summary.failures, *summary.conflicts])
     if summary.failures and not any([*summary.rows.values(), *summary.same.values()]):
         say("import: nothing was stored: no file could be used")
         return 1
-    if not summary.files and not summary.failures:
+    if not summary.files and not summary.skipped and not summary.failures:
         from gex_pipeline.engine.imports import SUFFIXES
 
         say(f"import: no file found in {', '.join(map(str, paths))}: archives end in {', '.join(SUFFIXES)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +12,13 @@ from cyclopts import Parameter
 
 from gex_pipeline.commands.arguments import Context, to_instant, to_sign_model, to_venues
 from gex_pipeline.commands.output import say
+from gex_pipeline.core.window import Window
 from gex_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from gex_pipeline.present.answer import Answer
+
+_BOUND = re.compile(r"moneyness_min|moneyness_max|spot_window_pct")
 
 
 @Parameter(name="*")
@@ -41,12 +45,10 @@ class Question:
     """Only strikes within this many per cent of spot."""
 
     def __post_init__(self) -> None:
-        for name in ("moneyness_min", "moneyness_max", "spot_window_pct"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise UsageError(f"--{name.replace('_', '-')} {value:g} must be a positive number")
-        if self.moneyness_min and self.moneyness_max and self.moneyness_min > self.moneyness_max:
-            raise UsageError(f"--moneyness-min {self.moneyness_min:g} is above --moneyness-max {self.moneyness_max:g}")
+        try:
+            Window(self.moneyness_min, self.moneyness_max, self.spot_window_pct)
+        except UsageError as error:
+            raise UsageError(_BOUND.sub(lambda name: f"--{name[0].replace('_', '-')}", str(error))) from None
 
 
 #: The question without any narrowing.

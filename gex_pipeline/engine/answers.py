@@ -10,15 +10,18 @@ from datetime import UTC, datetime
 
 import polars as pl
 
+from gex_pipeline.core.instruments import VENUES
 from gex_pipeline.core.signs import SIGNS
+from gex_pipeline.core.window import Window
 from gex_pipeline.engine import as_of
-from gex_pipeline.errors import UsageError
+from gex_pipeline.errors import UsageError, known
 from gex_pipeline.present.answer import Answer
 from gex_pipeline.schema import TABLES
+from gex_pipeline.schema.common import SIGN_MODELS
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.transforms.book import Book
-from gex_pipeline.transforms.contracts import ALL_VENUES, Contracts, Window
+from gex_pipeline.transforms.contracts import ALL_VENUES, Contracts
 from gex_pipeline.transforms.expected_move import expected_move
 from gex_pipeline.transforms.flip_zones import flip_zones
 from gex_pipeline.transforms.gamma_profile import gamma_profile
@@ -45,10 +48,10 @@ def answer(
 ) -> Answer:
     """Answer a question about one underlying as of ``at``.
 
-    Raises ``GexError`` where nothing is stored for the question, ``UsageError`` for a sign model that needs trades.
+    Raises ``GexError`` where nothing is stored for the question, ``UsageError`` for a venue or sign model that is
+    unknown, and for one that needs trades.
     """
-    if sign_model not in SIGNS:
-        raise UsageError(f"sign model {sign_model} needs trades, which are not stored: use {', '.join(SIGNS)}")
+    _check(venues, sign_model)
     window = window or Window()
     found, chain = as_of.latest(store, underlying, at, venues)
     absent = as_of.absent_venues(store, underlying, found, chain) if venues is None else []
@@ -75,6 +78,15 @@ def answer(
         exposure=strike_profile(book.contracts, sign_model),
         candles=_candles(store, underlying, at) if has_candles else None,
     )
+
+
+def _check(venues: list[str] | None, sign_model: str) -> None:
+    if venues is not None and not venues:
+        raise UsageError("the list of venues is empty: leave it out for all of them")
+    for venue in venues or ():
+        known(venue, VENUES, "venue")
+    if known(sign_model, SIGN_MODELS, "sign model") not in SIGNS:
+        raise UsageError(f"sign model {sign_model} needs trades, which are not stored: use {', '.join(SIGNS)}")
 
 
 def _whole_set(frame: pl.DataFrame) -> pl.DataFrame:

@@ -24,9 +24,8 @@ from gex_pipeline.core.instruments import VENUES
 from gex_pipeline.engine.days import Days, period_days
 from gex_pipeline.engine.imports import SUFFIXES, ImportSummary, import_files
 from gex_pipeline.engine.progress import Progress
-from gex_pipeline.errors import UsageError
+from gex_pipeline.errors import UsageError, known
 from gex_pipeline.importers import READERS, load_mapping, parse_duration
-from gex_pipeline.importers.vocabulary import known
 
 #: Sources of one venue's own files.
 _VENUE = {"binance-eoh": "binance", "binance-klines": "binance", "deribit-book-summary": "deribit"}

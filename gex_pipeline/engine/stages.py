@@ -50,7 +50,7 @@ def import_days(root: Path, archives: Path, table: str, days: Days, venue: str |
         outcome.is_expected = bool(chosen)
         summary = import_archives(root, chosen, days)
         outcome.failures, outcome.conflicts = summary.failures, summary.conflicts
-        outcome.facts = {"files": summary.files, "new rows": sum(summary.rows.values())}
+        outcome.facts = {"files": summary.files, "files read before": summary.skipped, "new rows": summary.rows.total()}
     except GexError as error:
         outcome.failures.append(str(error))
     names = ("chain", "chain_rejected") if table == "chain" else (table,)

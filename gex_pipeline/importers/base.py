@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from gex_pipeline.core.instruments import underlying_of
-from gex_pipeline.errors import UsageError
+from gex_pipeline.errors import UsageError, known
 from gex_pipeline.importers.grid import check_grid
-from gex_pipeline.importers.vocabulary import folder_name, known
+from gex_pipeline.importers.vocabulary import folder_name
 from gex_pipeline.schema.market import MARKETS
 
 if TYPE_CHECKING:
@@ -27,10 +27,14 @@ if TYPE_CHECKING:
 _TAKES = {
     "chain": ("mapping", "every", "max_age"),
     "binance-eoh": ("every", "max_age"),
+    "tardis-options-chain": ("every", "max_age"),
+    "deribit-book-summary": ("every", "max_age", "instruments"),
     "binance-klines": ("market",),
     "candles": ("mapping",),
     "dvol": ("mapping",),
 }
+#: Grid of the sources that are ticks: as they are, they would be a snapshot per update.
+_EVERY = {"tardis-options-chain": timedelta(hours=1)}
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -40,7 +44,8 @@ class Options:
 
     ``underlying`` keeps only rows of this coin (``BTC`` and ``BTCUSDT`` both mean BTC). ``every`` and ``max_age``
     override the mapping's. ``market`` is the kind of price of `binance-klines` files, which do not tell it themselves.
-    What is None was not given; :func:`check_options` says what a source needs and what it does not take.
+    ``instruments``: saved lists of instruments, for their contract sizes.
+    What is None or empty was not given; :func:`check_options` says what a source needs and what it does not take.
     """
 
     mapping: Mapping | None = None
@@ -48,6 +53,7 @@ class Options:
     every: timedelta | None = None
     max_age: timedelta | None = None
     market: str | None = None
+    instruments: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,13 +63,15 @@ class Imported:
     ``tables``: table name -> frame with exactly the declared columns. ``rows``: rows of the source file.
     ``dropped``: reason -> number of source rows that are in no table. ``repeated``: rows of the tables beyond the first
     of one source row (a row may serve several grid instants). So always:
-    ``rows == sum of table heights - repeated + sum(dropped.values())``.
+    ``rows == sum of table heights - repeated + sum(dropped.values())``. ``notes``: what else a person should know of
+    the file, one line each.
     """
 
     tables: dict[str, pl.DataFrame]
     rows: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 Reader = Callable[[Path, Options], Imported]
@@ -76,8 +84,8 @@ def check_options(source: str, options: Options) -> None:
     or of another kind, an underlying that can be no coin, and a grid that :func:`grid_of` refuses.
     """
     taken = _TAKES[known(source, _TAKES, "source")]
-    for name in ("mapping", "every", "max_age", "market"):
-        if name not in taken and getattr(options, name) is not None:
+    for name in ("mapping", "every", "max_age", "market", "instruments"):
+        if name not in taken and getattr(options, name) not in (None, ()):
             raise UsageError(f"the source {source} does not take --{name.replace('_', '-')}: remove it")
     if "mapping" in taken:
         _check_mapping(source, options.mapping)
@@ -85,7 +93,12 @@ def check_options(source: str, options: Options) -> None:
         _check_market(source, options.market)
     if options.underlying is not None:
         folder_name(underlying_of(options.underlying), "--underlying")
-    grid_of(options, options.mapping)
+    grid_of(with_grid(source, options), options.mapping)
+
+
+def with_grid(source: str, options: Options) -> Options:
+    """The options with the source's own grid where they name none."""
+    return options if options.every is not None else replace(options, every=_EVERY.get(source))
 
 
 def _check_mapping(source: str, mapping: Mapping | None) -> None:

@@ -16,14 +16,13 @@ from pathlib import Path
 
 import polars as pl
 
-from gex_pipeline.errors import ImportFileError
+from gex_pipeline.errors import ImportFileError, nearest
 from gex_pipeline.importers.base import Imported, Options, check_options
 from gex_pipeline.importers.cells import numbers, shown
 from gex_pipeline.importers.chain import import_chain
 from gex_pipeline.importers.mapping import mapping_from
 from gex_pipeline.importers.read import Raw, read
 from gex_pipeline.importers.times import TimeFormat, instants
-from gex_pipeline.importers.vocabulary import nearest
 
 COLUMNS = (
     "date",

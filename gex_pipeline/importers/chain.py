@@ -103,7 +103,7 @@ def _unused(frame: pl.DataFrame, finished: pl.DataFrame, mapping: Mapping, optio
 
 
 def _priced(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Units, forward and index. Prices in coin need the forward, parity forwards need the price."""
+    """Units, forward and index; only then prices in USD, as those quoted in coin need the forward."""
     seconds = (pl.col("expiry_at") - pl.col("snapshot_at")).dt.total_microseconds() / 1e6
     frame = _in_coins(mapping, frame).with_columns(tenor_years=seconds / SECONDS_PER_YEAR)
     is_usable = (
@@ -113,9 +113,10 @@ def _priced(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
         & (pl.col("strike_usd") > 0)
         & (pl.col("tenor_years") > 0)
     )
+    quoted = _per_coin(mapping, frame)
     if mapping.is_parity:
-        return with_parity_forward(_in_usd(mapping, frame), is_usable)
-    return _in_usd(mapping, with_front_forward(frame, is_usable))
+        return _in_usd(mapping, with_parity_forward(quoted, is_usable, _is_in_coin(mapping.fields["mark_usd"].unit)))
+    return _in_usd(mapping, with_front_forward(quoted, is_usable))
 
 
 def _in_coins(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -136,17 +137,30 @@ def _in_coins(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _in_usd(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Prices in USD per coin. A bid or ask of 0 or below is no quote; a mark below 0 is none, infinity no price."""
+def _per_coin(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Prices of one coin, in whatever the venue quotes. A bid or ask of 0 or below is no quote; a mark below 0 none."""
     frame = frame.with_columns(_amount("mark_usd"), _positive("bid_usd"), _positive("ask_usd"))
-    factors = {
-        "coin": pl.col("forward_usd"),
-        "by_settlement": pl.when(pl.col("settlement") == "inverse").then(pl.col("forward_usd")).otherwise(1.0),
-        "usd_per_contract": 1.0 / pl.col("contract_size_coin"),
-    }
-    units = {k: mapping.fields[k].unit for k in _PRICES if k in mapping.fields}
-    converted = frame.with_columns(pl.col(k) * factors[unit] for k, unit in units.items() if unit in factors)
-    return converted.with_columns(finite(k) for k in _PRICES)
+    per_contract = [k for k, unit in _price_units(mapping).items() if unit == "usd_per_contract"]
+    return frame.with_columns(pl.col(k) * (1.0 / pl.col("contract_size_coin")) for k in per_contract)
+
+
+def _in_usd(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Prices that are quoted in coin times the row's forward; infinity is no price."""
+    in_usd = (
+        pl.when(_is_in_coin(unit)).then(pl.col(k) * pl.col("forward_usd")).otherwise(pl.col(k)).alias(k)
+        for k, unit in _price_units(mapping).items()
+        if unit in ("coin", "by_settlement")
+    )
+    return frame.with_columns(in_usd).with_columns(finite(k) for k in _PRICES)
+
+
+def _price_units(mapping: Mapping) -> dict[str, str]:
+    return {k: mapping.fields[k].unit for k in _PRICES if k in mapping.fields}
+
+
+def _is_in_coin(unit: str) -> pl.Expr:
+    """Whether a row's price of this unit is quoted in coin."""
+    return pl.col("settlement") == "inverse" if unit == "by_settlement" else pl.lit(unit == "coin")
 
 
 def _positive(name: str) -> pl.Expr:

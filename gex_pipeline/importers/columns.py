@@ -11,14 +11,14 @@ from functools import lru_cache
 import polars as pl
 
 from gex_pipeline.core import instruments
-from gex_pipeline.errors import ImportFileError, UsageError
+from gex_pipeline.errors import ImportFileError, UsageError, nearest
 from gex_pipeline.importers.base import Options
 from gex_pipeline.importers.cells import finite, numbers, shown, text
 from gex_pipeline.importers.fields import Constant, Field
 from gex_pipeline.importers.mapping import Mapping
 from gex_pipeline.importers.read import Raw
 from gex_pipeline.importers.times import instants
-from gex_pipeline.importers.vocabulary import FROM_NAME, TARGETS, Kind, nearest
+from gex_pipeline.importers.vocabulary import FROM_NAME, TARGETS, Kind
 from gex_pipeline.schema.common import FOLDER_NAME, FOLDER_NAME_RULE
 
 TIME = pl.Datetime("us", "UTC")

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gex_pipeline.core import instruments
-from gex_pipeline.errors import UsageError
+from gex_pipeline.errors import UsageError, known, nearest
 from gex_pipeline.importers.times import FORMATS, TimeFormat
-from gex_pipeline.importers.vocabulary import FIELD_KEYS, TARGETS, Word, folder_name, known, nearest
+from gex_pipeline.importers.vocabulary import FIELD_KEYS, TARGETS, Word, folder_name
 from gex_pipeline.schema.chain import SETTLEMENTS
 from gex_pipeline.schema.market import INTERVALS, MARKETS
 

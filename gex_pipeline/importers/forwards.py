@@ -12,14 +12,15 @@ _BOOK = ["snapshot_at", "underlying", "settlement"]  # a frame is of one venue
 _EXPIRY = [*_BOOK, "expiry_at"]
 
 
-def with_parity_forward(frame: pl.LazyFrame, is_usable: pl.Expr) -> pl.LazyFrame:
+def with_parity_forward(frame: pl.LazyFrame, is_usable: pl.Expr, is_in_coin: pl.Expr) -> pl.LazyFrame:
     """Fill ``forward_usd``, ``index_usd`` and their sources by put-call parity.
 
     Per expiry F = median of K + (C - P) over the five strikes with the smallest |C - P|, both marks > 0, ties the lower
     strike. An expiry without a pair takes the index; a missing index is the forward of the nearest expiry with a pair.
-    ``is_usable``: rows that are contracts at all (named, not expired, not superseded).
+    ``is_usable``: rows that are contracts at all (named, not expired, not superseded). ``is_in_coin``: rows whose marks
+    c, p are in coin; C = c F turns F = K + (C - P) into F = K / (1 - (c - p)).
     """
-    forwards = _parity(frame.filter(is_usable & (pl.col("mark_usd") > 0)))
+    forwards = _parity(frame.filter(is_usable & (pl.col("mark_usd") > 0)), is_in_coin)
     front = _front(forwards.rename({"parity": "forward_usd"}))
     joined = _left(_left(frame, forwards, _EXPIRY), front, _BOOK)
     index = pl.coalesce("index_usd", "front")
@@ -50,20 +51,21 @@ def _left(frame: pl.LazyFrame, other: pl.LazyFrame, keys: list[str]) -> pl.LazyF
     return frame.join(other, on=keys, how="left", maintain_order="left")
 
 
-def _parity(marks: pl.LazyFrame) -> pl.LazyFrame:
+def _parity(marks: pl.LazyFrame, is_in_coin: pl.Expr) -> pl.LazyFrame:
     """Forward per expiry from the rows with a mark; column ``parity``."""
-    sides = [*_EXPIRY, "strike_usd", pl.col("mark_usd")]
+    sides = [*_EXPIRY, "strike_usd", "mark_usd"]
     # two books of one strike (bybit's USDC and USDT): the first by name, so that C and P are of the same one
     marks = marks.sort("instrument").unique([*_EXPIRY, "strike_usd", "option_type"], keep="first", maintain_order=True)
     calls = marks.filter(pl.col("option_type") == "C").select(sides)
     puts = marks.filter(pl.col("option_type") == "P").select(sides)
     pairs = calls.join(puts, on=[*_EXPIRY, "strike_usd"], suffix="_put")
-    difference = pl.col("mark_usd") - pl.col("mark_usd_put")
+    strike, difference = pl.col("strike_usd"), pl.col("mark_usd") - pl.col("mark_usd_put")
+    forward = pl.when(is_in_coin).then(strike / (1 - difference)).otherwise(strike + difference)
     return (
-        pairs.with_columns(_difference=difference)
-        .sort(pl.col("_difference").abs(), "strike_usd")
+        pairs.with_columns(_difference=difference.abs(), _forward=forward)
+        .sort("_difference", "strike_usd")
         .group_by(_EXPIRY, maintain_order=True)
-        .agg(parity=(pl.col("strike_usd") + pl.col("_difference")).head(PAIRS).median())
+        .agg(parity=pl.col("_forward").head(PAIRS).median())
     )
 
 

@@ -11,12 +11,11 @@ import re
 from pathlib import Path
 
 from gex_pipeline.core.instruments import USD_QUOTES, has_usd_quote, underlying_of
-from gex_pipeline.errors import ImportFileError
+from gex_pipeline.errors import ImportFileError, nearest
 from gex_pipeline.importers.bars import import_bars
 from gex_pipeline.importers.base import Imported, Options, check_options
 from gex_pipeline.importers.mapping import Mapping, mapping_from
 from gex_pipeline.importers.read import Raw, file_bytes, read
-from gex_pipeline.importers.vocabulary import nearest
 from gex_pipeline.schema.market import INTERVALS
 
 COLUMNS = (

@@ -34,11 +34,11 @@ from pathlib import Path
 from typing import Any
 
 from gex_pipeline.core import instruments
-from gex_pipeline.errors import UsageError
+from gex_pipeline.errors import UsageError, known
 from gex_pipeline.importers.base import parse_duration
 from gex_pipeline.importers.fields import Field, field_from
 from gex_pipeline.importers.read import FORMATS
-from gex_pipeline.importers.vocabulary import FROM_NAME, TARGETS, TOP, folder_name, known
+from gex_pipeline.importers.vocabulary import FROM_NAME, TARGETS, TOP, folder_name
 
 PARITY = "parity"
 
@@ -153,16 +153,8 @@ def _check_chain(mapping: Mapping) -> None:
             and "contract_size_coin" not in fields
         ):
             raise UsageError(f"{key} is per contract: contract_size_coin is needed")
-    if mapping.is_parity:
-        _check_parity(fields)
-
-
-def _check_parity(fields: dict[str, Field]) -> None:
-    if "mark_usd" not in fields:
+    if mapping.is_parity and "mark_usd" not in fields:
         raise UsageError("a parity forward needs mark_usd")
-    for key in ("mark_usd", "bid_usd", "ask_usd"):
-        if key in fields and fields[key].unit in ("coin", "by_settlement"):
-            raise UsageError(f"{key} in coin needs a forward, and a parity forward needs USD prices")
 
 
 def _check_bars(mapping: Mapping) -> None:

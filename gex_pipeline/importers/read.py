@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 import pyarrow as pa
@@ -22,9 +23,10 @@ import pyarrow.parquet as pq
 from pyarrow import feather
 
 from gex_pipeline.errors import ImportFileError
-from gex_pipeline.importers.text import read_csv, read_jsonl
+from gex_pipeline.importers.text import checked_text, read_csv, read_jsonl
 
 FORMATS = ("csv", "jsonl", "feather", "parquet")
+_TEXTS = ("csv", "jsonl", "json")
 _EXTENSIONS = {
     ".csv": "csv",
     ".jsonl": "jsonl",
@@ -102,17 +104,39 @@ def file_bytes(path: Path) -> bytes:
     return _decompressed(path, _bytes_of(path))[0]
 
 
-def _bytes_of(path: Path) -> bytes:
+def json_bytes(path: Path) -> bytes:
+    """The text of a JSON file after decompression, without a byte order mark, for a reader that parses it itself.
+
+    Raises ``ImportFileError`` for what cannot be text of that kind; whether it is JSON is for the reader to see.
+    """
+    data = file_bytes(path)
+    _check_content(path, data, "json")
+    text = checked_text(path, data)
+    if not text.strip():
+        raise ImportFileError(f"{path} is empty")
+    return text
+
+
+def opened(path: Path) -> BinaryIO:
+    """A file to read bytes from. Raises ``ImportFileError`` for what is missing, no file or not readable."""
     if path.exists() and not path.is_file() and not path.is_dir():
         raise ImportFileError(f"{path} is not a regular file")  # a pipe would be waited for for ever
     try:
-        data = path.read_bytes()
+        return path.open("rb")
     except FileNotFoundError:
         raise ImportFileError(f"{path} does not exist") from None
     except IsADirectoryError:
         raise ImportFileError(f"{path} is a directory, not a file") from None
     except OSError as error:
         raise ImportFileError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _bytes_of(path: Path) -> bytes:
+    with opened(path) as file:
+        try:
+            data = file.read()
+        except OSError as error:
+            raise ImportFileError(f"{path} cannot be read: {error.strerror}") from None
     if not data:
         raise ImportFileError(f"{path} is empty")
     return data
@@ -133,9 +157,19 @@ def _gunzip(path: Path, data: bytes) -> bytes:
         with gzip.GzipFile(fileobj=stream) as file:
             return file.read()
     except EOFError:
-        raise ImportFileError(f"{path} is cut off: its gzip stream has no end at byte {len(data)}") from None
+        raise ImportFileError(cut_off(path, len(data))) from None
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise ImportFileError(f"{path} is damaged gzip before byte {stream.tell()}: {error}") from None
+        raise ImportFileError(damaged_gzip(path, stream.tell(), error)) from None
+
+
+def cut_off(path: Path, byte: int) -> str:
+    """What is said of a .gz that ends too early."""
+    return f"{path} is cut off: its gzip stream has no end at byte {byte}"
+
+
+def damaged_gzip(path: Path, byte: int, error: Exception) -> str:
+    """What is said of a .gz that cannot be decompressed."""
+    return f"{path} is damaged gzip before byte {byte}: {error}"
 
 
 def _unzip(path: Path, data: bytes) -> tuple[bytes, str]:
@@ -166,9 +200,9 @@ def _format_of(path: Path, inner: str) -> str:
 
 def _check_content(path: Path, data: bytes, kind: str) -> None:
     actual = next((name for magic, name in _MAGIC.items() if data.startswith(magic)), "")
-    if kind in ("csv", "jsonl") and not actual and data[:200].lstrip()[:5].lower() in (b"<html", b"<!doc", b"<?xml"):
+    if kind in _TEXTS and not actual and data[:200].lstrip()[:5].lower() in (b"<html", b"<!doc", b"<?xml"):
         actual = "HTML or XML"
-    is_text_as_expected = kind in ("csv", "jsonl") and not actual
+    is_text_as_expected = kind in _TEXTS and not actual
     if not is_text_as_expected and actual != kind:
         raise ImportFileError(f"{path} is not {kind}: its content is {actual or f'unknown ({data[:8]!r} at byte 0)'}")
 

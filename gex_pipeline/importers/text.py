@@ -22,7 +22,8 @@ import pyarrow.csv as pc
 from gex_pipeline.errors import ImportFileError
 
 _BOM = b"\xef\xbb\xbf"
-_WRONG_LENGTH = re.compile(r"Row #([0-9]+): Expected ([0-9]+) columns, got ([0-9]+)")
+#: What pyarrow says of a line with too few or too many cells: row, expected, got.
+WRONG_LENGTH = re.compile(r"Row #([0-9]+): Expected ([0-9]+) columns, got ([0-9]+)")
 
 
 def read_csv(path: Path, data: bytes, header: Sequence[str] | None = None) -> tuple[pl.DataFrame, list[int]]:
@@ -31,7 +32,7 @@ def read_csv(path: Path, data: bytes, header: Sequence[str] | None = None) -> tu
     Returns the frame (all String, an empty cell is "") and each row's line number. ``header`` names the columns of a
     file without a header line. Raises ``ImportFileError``.
     """
-    data = _checked_text(path, data)
+    data = checked_text(path, data)
     lines = _lines(data)
     if not lines:
         raise ImportFileError(f"{path} is empty")
@@ -50,14 +51,15 @@ def read_jsonl(path: Path, data: bytes) -> tuple[pl.DataFrame, list[int]]:
 
     Returns the frame and each row's line number. Raises ``ImportFileError`` naming the first broken line.
     """
-    lines = _lines(_checked_text(path, data))
+    lines = _lines(checked_text(path, data))
     records = [_record(path, number, line) for number, line in lines]
     names = list(dict.fromkeys(name for record in records for name in record))
     columns = {name: [_scalar(record.get(name)) for record in records] for name in names}
     return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String)), [number for number, _ in lines]
 
 
-def _checked_text(path: Path, data: bytes) -> bytes:
+def checked_text(path: Path, data: bytes) -> bytes:
+    """The bytes of a text without a byte order mark. Raises ``ImportFileError`` for NUL and what is not UTF-8."""
     nul = data.find(b"\0")
     if nul >= 0:
         raise ImportFileError(f"{path} is not text: NUL at byte {nul}")
@@ -111,7 +113,7 @@ def _parsed(
 
 
 def _reason(path: Path, message: str, lines: list[tuple[int, bytes]]) -> str:
-    match = _WRONG_LENGTH.search(message)
+    match = WRONG_LENGTH.search(message)
     if match is None:
         return f"{path} is not CSV: {message.splitlines()[0]}"
     row, expected, got = (int(g) for g in match.groups())

@@ -5,10 +5,8 @@ Belongs here: what may be written. Not here: reading it (mapping.py) or applying
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from gex_pipeline.errors import UsageError
 from gex_pipeline.schema.common import FOLDER_NAME, FOLDER_NAME_RULE
@@ -80,20 +78,6 @@ TARGETS: dict[str, dict[str, Word]] = {
 TOP = ("name", "venue", "format", "every", "max_age")
 #: Keys of a column's table.
 FIELD_KEYS = ("column", "columns", "value", "unit", "format", "zone", "at", "grammar", "build", "file")
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """The known word most like a given one, as ``; nearest is 'x'``; empty when there is none."""
-    found = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.0)
-    return f"; nearest is {found[0]!r}" if found else ""
-
-
-def known(word: Any, words: Iterable[str], what: str) -> str:
-    """The word itself where it is known. Raises ``UsageError`` naming the nearest where it is not."""
-    choices = tuple(words)
-    if word not in choices:
-        raise UsageError(f"unknown {what} {word!r}{nearest(word, choices)}")
-    return word
 
 
 def folder_name(word: str, what: str) -> str:

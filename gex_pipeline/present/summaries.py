@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 def import_lines(summary: ImportSummary) -> list[str]:
     """Rows per table and what was refused, with reasons; failures and conflicts are printed elsewhere."""
     tables = sorted({*summary.rows, *summary.same})
-    lines = [f"{count(summary.files, 'file')} read"]
+    before = f", {summary.skipped:,} imported before" if summary.skipped else ""
+    lines = [f"{count(summary.files, 'file')} read{before}"]
     lines += [f"{t}: {summary.rows.get(t, 0):,} new rows, {summary.same.get(t, 0):,} already stored" for t in tables]
+    if len(summary.coins) > 1:
+        lines.append("coins: " + ", ".join(f"{coin} {rows:,}" for coin, rows in sorted(summary.coins.items())))
     lines += _reasons("rejected (kept in chain_rejected)", summary.rejected)
     lines += _reasons("dropped", summary.dropped)
     return lines

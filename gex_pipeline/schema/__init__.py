@@ -5,6 +5,7 @@ From these declarations come the Parquet schemas, the row checks, the SQL commen
 
 from gex_pipeline.schema.chain import CHAIN, CHAIN_REJECTED
 from gex_pipeline.schema.derived import EXPECTED_MOVE, FLIP_ZONES, GAMMA_PROFILE, LEVELS, MAX_PAIN, RANKED
+from gex_pipeline.schema.macros import LEVELS_FOR, STRIKE_EXPIRY_HEATMAP, STRIKE_PROFILE
 from gex_pipeline.schema.market import CANDLES, DVOL
 from gex_pipeline.schema.model import Column, Table
 from gex_pipeline.schema.views import EXPIRIES, EXPOSURE, LEVELS_WIDE
@@ -17,6 +18,9 @@ VIEWS = (EXPOSURE, LEVELS_WIDE, EXPIRIES)
 
 #: Stored tables in which a day without rows is nothing unusual.
 MAY_BE_EMPTY = ("chain_rejected", "flip_zones")
+
+#: Table macros: questions with arguments.
+MACROS = (LEVELS_FOR, STRIKE_PROFILE, STRIKE_EXPIRY_HEATMAP)
 
 TABLES: dict[str, Table] = {t.name: t for t in (CHAIN, CHAIN_REJECTED, *DERIVED, CANDLES, DVOL, *VIEWS)}
 
@@ -33,6 +37,7 @@ __all__ = [
     "GAMMA_PROFILE",
     "LEVELS",
     "LEVELS_WIDE",
+    "MACROS",
     "MAX_PAIN",
     "MAY_BE_EMPTY",
     "RANKED",

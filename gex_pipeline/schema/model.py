@@ -62,3 +62,26 @@ class Table:
 
     def __getitem__(self, name: str) -> Column:
         return next(c for c in self.columns if c.name == name)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a macro: its SQL type, its default as SQL (empty: it must be given) and what it means."""
+
+    name: str
+    sql_type: str
+    default: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Macro:
+    """A table macro: the columns it returns, declared as a table without files, and the arguments it takes."""
+
+    table: Table
+    arguments: tuple[Argument, ...]
+
+    @property
+    def name(self) -> str:
+        """Name in SQL."""
+        return self.table.name

@@ -13,6 +13,7 @@ from gex_pipeline.schema.derived import LEVELS_ODTE
 from gex_pipeline.schema.model import Table
 from gex_pipeline.schema.types import duckdb_type
 from gex_pipeline.schema.views import NEEDS, SIDED
+from gex_pipeline.store.quoting import text
 
 #: Views that call the session's functions.
 USES_FUNCTIONS = {"exposure", "expiries"}
@@ -36,11 +37,11 @@ def statements(table: Table, paths: list[str]) -> list[str]:
     """SQL that (re)creates the view of a table over its files, with a comment for the view and each column."""
     body = view_sql(table) if table.period is None else _over_files(table, paths)
     comments = [
-        f"COMMENT ON COLUMN {table.name}.{c.name} IS {_text(_comment(c.description, c.unit))}" for c in table.columns
+        f"COMMENT ON COLUMN {table.name}.{c.name} IS {text(_comment(c.description, c.unit))}" for c in table.columns
     ]
     return [
         f"CREATE OR REPLACE VIEW {table.name} AS {body}",
-        f"COMMENT ON VIEW {table.name} IS {_text(table.description)}",
+        f"COMMENT ON VIEW {table.name} IS {text(table.description)}",
         *comments,
     ]
 
@@ -50,16 +51,16 @@ def _over_files(table: Table, paths: list[str]) -> str:
         columns = ", ".join(f"NULL::{duckdb_type(c)} AS {c.name}" for c in table.columns)
         return f"SELECT {columns} WHERE false"
     names = ", ".join(table.names)
-    listed = ", ".join(_text(p) for p in paths)
-    types = ", ".join(f"{_text(h)}: VARCHAR" for h in table.hive)
+    listed = ", ".join(text(p) for p in paths)
+    types = ", ".join(f"{text(h)}: VARCHAR" for h in table.hive)
     # Names come from the declarations and the store's own listing, quoted: nothing a user types gets here.
     return f"SELECT {names} FROM read_parquet([{listed}], hive_partitioning=true, hive_types={{{types}}})"  # noqa: S608
 
 
 def view_sql(table: Table) -> str:
     """The query behind a view."""
-    text = files("gex_pipeline.store").joinpath(f"sql/{table.name}.sql").read_text()
-    return text.format(sided=_sided(), levels=_levels()) if "{" in text else text
+    body = files("gex_pipeline.store").joinpath(f"sql/{table.name}.sql").read_text()
+    return body.format(sided=_sided(), levels=_levels()) if "{" in body else body
 
 
 def _sided() -> str:
@@ -80,7 +81,3 @@ def _levels() -> str:
 
 def _comment(description: str, unit: str) -> str:
     return f"{description} [{unit}]" if unit else description
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -21,6 +21,8 @@ from gex_pipeline.schema.model import Table
 
 DATA, MANIFEST, PENDING, TEMPORARY = ".parquet", ".manifest.json", ".manifest.pending", ".tmp"
 MARKER = "gex-warehouse.json"
+#: Folder of the import journal; its name keeps every reader of tables out of it.
+IMPORTS = ".imports"
 
 
 @dataclass(frozen=True, order=True)

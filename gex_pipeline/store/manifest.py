@@ -53,12 +53,17 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-@cache
 def code_version() -> str:
     """Hash of the source that computes derived tables: any change of it makes them stale."""
+    return source_hash(*_DERIVING)
+
+
+@cache
+def source_hash(*folders: str) -> str:
+    """Hash of the source in some folders of the package."""
     digest = hashlib.sha256()
     package = files("gex_pipeline")
-    for folder in _DERIVING:
+    for folder in folders:
         for source in sorted(package.joinpath(folder).iterdir(), key=lambda f: f.name):
             if source.name.endswith(".py"):
                 digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")

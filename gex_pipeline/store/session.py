@@ -6,8 +6,9 @@ The only place that makes a connection.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,16 @@ import polars as pl
 from duckdb.sqltypes import DuckDBPyType
 
 from gex_pipeline.errors import GexError
-from gex_pipeline.schema import TABLES
+from gex_pipeline.schema import MACROS, TABLES
 from gex_pipeline.store import catalog, udfs
+from gex_pipeline.store.macros import Answering, Macros
 from gex_pipeline.store.partitions import Store
+from gex_pipeline.store.quoting import quoted, text
 
 #: Listings of the files that one query may need while other processes fold months.
 _ATTEMPTS = 5
 _FUNCTION = re.compile("|".join(udfs.NAMES), re.IGNORECASE)
+_MACRO = re.compile("|".join(m.name for m in MACROS) + "|duckdb_functions", re.IGNORECASE)
 _SELECT, _MULTI = duckdb.StatementType.SELECT, duckdb.StatementType.MULTI
 
 _TEXT = "VARCHAR"
@@ -42,22 +46,24 @@ _PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 
 
 class Session:
-    """A connection whose views follow the files. Not for several threads at once: open one session each."""
+    """A connection whose views follow the files. Not for several threads at once: open one session each.
 
-    def __init__(self, root: Path) -> None:
+    ``functions``: what the table macros compute, by name; a macro without one is not there.
+    """
+
+    def __init__(self, root: Path, functions: Mapping[str, Answering] | None = None) -> None:
         self.store = Store(root)
         self.store.require()
         self._con = duckdb.connect(
             config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
         )
         self._con.execute("SET TimeZone = 'UTC'")
-        self._con.execute(
-            f"SET allowed_directories = ['{str(self.store.objects.root).replace(chr(39), chr(39) * 2)}/']"
-        )
+        self._con.execute(f"SET allowed_directories = [{text(f'{self.store.objects.root}/')}]")
         self._con.execute("SET enable_external_access = false")
         self._con.execute("SET lock_configuration = true")
         self._paths: dict[str, list[str]] = {}
-        self._has_functions = False
+        self._has_functions = self._has_macros = False
+        self._macros = Macros(functions or {})
 
     def query(self, sql: str, parameters: list[Any] | None = None) -> pl.DataFrame:
         """Rows of one reading statement.
@@ -76,6 +82,7 @@ class Session:
                     raise GexError(f"{_one_line(error)}; run `gex verify`") from error
                 self._paths.clear()
             except duckdb.Error as error:
+                self._raise_failure()
                 raise GexError(_one_line(error)) from error
             except RuntimeError as error:
                 if "interrupted" in str(error):  # how DuckDB reports Ctrl-C
@@ -83,8 +90,19 @@ class Session:
                 raise
         raise AssertionError("unreachable")
 
+    def _raise_failure(self) -> None:
+        """Raise what stopped a macro, in its own words: DuckDB's are around it."""
+        failure, self._macros.failure = self._macros.failure, None
+        if isinstance(failure, GexError):
+            raise GexError(str(failure)) from failure  # in a query a wrong argument is as any other error in the SQL
+        if failure is not None:
+            raise failure
+
     def prepare(self, sql: str) -> None:
-        """Create or refresh the views and functions that a statement may use."""
+        """Create or refresh the views, macros and functions that a statement may use."""
+        if not self._has_macros and _MACRO.search(sql):
+            self._macros.register(self._con)
+            self._has_macros = True
         names = catalog.mentioned(sql)
         if not self._has_functions and (catalog.USES_FUNCTIONS & set(names) or _FUNCTION.search(sql)):
             udfs.register(self._con)
@@ -161,7 +179,7 @@ def _frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
     casts = [_cast(kind) for kind in relation.types]
     if any(casts):
         columns = enumerate(zip(relation.columns, casts, strict=True), 1)
-        relation = relation.project(", ".join(f"#{i}{f'::{c}' if c else ''} AS {_quoted(n)}" for i, (n, c) in columns))
+        relation = relation.project(", ".join(f"#{i}{f'::{c}' if c else ''} AS {quoted(n)}" for i, (n, c) in columns))
     try:
         frame = relation.pl()
     except pl.exceptions.PolarsError as error:
@@ -214,12 +232,12 @@ def _is_sayable(times: pl.Series) -> bool:
     return bool(days.is_between(_FIRST_DAY, _LAST_DAY).all())
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _one_line(error: duckdb.Error) -> str:
-    """The first line of DuckDB's message, and its suggestions."""
+    """The first line of DuckDB's message, and its suggestions, which may stand on the line below their title."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    hints = [line for line in lines[1:] if line.startswith(("Candidate", "Did you mean"))]
+    hints = [
+        f"{line} {below}" if line.endswith(":") else line
+        for line, below in pairwise([*lines[1:], ""])
+        if line.startswith(("Candidate", "Did you mean"))
+    ]
     return " ".join([lines[0], *hints]) if lines else "SQL error"

@@ -31,7 +31,8 @@ def verify(root: Path) -> list[Finding]:
     store = Store(root)
     store.require()
     names = set(store.objects.list("."))
-    kept = sorted(n for n in names if not n.startswith(".locks/") and n not in (layout.MARKER, ".gitignore"))
+    aside = (".locks/", f"{layout.IMPORTS}/")
+    kept = sorted(n for n in names if not n.startswith(aside) and n not in (layout.MARKER, ".gitignore"))
     return [Finding(name, problem) for name in kept for problem in _problems(store, name, names)]
 
 

@@ -17,6 +17,7 @@ import polars as pl
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.profile import Gaussians, Ints
 from gex_pipeline.core.units import ODTE_YEARS
+from gex_pipeline.core.window import Window
 
 #: Columns of `chain` that the transforms read.
 COLUMNS = (
@@ -36,26 +37,6 @@ COLUMNS = (
 )
 _ORDER = ("venue", "snapshot_at", "expiry_at", "strike_usd", "option_type")
 ALL_VENUES = "all"
-
-
-@dataclass(frozen=True)
-class Window:
-    """Strike window of a question: bounds on K/S, and a symmetric window around spot in per cent."""
-
-    moneyness_min: float | None = None
-    moneyness_max: float | None = None
-    spot_window_pct: float | None = None
-
-    def contains(self, moneyness: Floats) -> Bools:
-        """True where K/S lies inside every bound; bounds are inclusive."""
-        inside = np.ones(moneyness.shape, dtype=bool)
-        if self.moneyness_min is not None:
-            inside &= moneyness >= self.moneyness_min
-        if self.moneyness_max is not None:
-            inside &= moneyness <= self.moneyness_max
-        if self.spot_window_pct is not None:
-            inside &= np.abs(moneyness - 1.0) <= self.spot_window_pct / 100.0
-        return inside
 
 
 @dataclass(frozen=True)
@@ -161,10 +142,22 @@ class Contracts:
 
         Single venues become absent: their own windows would lie around their own spots.
         """
-        kept = self.take(window.contains(self.strike / self.spots[self.snapshot, 0]))
+        kept = self.take(is_inside(window, self.strike / self.spots[self.snapshot, 0]))
         knowledge = kept.knowledge.copy()
         knowledge[:, 1:] = 0
         return replace(kept, knowledge=knowledge)
+
+
+def is_inside(window: Window, moneyness: Floats) -> Bools:
+    """True where K/S lies inside every bound."""
+    inside = np.ones(moneyness.shape, dtype=bool)
+    if window.moneyness_min is not None:
+        inside &= moneyness >= window.moneyness_min
+    if window.moneyness_max is not None:
+        inside &= moneyness <= window.moneyness_max
+    if window.spot_window_pct is not None:
+        inside &= np.abs(moneyness - 1.0) <= window.spot_window_pct / 100.0
+    return inside
 
 
 def ascending(values: Floats) -> Floats:

@@ -9,6 +9,7 @@ import pytest
 from gex_pipeline.commands import arguments
 from gex_pipeline.commands.question import Question
 from gex_pipeline.errors import UsageError
+from gex_pipeline.present.choices import expiry_of
 
 
 @pytest.mark.parametrize("word", ["BTC", "btc", "BTCUSDT", "btcusdt", " Btc ", "BTCUSDC", "btc-usd", "BTC/USD"])
@@ -56,11 +57,11 @@ def test_an_instant_before_1970_is_before_any_market(word):
 
 
 def test_expiry():
-    assert arguments.expiry("ODTE") == "odte"
-    assert arguments.expiry("all") == "all"
-    assert arguments.expiry("2026-12-25") == date(2026, 12, 25)
+    assert expiry_of("ODTE") == "odte"
+    assert expiry_of("all") == "all"
+    assert expiry_of("2026-12-25") == date(2026, 12, 25)
     with pytest.raises(UsageError):
-        arguments.expiry("25DEC26")
+        expiry_of("25DEC26")
 
 
 def test_names_take_commas_and_repetition_and_drop_doubles():

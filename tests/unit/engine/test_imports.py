@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gex_pipeline.engine import imports
 from gex_pipeline.engine.imports import import_files
 from gex_pipeline.errors import StoreError
 from gex_pipeline.schema import TABLES
 from gex_pipeline.store.partitions import Store
+from gex_pipeline.store.verify import verify
 
 MAPPING = """
 name = "test"
@@ -111,3 +115,133 @@ def test_an_import_that_reads_nothing_makes_no_warehouse(tmp_path: Path, mapping
     summary = import_files(tmp_path / "warehouse", "chain", [bad, tmp_path / "missing.csv"], mapping=mapping)
     assert len(summary.failures) == 2
     assert not (tmp_path / "warehouse").exists()
+
+
+# ---------------------------------------------------------------- running again
+
+
+def chain_files(store: Store) -> dict[str, bytes]:
+    return {p.path: store.objects.read(p.path) for p in store.partitions(TABLES["chain"])}
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that the chain reader opens, in order."""
+    names: list[str] = []
+    real = imports.READERS["chain"]
+
+    def read(path: Path, options: Any) -> Any:
+        names.append(path.name)
+        return real(path, options)
+
+    monkeypatch.setitem(imports.READERS, "chain", read)
+    return names
+
+
+def test_files_that_are_stored_are_not_read_again(tmp_path: Path, mapping: Path, reads: list[str]) -> None:
+    files = [archive(tmp_path, f"{hour:02d}.csv", "BTC", hour=hour) for hour in range(3)]
+    root = tmp_path / "warehouse"
+    first = import_files(root, "chain", files[:2], mapping=mapping)
+    before = chain_files(Store(root))
+    again = import_files(root, "chain", files, mapping=mapping)
+    assert reads == ["00.csv", "01.csv", "02.csv"]
+    assert (first.files, first.skipped, again.files, again.skipped) == (2, 0, 1, 2)
+    assert (again.rows["chain"], again.same["chain"], again.coins["BTC"]) == (1, 2, 3)
+    assert chain_files(Store(root)).keys() == before.keys()
+    assert verify(root) == []
+
+
+def test_another_way_of_reading_reads_again(tmp_path: Path, mapping: Path, reads: list[str]) -> None:
+    root, file = tmp_path / "warehouse", archive(tmp_path, "a.csv", "BTC")
+    import_files(root, "chain", [file], mapping=mapping)
+    import_files(root, "chain", [file], mapping=mapping, every=timedelta(hours=1))
+    archive(tmp_path, "a.csv", "BTC", hour=5)
+    import_files(root, "chain", [file], mapping=mapping)
+    mapping.write_text(MAPPING.replace('iv = "iv"', 'iv = { column = "iv", unit = "percent" }').replace("0.5", "50"))
+    import_files(root, "chain", [file], mapping=mapping)
+    assert reads == ["a.csv"] * 4
+
+
+@pytest.mark.parametrize("harm", ["delete", "damage", "journal"])
+def test_what_is_no_longer_stored_is_read_again(tmp_path: Path, mapping: Path, reads: list[str], harm: str) -> None:
+    root, file = tmp_path / "warehouse", archive(tmp_path, "a.csv", "BTC")
+    import_files(root, "chain", [file], mapping=mapping)
+    store = Store(root)
+    (partition,) = store.partitions(TABLES["chain"])
+    whole = store.objects.read(partition.path)
+    if harm == "delete":
+        store.objects.delete(partition.path)
+        store.objects.delete(partition.manifest_path)
+    elif harm == "damage":
+        store.objects.path(partition.path).write_bytes(whole[:-1] + b"x")
+    else:
+        (journal,) = (root / ".imports").iterdir()
+        journal.write_text("[{")
+    summary = import_files(root, "chain", [file], mapping=mapping)
+    assert reads == ["a.csv", "a.csv"]
+    if harm == "damage":
+        assert "damaged" in summary.failures[0]
+    else:
+        assert store.objects.read(partition.path) == whole
+
+
+def test_a_file_with_a_conflict_is_told_again(tmp_path: Path, mapping: Path) -> None:
+    root = tmp_path / "warehouse"
+    import_files(root, "chain", [archive(tmp_path, "a.csv", "BTC", oi=1.0)], mapping=mapping)
+    other = archive(tmp_path, "b.csv", "BTC", oi=2.0)
+    lines = [import_files(root, "chain", [other], mapping=mapping).conflicts for _ in range(2)]
+    assert lines[0] == lines[1] != []
+
+
+def test_a_twin_file_counts_as_stored_while_its_rows_are(tmp_path: Path, mapping: Path, reads: list[str]) -> None:
+    """The same rows came from another file first: the partition names that one among its inputs, not this."""
+    root = tmp_path / "warehouse"
+    one, two = archive(tmp_path, "a.csv", "BTC"), archive(tmp_path, "b.csv", "BTC")
+    two.write_text(two.read_text() + "\n")
+    for _ in range(2):
+        import_files(root, "chain", [one], mapping=mapping)
+        import_files(root, "chain", [two], mapping=mapping)
+    assert reads == ["a.csv", "b.csv"]
+
+
+def test_an_interrupted_import_goes_on_where_it_was(
+    tmp_path: Path, mapping: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [archive(tmp_path, f"{hour:02d}.csv", "BTC", hour=hour) for hour in range(6)]
+    monkeypatch.setattr(imports, "_BATCH_ROWS", 2)
+    counting = imports.READERS["chain"]
+
+    def stop(path: Path, options: Any) -> Any:
+        if path.name == "05.csv":
+            raise KeyboardInterrupt
+        return counting(path, options)
+
+    root = tmp_path / "warehouse"
+    with monkeypatch.context() as patch:
+        patch.setitem(imports.READERS, "chain", stop)
+        with pytest.raises(KeyboardInterrupt):
+            import_files(root, "chain", files, mapping=mapping)
+    assert reads == ["00.csv", "01.csv", "02.csv", "03.csv", "04.csv"]
+    summary = import_files(root, "chain", files, mapping=mapping)
+    assert reads[5:] == ["04.csv", "05.csv"]  # the batch that was not full is read again
+    assert (summary.files, summary.skipped, summary.rows["chain"], summary.same["chain"]) == (2, 4, 2, 4)
+    whole = tmp_path / "whole"
+    monkeypatch.undo()
+    import_files(whole, "chain", files, mapping=mapping)
+    assert chain_files(Store(root)) == chain_files(Store(whole))
+
+
+def test_a_batch_is_stored_when_it_is_old(tmp_path: Path, mapping: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "_BATCH_SECONDS", -1.0)
+    root = tmp_path / "warehouse"
+    import_files(root, "chain", [archive(tmp_path, f"{h:02d}.csv", "BTC", hour=h) for h in range(3)], mapping=mapping)
+    assert len(list((root / ".imports").iterdir())) == 3
+
+
+def test_a_glob_in_quotes(tmp_path: Path, mapping: Path) -> None:
+    for hour in range(3):
+        archive(tmp_path / "deep", f"{hour:02d}.csv", "BTC", hour=hour)
+    root = tmp_path / "warehouse"
+    assert import_files(root, "chain", [tmp_path / "*" / "0[01].csv"], mapping=mapping).files == 2
+    nothing = import_files(root, "chain", [tmp_path / "*.csv"], mapping=mapping)
+    assert nothing.failures == [f"{tmp_path}/*.csv does not exist"]

@@ -21,16 +21,26 @@ SECTIONS = {"chain": CHAIN, "candles": BARS, "dvol": DVOL}
 NEEDED: dict[str, dict[str, Any]] = {
     **{s: {"mapping": mapping_from({"venue": "deribit", s: section}, "vendor")} for s, section in SECTIONS.items()},
     "binance-eoh": {},
+    "tardis-options-chain": {},
+    "deribit-book-summary": {},
     "binance-klines": {"market": "spot"},
 }
 FOREIGN = {
-    "chain": ("market",),
-    "candles": ("every", "max_age", "market"),
-    "dvol": ("every", "max_age", "market"),
-    "binance-eoh": ("mapping", "market"),
-    "binance-klines": ("mapping", "every", "max_age"),
+    "chain": ("market", "instruments"),
+    "candles": ("every", "max_age", "market", "instruments"),
+    "dvol": ("every", "max_age", "market", "instruments"),
+    "binance-eoh": ("mapping", "market", "instruments"),
+    "tardis-options-chain": ("mapping", "market", "instruments"),
+    "deribit-book-summary": ("mapping", "market"),
+    "binance-klines": ("mapping", "every", "max_age", "instruments"),
 }
-VALUES = {"mapping": NEEDED["chain"]["mapping"], "every": HOUR, "max_age": HOUR, "market": "perp"}
+VALUES = {
+    "mapping": NEEDED["chain"]["mapping"],
+    "every": HOUR,
+    "max_age": HOUR,
+    "market": "perp",
+    "instruments": (Path("i"),),
+}
 
 
 def _refused(source: str, **options: Any) -> str:
@@ -57,6 +67,7 @@ def test_what_a_source_needs_is_enough(source: str) -> None:
 def test_every_option_that_a_source_uses() -> None:
     check_options("chain", Options(_chain(), every=HOUR, max_age=2 * HOUR))
     check_options("binance-eoh", Options(every=4 * HOUR, max_age=HOUR))
+    check_options("deribit-book-summary", Options(every=HOUR, max_age=HOUR, instruments=(Path("i"),)))
 
 
 @pytest.mark.parametrize(("source", "name"), [(s, n) for s, names in FOREIGN.items() for n in names])
@@ -89,9 +100,12 @@ def test_grids() -> None:
     assert _refused("chain", mapping=_chain(), max_age=HOUR) == lonely
     assert _refused("chain", mapping=_chain(max_age="1h")) == lonely
     assert _refused("binance-eoh", max_age=HOUR) == lonely
+    assert _refused("deribit-book-summary", max_age=HOUR) == lonely
     check_options("chain", Options(_chain(every="7h"), every=HOUR))  # the option counts
     check_options("chain", Options(_chain(max_age="1h"), every=HOUR))
     check_options("chain", Options(_chain(every="1h"), max_age=HOUR))
+    check_options("tardis-options-chain", Options(max_age=HOUR))  # ticks have a grid of their own
+    assert _refused("tardis-options-chain", every=7 * HOUR) == sevens
 
 
 @pytest.mark.parametrize("coin", ["BTC OPT", "a/b", "", ".."])

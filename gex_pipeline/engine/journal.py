@@ -1,0 +1,111 @@
+"""Which files were imported already, so that an import of thousands of them can be interrupted and run again.
+
+One JSON file per batch under ``.imports`` in the warehouse. An entry counts only while every partition that took rows
+of the file still vouches for them: delete a damaged partition, and its files are read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from gex_pipeline.errors import StoreError
+from gex_pipeline.importers import Options
+from gex_pipeline.store.layout import IMPORTS, Partition, parse
+from gex_pipeline.store.manifest import file_hash, source_hash
+from gex_pipeline.store.partitions import Store
+
+#: Packages whose source decides what a file becomes.
+_READING = ("core", "importers", "schema")
+
+
+@dataclass
+class Entry:
+    """What became of one file: rows per table, rejected and dropped rows by reason.
+
+    ``inputs``: path of each partition that took its rows -> input hashes its manifest then had.
+    """
+
+    key: str
+    rows: dict[str, int]
+    rejected: dict[str, int]
+    dropped: dict[str, int]
+    coins: dict[str, int]
+    inputs: dict[str, list[str]] = field(default_factory=dict)
+
+
+def way_of(source: str, options: Options) -> str:
+    """One way of reading files: source, options with the content of the files they name, and the code that reads."""
+    named = [file_hash(path) for path in options.instruments]
+    return "\0".join([source, repr(options), *named, source_hash(*_READING)])
+
+
+def key_of(path: Path, content_hash: str, way: str) -> str:
+    """Names one way of reading one file; readers also take the coin or the interval from its name."""
+    return hashlib.sha256("\0".join([path.name, content_hash, way]).encode()).hexdigest()
+
+
+class Journal:
+    """The entries of a warehouse. Damaged journal files count as absent: their files are read again."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._vouched: dict[str, set[str]] = {}
+
+    @cached_property
+    def _entries(self) -> dict[str, Entry]:
+        found: dict[str, Entry] = {}
+        for name in self._store.objects.list(IMPORTS):
+            try:
+                rows = json.loads(self._store.objects.read(name))
+                found |= {row["key"]: Entry(**row) for row in rows}
+            except (ValueError, TypeError, KeyError):
+                continue
+        return found
+
+    def find(self, key: str) -> Entry | None:
+        """The entry of a file whose rows are all still stored, None where it must be read."""
+        entry = self._entries.get(key)
+        if entry is None or not all(set(hashes) <= self._inputs(path) for path, hashes in entry.inputs.items()):
+            return None
+        return entry
+
+    def _inputs(self, path: str) -> set[str]:
+        """Input hashes of a stored partition, or of the month it was folded into; none where it is not as written."""
+        if path not in self._vouched:
+            self._vouched[path] = self._read_inputs(path)
+        return self._vouched[path]
+
+    def _read_inputs(self, path: str) -> set[str]:
+        named = parse(path)
+        for partition in _places(named) if named else ():
+            try:
+                manifest = self._store.manifest(partition)
+                if manifest and manifest.content_hash == self._store.content_hash(partition):
+                    return set(manifest.inputs.values())
+            except StoreError:
+                return set()
+        return set()
+
+    def record(self, entries: Iterable[Entry]) -> None:
+        """Write a batch of entries, whose partitions are stored by now."""
+        data = json.dumps([asdict(entry) for entry in entries]).encode()
+        self._store.objects.write(f"{IMPORTS}/{hashlib.sha256(data).hexdigest()[:16]}.json", data)
+
+
+def inputs_now(store: Store, partition: Partition, content_hash: str) -> list[str]:
+    """What a partition must go on vouching for: the file, or all inputs where others gave the same rows first."""
+    manifest = store.manifest(partition)
+    inputs = set(manifest.inputs.values()) if manifest else set()
+    return [content_hash] if content_hash in inputs else sorted(inputs)
+
+
+def _places(partition: Partition) -> list[Partition]:
+    """Where the rows of a partition can be: there, or in its month."""
+    if not partition.is_day:
+        return [partition]
+    return [Partition(partition.table, partition.hive, partition.period[:7]), partition]

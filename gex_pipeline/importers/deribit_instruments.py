@@ -1,0 +1,93 @@
+"""Saved responses of Deribit's `get_instruments` -> contract sizes.
+
+Belongs here: what the list of instruments adds to a chain, and whether it agrees with the names. Strike, expiry and
+type come from the name, as everywhere; a list that says something else about a name is refused.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from gex_pipeline.core import instruments
+from gex_pipeline.errors import ImportFileError, UsageError
+from gex_pipeline.importers.deribit_json import Decoder, Envelope, responses
+
+_TYPES = {"C": "call", "P": "put"}
+
+
+class _Listed(msgspec.Struct):
+    """One instrument. ``contract_size``: coins; ``expiration_timestamp``: ms; futures have no strike and no type."""
+
+    instrument_name: str
+    contract_size: float | None = None
+    strike: float | None = None
+    expiration_timestamp: int | None = None
+    option_type: str | None = None
+
+
+_DECODER: Decoder[_Listed] = msgspec.json.Decoder(Envelope[_Listed] | list[_Listed])
+
+
+def contract_sizes(paths: tuple[Path, ...]) -> dict[str, float]:
+    """Option name -> coins per contract, of all files together; a name they do not size is not in it.
+
+    Read once for all the files of a run. Raises ``UsageError`` for a file that cannot be used, and for one that
+    contradicts its names or another file.
+    """
+    return _sizes(paths, tuple(_version(path) for path in paths))
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """What differs once a file has changed: a process may live longer than a list of instruments."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0  # reading it says why
+    return status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=1)
+def _sizes(paths: tuple[Path, ...], versions: tuple[tuple[int, int], ...]) -> dict[str, float]:  # noqa: ARG001 - a key
+    sizes: dict[str, float] = {}
+    try:
+        for path in paths:
+            for place, row in _rows(path):
+                _add(sizes, place, row)
+    except ImportFileError as error:
+        raise UsageError(f"--instruments {error}") from None
+    return sizes
+
+
+def _rows(path: Path) -> list[tuple[str, _Listed]]:
+    """The instruments of a file, each with its place."""
+    rows = [(f"{found.place}[{i}]", row) for found in responses(path, _DECODER) for i, row in enumerate(found.rows)]
+    if all(row.contract_size is None for _, row in rows):
+        raise ImportFileError(f"{path} is no get_instruments response: no contract_size (a book summary is a PATH)")
+    return rows
+
+
+def _add(sizes: dict[str, float], place: str, row: _Listed) -> None:
+    name, size = row.instrument_name, row.contract_size
+    contract = instruments.parse("deribit", name)
+    if contract is None:  # a future or a combo
+        return
+    _check(place, row, contract)
+    if size is not None and sizes.setdefault(name, size) != size:
+        raise ImportFileError(f"{place}: contract_size = {size:g} of {name} is {sizes[name]:g} in another place")
+
+
+def _check(place: str, row: _Listed, contract: instruments.Instrument) -> None:
+    named = {
+        "strike": contract.strike_usd,
+        "expiration_timestamp": int(contract.expiry_at.timestamp()) * 1000,
+        "option_type": _TYPES[contract.option_type],
+    }
+    for key, value in named.items():
+        stated = getattr(row, key)
+        if stated is not None and stated != value:
+            raise ImportFileError(f"{place}: {key} = {stated!r} contradicts the name {row.instrument_name}: {value!r}")
+    if row.contract_size is not None and row.contract_size <= 0:
+        raise ImportFileError(f"{place}: contract_size = {row.contract_size:g} of {row.instrument_name} is not above 0")
