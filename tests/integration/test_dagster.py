@@ -292,6 +292,7 @@ def test_a_range_is_one_run_with_an_event_per_day(place: Path, home: Path, monke
     done = dagster(*words, place=place, home=home)
     assert done.returncode == 0, done.stderr
     assert "no chain of deribit on 2026-01-08: import it first" in done.stderr
+    assert "Falling back" not in done.stderr, "a batch of events could not be stored as one"
     assert not list(home.rglob("event.log")), "telemetry was written"
     assert not (home / "user" / ".dagster").exists()
     monkeypatch.setenv("DAGSTER_HOME", str(home))
