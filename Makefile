@@ -28,11 +28,11 @@ help:
 demo: $(VENV)/run.stamp
 	$(BIN)/gex demo $(ARGS)
 
-# exec: Ctrl-C reaches Dagster alone, which ends its processes.
+# exec: Dagster takes the place of the shell, so that Ctrl-C is its own to answer.
 ui: $(VENV)/dagster.stamp
 	@test -e data/demo/archives.toml -a -d data/demo/warehouse || $(BIN)/gex demo
-	@DAGSTER_HOME='$(CURDIR)/data/dagster' PATH="$(CURDIR)/$(BIN):$$PATH" \
-	GEX_WAREHOUSE='$(CURDIR)/data/demo/warehouse' GEX_ARCHIVES='$(CURDIR)/data/demo/archives.toml' \
+	@DAGSTER_HOME='$(CURDIR)/data/dagster' GEX_WAREHOUSE='$(CURDIR)/data/demo/warehouse' \
+	GEX_ARCHIVES='$(CURDIR)/data/demo/archives.toml' \
 	exec $(BIN)/dagster dev -w workspace.yaml --host 127.0.0.1 $(ARGS)
 
 test: $(VENV)/test.stamp

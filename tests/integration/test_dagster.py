@@ -15,10 +15,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult
+from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult, RunRequest, build_schedule_context
 
 from gex_pipeline.core.instruments import VENUES
 from gex_pipeline.definitions import build_defs
+from gex_pipeline.defs import partitions as days
+from gex_pipeline.defs.jobs import daily
 from gex_pipeline.defs.resources import Places
 from gex_pipeline.market import archive, chains
 from gex_pipeline.schema import DERIVED, TABLES
@@ -106,6 +108,16 @@ def test_every_table_has_an_asset_with_its_columns() -> None:
         schema = node.metadata["dagster/column_schema"]
         assert [c.name for c in schema.columns] == list(table.names)
         assert all(c.description for c in schema.columns)
+
+
+def test_the_schedule_asks_for_yesterday() -> None:
+    """Which is a partition, as is the day that has just begun."""
+    at = chains.utc("2026-01-06T06:30")
+    asked = daily(build_schedule_context(scheduled_execution_time=at))
+    assert isinstance(asked, RunRequest)
+    assert asked.partition_key == "2026-01-05"
+    keys = days.DAYS.get_partition_keys(current_time=at)
+    assert (keys[0], keys[-2:]) == ("2019-03-30", ["2026-01-05", "2026-01-06"])
 
 
 PROBE = """
