@@ -19,6 +19,7 @@ from gex_pipeline.commands.arguments import (
     to_underlying,
     to_underlyings,
 )
+from gex_pipeline.commands.interrupts import hear_ctrl_c
 from gex_pipeline.commands.output import say, say_all, show, show_lines
 from gex_pipeline.errors import UsageError
 
@@ -82,6 +83,7 @@ def import_(source: str, /, *paths: Path, reading: Reading = AS_IT_IS, context: 
     from gex_pipeline.engine.imports import import_files
     from gex_pipeline.present import progress, summaries
 
+    hear_ctrl_c()
     options = {field.name: getattr(reading, field.name) for field in fields(reading)}
     summary = import_files(context.warehouse, source, list(paths), progress=progress.for_stream(), **options)
     show_lines(summaries.import_lines(summary))
@@ -159,6 +161,7 @@ def build(
 
     if workers is not None and workers < 1:
         raise UsageError(f"--workers {workers} must be at least 1")
+    hear_ctrl_c()
     summary = engine.build(
         context.warehouse,
         underlyings=list(underlying),
@@ -189,6 +192,7 @@ def demo(*, days: int = 3, out: Annotated[Path, Parameter(metavar="DIR")] = Path
 
     if not 1 <= days <= 28:
         raise UsageError(f"--days {days} must be from 1 to 28")
+    hear_ctrl_c()
     done = engine.run(out, days, progress.for_stream())
     show_lines([*summaries.import_lines(done.imported), *summaries.build_lines(done.built), ""])
     show(tables.levels_table(done.answer, ()))

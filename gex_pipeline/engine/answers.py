@@ -5,7 +5,7 @@ With no filter the numbers equal the stored tables: the same transforms make bot
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import polars as pl
@@ -36,6 +36,46 @@ _INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h")
 _MARKETS = ("spot", "perp", "index", "mark")
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A question about one underlying and the snapshot that answers it.
+
+    ``whole``: all contracts of the venues; ``book``: those inside the window, from which every exposure comes.
+    """
+
+    underlying: str
+    at: datetime
+    venues: list[str] | None
+    sign_model: str
+    window: Window
+    found: as_of.Found
+    chain: pl.DataFrame
+    whole: Contracts
+    book: Book
+
+
+def ask(
+    store: Store,
+    underlying: str,
+    *,
+    at: datetime,
+    venues: list[str] | None = None,
+    sign_model: str = "naive",
+    window: Window | None = None,
+) -> Asked:
+    """The snapshot of one underlying that was known at ``at``, narrowed to venues and strikes.
+
+    Raises ``GexError`` where nothing is stored for the question, ``UsageError`` for a venue or sign model that is
+    unknown, and for one that needs trades.
+    """
+    _check(venues, sign_model)
+    window = window or Window()
+    found, chain = as_of.latest(store, underlying, at, venues)
+    whole = Contracts.from_chain(chain)
+    book = Book(whole.inside(window) if window != Window() else whole)
+    return Asked(underlying, at, venues, sign_model, window, found, chain, whole, book)
+
+
 def answer(
     store: Store,
     underlying: str,
@@ -46,35 +86,27 @@ def answer(
     window: Window | None = None,
     has_candles: bool = False,
 ) -> Answer:
-    """Answer a question about one underlying as of ``at``.
-
-    Raises ``GexError`` where nothing is stored for the question, ``UsageError`` for a venue or sign model that is
-    unknown, and for one that needs trades.
-    """
-    _check(venues, sign_model)
-    window = window or Window()
-    found, chain = as_of.latest(store, underlying, at, venues)
-    absent = as_of.absent_venues(store, underlying, found, chain) if venues is None else []
-    whole = Contracts.from_chain(chain)
-    book = Book(whole.inside(window) if window != Window() else whole)
+    """Every table of the snapshot that :func:`ask` finds; errors as there."""
+    asked = ask(store, underlying, at=at, venues=venues, sign_model=sign_model, window=window)
+    found, book, whole = asked.found, asked.book, asked.whole
     return Answer(
         underlying=underlying,
         snapshot_at=found.snapshot_at,
         knowledge_time=datetime.fromtimestamp(int(whole.knowledge[0, 0]) / 1e6, UTC),
         age_seconds=found.age_seconds(at),
         is_stale=found.is_stale(at),
-        is_synthetic=bool(chain["source"].str.starts_with("synthetic").any()),
+        is_synthetic=bool(asked.chain["source"].str.starts_with("synthetic").any()),
         spot_usd=float(whole.spots[0, 0]),
         venues=list(whole.venue_names),
-        absent_venues=absent,
+        absent_venues=as_of.absent_venues(store, underlying, found, asked.chain) if venues is None else [],
         sign_model=sign_model,
-        filters={"venues": venues, **asdict(window)},
-        levels=_whole_set(levels(book, sign_model)),
-        flip_zones=_whole_set(flip_zones(book, sign_model)),
-        ranked=_whole_set(ranked(book, sign_model)),
-        profile=_whole_set(gamma_profile(book, sign_model)),
-        max_pain=_whole_set(max_pain(Book(whole))),
-        expected_move=_whole_set(expected_move(Book(whole))),
+        filters={"venues": venues, **asdict(asked.window)},
+        levels=whole_set(levels(book, sign_model)),
+        flip_zones=whole_set(flip_zones(book, sign_model)),
+        ranked=whole_set(ranked(book, sign_model)),
+        profile=whole_set(gamma_profile(book, sign_model)),
+        max_pain=whole_set(max_pain(Book(whole))),
+        expected_move=whole_set(expected_move(Book(whole))),
         exposure=strike_profile(book.contracts, sign_model),
         candles=_candles(store, underlying, at) if has_candles else None,
     )
@@ -89,7 +121,7 @@ def _check(venues: list[str] | None, sign_model: str) -> None:
         raise UsageError(f"sign model {sign_model} needs trades, which are not stored: use {', '.join(SIGNS)}")
 
 
-def _whole_set(frame: pl.DataFrame) -> pl.DataFrame:
+def whole_set(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows of all asked-for venues together, with categories as strings."""
     frame = frame.filter(pl.col("venues") == ALL_VENUES)
     return frame.with_columns(pl.col(pl.Enum).cast(pl.String))

@@ -16,13 +16,17 @@ from gex_pipeline.errors import GexError, StoreError
 from gex_pipeline.schema import TABLES
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
+from gex_pipeline.transforms.contracts import COLUMNS
 
 _CHAIN = TABLES["chain"]
 #: Age beyond this many usual intervals is stale.
 STALE_INTERVALS = 2
 #: So many snapshots tell the usual interval between them.
 _ENOUGH = 3
-_LAST_DAYS = timedelta(days=4)
+#: What an answer needs of a row: the transforms' columns, the order of equal contracts, and whether it is made up.
+_READ = (*COLUMNS, "instrument", "source")
+#: How far back a month is read at first: one row group is usually enough.
+_LAST_DAYS = (timedelta(days=1), timedelta(days=4))
 #: Listings of the files that one question may need while another process folds months.
 _ATTEMPTS = 5
 
@@ -71,12 +75,7 @@ def find(store: Store, underlying: str, at: datetime, venues: list[str] | None) 
     )
     for month in months:
         mine = [p for p in partitions if p.period.startswith(month)]
-        # The last days of the month first: they are a few row groups, and usually enough.
-        for where in (pl.col("snapshot_at") > min(at, _end(month)) - _LAST_DAYS, None):
-            known = _instants(store, mine, where).filter(pl.col("knowledge_time") <= at, pl.col("snapshot_at") <= at)
-            if known.height >= _ENOUGH:
-                break
-        instants = pl.concat([known, instants])
+        instants = pl.concat([_last_known(store, mine, min(at, _end(month)), at), instants])
         if instants.height >= _ENOUGH:
             break
     if instants.is_empty():
@@ -84,6 +83,16 @@ def find(store: Store, underlying: str, at: datetime, venues: list[str] | None) 
     snapshot_at = instants["snapshot_at"][-1]
     here = tuple(p for p in partitions if f"{snapshot_at:%Y-%m-%d}".startswith(p.period))
     return Found(snapshot_at, usual_interval_seconds(instants["snapshot_at"]), here)
+
+
+def _last_known(store: Store, partitions: list[Partition], end: datetime, at: datetime) -> pl.DataFrame:
+    """Snapshots of a month that were known at ``at``: those of its last days where they are enough, else all."""
+    is_known = (pl.col("knowledge_time") <= at) & (pl.col("snapshot_at") <= at)
+    for days in _LAST_DAYS:
+        known = _instants(store, partitions, pl.col("snapshot_at") > end - days).filter(is_known)
+        if known.height >= _ENOUGH:
+            return known
+    return _instants(store, partitions).filter(is_known)
 
 
 def usual_interval_seconds(snapshots: pl.Series) -> float | None:
@@ -98,9 +107,9 @@ def steps_seconds(snapshots: pl.Series) -> NDArray[np.float64]:
 
 
 def rows(store: Store, found: Found) -> pl.DataFrame:
-    """The chain rows of a found snapshot."""
+    """The chain rows of a found snapshot, with the columns that answers are made of."""
     is_it = pl.col("snapshot_at") == found.snapshot_at
-    return pl.concat(store.read(p, where=is_it) for p in found.partitions)
+    return pl.concat(store.read(p, _READ, is_it) for p in found.partitions)
 
 
 def absent_venues(store: Store, underlying: str, found: Found, chain: pl.DataFrame) -> list[str]:
@@ -111,10 +120,9 @@ def absent_venues(store: Store, underlying: str, found: Found, chain: pl.DataFra
 
 
 def _of(store: Store, underlying: str, venues: list[str] | None) -> list[Partition]:
-    stored = store.partitions(_CHAIN)
-    mine = [p for p in stored if p.value("underlying") == underlying]
+    mine = store.partitions(_CHAIN, underlying)
     if not mine:
-        known = sorted({p.value("underlying") for p in stored})
+        known = sorted({p.value("underlying") for p in store.partitions(_CHAIN)})
         raise GexError(f"no chain of {underlying} in {store.root}: it has {', '.join(known) or 'nothing yet'}")
     chosen = [p for p in mine if venues is None or p.value("venue") in venues]
     if not chosen:
@@ -131,7 +139,7 @@ def _end(month: str) -> datetime:
 
 def _instants(store: Store, partitions: list[Partition], where: pl.Expr | None = None) -> pl.DataFrame:
     """Snapshots in the partitions, ascending, with the time at which all their rows were known."""
-    pairs = pl.concat(store.read(p, ("snapshot_at", "knowledge_time"), where).unique() for p in partitions)
+    pairs = pl.concat(store.read(p, ("snapshot_at", "knowledge_time"), where) for p in partitions)
     return pairs.group_by("snapshot_at").agg(pl.col("knowledge_time").max()).sort("snapshot_at")
 
 

@@ -1,6 +1,7 @@
 """What the SQL macros compute: the answers of the commands as rows.
 
-Belongs here: an :class:`Answer` -> the rows a macro declares. Which snapshot answers, and every number, is `answers`'.
+Belongs here: arguments -> the rows a macro declares. Which snapshot answers is for `answers`, every number for
+`transforms`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import polars as pl
 
 from gex_pipeline.core.instruments import underlying_of
 from gex_pipeline.core.window import Window
-from gex_pipeline.engine.answers import answer
+from gex_pipeline.engine.answers import Asked, ask, whole_set
 from gex_pipeline.present import strikes
-from gex_pipeline.present.answer import Answer
 from gex_pipeline.present.choices import expiry_of
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.transforms.contracts import ALL_VENUES
+from gex_pipeline.transforms.levels import levels
+from gex_pipeline.transforms.strike_profile import strike_profile
 
 
 def functions(store: Store) -> dict[str, Callable[..., pl.DataFrame]]:
@@ -32,39 +34,39 @@ def functions(store: Store) -> dict[str, Callable[..., pl.DataFrame]]:
 
 
 def _levels_for(store: Store, **arguments: Any) -> pl.DataFrame:
-    found = _answer(store, **arguments)
-    return _with_question(found, found.levels)
+    asked = _ask(store, **arguments)
+    return _with_question(asked, whole_set(levels(asked.book, asked.sign_model)))
 
 
 def _strike_profile(store: Store, *, expiry: str, **arguments: Any) -> pl.DataFrame:
-    found = _answer(store, **arguments)
-    rows = strikes.of_expiry(found.exposure, found.snapshot_at, expiry_of(expiry))
-    return _with_question(found, strikes.per_strike(rows))
+    asked = _ask(store, **arguments)
+    cells = strike_profile(asked.book.contracts, asked.sign_model)
+    chosen = strikes.of_expiry(cells, asked.found.snapshot_at, expiry_of(expiry))
+    return _with_question(asked, strikes.per_strike(chosen))
 
 
 def _strike_expiry_heatmap(store: Store, **arguments: Any) -> pl.DataFrame:
-    found = _answer(store, **arguments)
-    return _with_question(found, found.exposure)
+    asked = _ask(store, **arguments)
+    return _with_question(asked, strike_profile(asked.book.contracts, asked.sign_model))
 
 
-def _answer(
+def _ask(
     store: Store, *, underlying: str, at: datetime, venues: list[str] | None, sign_model: str, **window: float | None
-) -> Answer:
-    return answer(
-        store, underlying_of(underlying), at=at, venues=venues, sign_model=sign_model, window=Window(**window)
-    )
+) -> Asked:
+    coin = underlying_of(underlying)
+    return ask(store, coin, at=at, venues=venues, sign_model=sign_model, window=Window(**window))
 
 
-def _with_question(found: Answer, rows: pl.DataFrame) -> pl.DataFrame:
+def _with_question(asked: Asked, rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with what was asked and how old the answer is."""
-    venues = found.filters["venues"]
+    whole, found = asked.whole, asked.found
     return rows.with_columns(
         snapshot_at=pl.lit(found.snapshot_at),
-        knowledge_time=pl.lit(found.knowledge_time),
-        underlying=pl.lit(found.underlying),
-        venues=pl.lit(ALL_VENUES if venues is None else ",".join(found.venues)),
-        sign_model=pl.lit(found.sign_model),
-        spot_usd=pl.lit(found.spot_usd),
-        age_seconds=pl.lit(found.age_seconds),
-        is_stale=pl.lit(found.is_stale),
+        knowledge_time=pl.lit(int(whole.knowledge[0, 0])).cast(pl.Datetime("us", "UTC")),
+        underlying=pl.lit(asked.underlying),
+        venues=pl.lit(ALL_VENUES if asked.venues is None else ",".join(whole.venue_names)),
+        sign_model=pl.lit(asked.sign_model),
+        spot_usd=pl.lit(float(whole.spots[0, 0])),
+        age_seconds=pl.lit(found.age_seconds(asked.at)),
+        is_stale=pl.lit(found.is_stale(asked.at)),
     )

@@ -121,9 +121,10 @@ class Store:
 
     # ---------------------------------------------------------------- reading
 
-    def partitions(self, table: Table) -> list[Partition]:
-        """The partitions of a table that count, sorted."""
-        names = set(self.objects.list(table.name))
+    def partitions(self, table: Table, *hive: str) -> list[Partition]:
+        """The partitions of a table that count, sorted; ``hive``: only those with these leading hive values."""
+        folders = (f"{column}={value}" for column, value in zip(table.hive, hive, strict=False))
+        names = set(self.objects.list("/".join([table.name, *folders])))
         found = (layout.parse(n) for n in names)
         return layout.current(p for p in found if p is not None and _has_manifest(p, names))
 

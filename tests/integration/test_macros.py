@@ -285,6 +285,6 @@ def test_a_defect_keeps_its_traceback(warehouse, monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("in a kernel")
 
-    monkeypatch.setattr("gex_pipeline.engine.macros.answer", broken)
+    monkeypatch.setattr("gex_pipeline.engine.macros.ask", broken)
     with pytest.raises(ZeroDivisionError, match="in a kernel"):
         warehouse.query("FROM levels_for('BTC')")
