@@ -40,6 +40,7 @@ _COMMANDS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
                 "gex import deribit-book-summary responses/ --instruments instruments.json",
                 "gex import chain surface.csv --mapping surface.toml --every 1h",
                 "gex import binance-klines BTCUSDT-1h-2026-03.zip --market perp",
+                "gex import archives data/archives.toml",
             ),
         ),
         "build": (

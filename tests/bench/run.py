@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gex_pipeline import open_warehouse
 from gex_pipeline.engine.pool import cores
-from tests.bench import fill, kernels, tardis
+from tests.bench import fill, kernels, orchestration, tardis
 from tests.bench.measure import GEX, Cost, best, command
 
 _QUERY = (
@@ -59,6 +59,9 @@ def _warehouse(root: Path, years: int) -> None:
             print(_line(f"build of one month ({year}-01)", month))
         cost = _build(root, f"{year}-01-01", f"{year}-12-31")
         print(_line(f"build of the whole year {year} (at most 60 s, 4,000 MB)", cost), flush=True)
+        if year == fill.FIRST_YEAR:
+            for line in orchestration.lines(root, year):
+                print(line, flush=True)
     _sizes(root)
     _queries(root, fill.FIRST_YEAR + years // 2)
 
