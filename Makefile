@@ -13,10 +13,11 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test dev check lint types architecture bench clean
+.PHONY: help demo ui test dev check lint types architecture bench clean
 
 help:
 	@echo 'make demo          the whole job on synthetic chains, into data/demo'
+	@echo 'make ui            the demo as a graph of assets in the browser (Dagster), until Ctrl-C'
 	@echo 'make test          the test suite, all of it, offline'
 	@echo 'make dev           the tools and git hooks of a developer'
 	@echo 'make check         what CI runs: lint, types, architecture, tests'
@@ -26,6 +27,13 @@ help:
 
 demo: $(VENV)/run.stamp
 	$(BIN)/gex demo $(ARGS)
+
+# exec: Dagster takes the place of the shell, so that Ctrl-C is its own to answer.
+ui: $(VENV)/dagster.stamp
+	@test -e data/demo/archives.toml -a -d data/demo/warehouse || $(BIN)/gex demo
+	@DAGSTER_HOME='$(CURDIR)/data/dagster' GEX_WAREHOUSE='$(CURDIR)/data/demo/warehouse' \
+	GEX_ARCHIVES='$(CURDIR)/data/demo/archives.toml' \
+	exec $(BIN)/dagster dev -w workspace.yaml --host 127.0.0.1 $(ARGS)
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest --numprocesses=$(JOBS) $(ARGS)
@@ -61,6 +69,11 @@ $(BIN)/python:
 $(VENV)/run.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing . into $(VENV), about a minute the first time"
 	@$(INSTALL) .
+	@touch $@
+
+$(VENV)/dagster.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing .[dagster] into $(VENV), about a minute the first time"
+	@$(INSTALL) '.[dagster]'
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt | $(BIN)/python

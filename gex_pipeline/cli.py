@@ -18,6 +18,8 @@ from gex_pipeline import __version__, settings
 from gex_pipeline.commands.arguments import Context
 from gex_pipeline.errors import GexError, UsageError
 
+INTERRUPTED = 130
+
 _GLOBAL = Group("Global options", sort_key=98)
 _OTHER = Group("Other", sort_key=99)
 
@@ -38,6 +40,7 @@ _COMMANDS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
                 "gex import deribit-book-summary responses/ --instruments instruments.json",
                 "gex import chain surface.csv --mapping surface.toml --every 1h",
                 "gex import binance-klines BTCUSDT-1h-2026-03.zip --market perp",
+                "gex import archives data/archives.toml",
             ),
         ),
         "build": (
@@ -171,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except KeyboardInterrupt:
-        return _fail("interrupted", 130)
+        return _fail("interrupted", INTERRUPTED)
     except (BrokenPipeError, SystemExit) as error:
         return _exit_status(error)
     except CycloptsError as error:
@@ -231,5 +234,13 @@ def _print_traceback() -> None:
     traceback.print_exc()
 
 
+def run() -> None:
+    """The process `gex`. After Ctrl-C it ends at once: threads of the libraries may still work on what nobody wants."""
+    status = main()
+    if status == INTERRUPTED:
+        os._exit(status)  # every open file was closed and every lock freed on the way here
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

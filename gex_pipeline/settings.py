@@ -14,6 +14,7 @@ from pathlib import Path
 #: Variable -> (default, meaning). ``gex --help`` lists this table.
 VARIABLES: dict[str, tuple[str, str]] = {
     "GEX_WAREHOUSE": ("data/warehouse", "folder of the warehouse"),
+    "GEX_ARCHIVES": ("data/archives.toml", "the archive files that Dagster imports"),
 }
 
 
@@ -22,9 +23,12 @@ class Settings:
     """What the environment says."""
 
     warehouse: Path
+    archives: Path
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings; a variable that is empty counts as unset."""
     values = {name: environ.get(name) or default for name, (default, _) in VARIABLES.items()}
-    return Settings(warehouse=Path(values["GEX_WAREHOUSE"]).expanduser())
+    return Settings(
+        warehouse=Path(values["GEX_WAREHOUSE"]).expanduser(), archives=Path(values["GEX_ARCHIVES"]).expanduser()
+    )

@@ -140,7 +140,7 @@ def copy_of_the_tree(to: Path) -> None:
     venv.mkdir()
     for part in Path(sys.prefix).iterdir():
         (venv / part.name).symlink_to(part)
-    for extra in ("run", "test", "dev"):
+    for extra in ("run", "dagster", "test", "dev"):
         (venv / f"{extra}.stamp").unlink(missing_ok=True)
         (venv / f"{extra}.stamp").touch()
 

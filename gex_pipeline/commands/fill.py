@@ -19,6 +19,7 @@ from gex_pipeline.commands.arguments import (
     to_underlying,
     to_underlyings,
 )
+from gex_pipeline.commands.interrupts import hear_ctrl_c
 from gex_pipeline.commands.output import say, say_all, show, show_lines
 from gex_pipeline.errors import UsageError
 
@@ -56,6 +57,8 @@ class Reading:
 
 #: As the files have it.
 AS_IT_IS = Reading()
+#: The SOURCE that stands for many.
+_ARCHIVES = "archives"
 
 
 def import_(source: str, /, *paths: Path, reading: Reading = AS_IT_IS, context: Given) -> int:
@@ -64,21 +67,37 @@ def import_(source: str, /, *paths: Path, reading: Reading = AS_IT_IS, context: 
     Parameters
     ----------
     source
-        tardis-options-chain, deribit-book-summary, binance-eoh, binance-klines; with --mapping: chain, candles, dvol.
+        tardis-options-chain, deribit-book-summary, binance-eoh, binance-klines; with --mapping: chain, candles, dvol;
+        archives: the files that a TOML file lists.
     paths
         Files, folders of files, or globs in quotes. Files that were imported before are skipped.
     """
     from gex_pipeline.importers import READERS
 
-    source = one_of("source", source, sorted(READERS))
+    source = one_of("source", source, (*sorted(READERS), _ARCHIVES))
     if not paths:
         raise UsageError(f"import {source} needs at least one file or folder")
+    if source == _ARCHIVES:
+        return _import_archives(paths, reading, context)
 
     from gex_pipeline.engine.imports import import_files
     from gex_pipeline.present import progress, summaries
 
+    hear_ctrl_c()
     options = {field.name: getattr(reading, field.name) for field in fields(reading)}
     summary = import_files(context.warehouse, source, list(paths), progress=progress.for_stream(), **options)
+    show_lines(summaries.import_lines(summary))
+    return _import_status(summary, paths)
+
+
+def _import_archives(paths: Sequence[Path], reading: Reading, context: Context) -> int:
+    from gex_pipeline.engine.archives import import_archives, load_archives
+    from gex_pipeline.present import progress, summaries
+
+    if reading != AS_IT_IS:
+        raise UsageError(f"import {_ARCHIVES} takes no options: the file says how each archive is read")
+    archives = [archive for path in paths for archive in load_archives(path)]
+    summary = import_archives(context.warehouse, archives, progress=progress.for_stream())
     show_lines(summaries.import_lines(summary))
     return _import_status(summary, paths)
 
@@ -142,6 +161,7 @@ def build(
 
     if workers is not None and workers < 1:
         raise UsageError(f"--workers {workers} must be at least 1")
+    hear_ctrl_c()
     summary = engine.build(
         context.warehouse,
         underlyings=list(underlying),
@@ -172,6 +192,7 @@ def demo(*, days: int = 3, out: Annotated[Path, Parameter(metavar="DIR")] = Path
 
     if not 1 <= days <= 28:
         raise UsageError(f"--days {days} must be from 1 to 28")
+    hear_ctrl_c()
     done = engine.run(out, days, progress.for_stream())
     show_lines([*summaries.import_lines(done.imported), *summaries.build_lines(done.built), ""])
     show(tables.levels_table(done.answer, ()))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
 
@@ -76,19 +77,10 @@ def ask(
     return Asked(underlying, at, venues, sign_model, window, found, chain, whole, book)
 
 
-def answer(
-    store: Store,
-    underlying: str,
-    *,
-    at: datetime,
-    venues: list[str] | None = None,
-    sign_model: str = "naive",
-    window: Window | None = None,
-    has_candles: bool = False,
-) -> Answer:
-    """Every table of the snapshot that :func:`ask` finds; errors as there."""
-    asked = ask(store, underlying, at=at, venues=venues, sign_model=sign_model, window=window)
-    found, book, whole = asked.found, asked.book, asked.whole
+def answer(store: Store, underlying: str, *, at: datetime, has_candles: bool = False, **question: Any) -> Answer:
+    """Every table of the snapshot that :func:`ask` finds; ``question`` and errors as there."""
+    asked = ask(store, underlying, at=at, **question)
+    found, book, whole, sign_model = asked.found, asked.book, asked.whole, asked.sign_model
     return Answer(
         underlying=underlying,
         snapshot_at=found.snapshot_at,
@@ -98,9 +90,9 @@ def answer(
         is_synthetic=bool(asked.chain["source"].str.starts_with("synthetic").any()),
         spot_usd=float(whole.spots[0, 0]),
         venues=list(whole.venue_names),
-        absent_venues=as_of.absent_venues(store, underlying, found, asked.chain) if venues is None else [],
+        absent_venues=as_of.absent_venues(store, underlying, found, asked.chain) if asked.venues is None else [],
         sign_model=sign_model,
-        filters={"venues": venues, **asdict(asked.window)},
+        filters={"venues": asked.venues, **asdict(asked.window)},
         levels=whole_set(levels(book, sign_model)),
         flip_zones=whole_set(flip_zones(book, sign_model)),
         ranked=whole_set(ranked(book, sign_model)),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from gex_pipeline.engine import tasks
+from gex_pipeline.engine.days import Days, no_chain, spoken
 from gex_pipeline.engine.pool import run_all
 from gex_pipeline.engine.progress import Progress, Silent
 from gex_pipeline.errors import GexError, StoreError, UsageError
@@ -41,13 +42,15 @@ def build(
     """Bring the derived tables up to date with `chain`.
 
     ``start`` and ``end`` choose the periods that overlap [start, end]. Interrupting loses nothing: what is stored
-    stays, and the next run goes on with the rest. Raises ``UsageError`` for an underlying without a chain.
+    stays, and the next run goes on with the rest. Raises ``UsageError`` for an underlying without a chain and
+    ``GexError`` when none of the days asked for has a chain.
     """
     began, progress = time.monotonic(), progress or Silent()
     store = Store(root)
     store.require()
     failures = compact(store)
     jobs = _chosen(tasks.plan(store), underlyings or [], start, end)
+    _require_chain(store, jobs, underlyings or [], start, end)
     stale = [j for j in jobs if is_forced or not tasks.is_fresh(store, j)]
     summary = BuildSummary(fresh=len(jobs) - len(stale), failures=failures)
     progress.start("build", len(stale))
@@ -112,3 +115,24 @@ def _chosen(
         and (first is None or j.period >= first[: len(j.period)])
         and (last is None or j.period <= last[: len(j.period)])
     ]
+
+
+def _require_chain(
+    store: Store, jobs: list[tasks.Job], underlyings: list[str], start: datetime | None, end: datetime | None
+) -> None:
+    """Raise ``GexError`` when days are asked for and none has a chain, be it that their month has."""
+    if start is None and end is None:
+        return
+    asked = Days(start.date() if start else date.min, end.date() if end else date.max - timedelta(days=1))
+    if any(_has_chain(store, job, asked) for job in jobs):
+        return
+    open_end = f"from {asked.first} on" if start else f"until {asked.last}"
+    raise GexError(no_chain(", ".join(underlyings), f"on {spoken(asked)}" if start and end else open_end))
+
+
+def _has_chain(store: Store, job: tasks.Job, asked: Days) -> bool:
+    try:
+        is_there = asked.holds("snapshot_at")
+        return any(store.read(p, ("snapshot_at",), is_there).height for p in job.inputs)
+    except StoreError:
+        return True  # there is something: the job says what is wrong with it

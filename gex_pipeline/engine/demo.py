@@ -18,6 +18,13 @@ from gex_pipeline.store.partitions import Store
 #: The demo always shows the same days, so that its numbers can be compared.
 START = datetime(2026, 1, 5, tzinfo=UTC)
 SEED = 1
+#: What Dagster imports when it runs on the demo (GEX_ARCHIVES).
+_ARCHIVES = """# The demo's archive, for `gex import archives` and Dagster.
+[[archive]]
+source = "chain"
+files = "archive/*.csv"
+mapping = '{mapping}'
+"""
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,7 @@ def run(out: Path, n_days: int, progress: Progress) -> Demo:
     files.mkdir(parents=True, exist_ok=True)
     for name, rows in archive.days(START, n_days, SEED).items():
         rows.write_csv(files / name)
+    (out / "archives.toml").write_text(_ARCHIVES.format(mapping=archive.mapping_path()), encoding="utf-8")
     imported = import_files(warehouse, "chain", [files], mapping=archive.mapping_path(), progress=progress)
     built = build(warehouse, progress=progress)
     problems = [*imported.failures, *imported.conflicts, *built.failures]

@@ -139,7 +139,7 @@ class _Run:
 
     def take(self, file: Path) -> None:
         """Read a file, unless its rows are stored, and store the batch when it is due."""
-        content_hash = file_hash(file) if file.is_file() else ""
+        content_hash = _hash(file)
         key = key_of(file, content_hash, self._way)
         known = self._journal.find(key)
         if known is not None:
@@ -188,6 +188,14 @@ class _Run:
         for origin in origins:
             batch.entries[origin].inputs[partition.path] = inputs_now(self._store, partition, batch.hashes[origin])
         return {origin for c in report.conflicts for origin in c.origins}
+
+
+def _hash(file: Path) -> str:
+    """Content hash; empty where there is nothing to read, which the reader says better."""
+    try:
+        return file_hash(file) if file.is_file() else ""
+    except OSError:
+        return ""
 
 
 def _entry(key: str, imported: Imported) -> Entry:

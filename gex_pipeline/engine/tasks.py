@@ -81,8 +81,13 @@ def _intact_inputs(store: Store, job: Job) -> dict[str, str]:
     stated = input_hashes(store, job)
     damaged = [p.path for p in job.inputs if store.content_hash(p) != stated.get(p.path)]
     if damaged and input_hashes(store, job) == stated:  # else an import replaces them just now: stale again at once
-        raise StoreError(f"{store.objects.path(damaged[0])} is damaged: it is not what was written; run `gex verify`")
+        raise damage(store, damaged[0])
     return stated
+
+
+def damage(store: Store, path: str) -> StoreError:
+    """The error of a file that is not what was written."""
+    return StoreError(f"{store.objects.path(path)} is damaged: it is not what was written; run `gex verify`")
 
 
 def _books(store: Store, job: Job) -> Iterator[Book]:

@@ -25,6 +25,9 @@ from gex_pipeline.importers.read import Raw
 from gex_pipeline.importers.stream import Block, blocks
 from gex_pipeline.importers.text import WRONG_LENGTH, read_csv
 
+#: Python hears a Ctrl-C itself at the end of a block, some 50 ms; two handlers would each leave it to the other.
+pa.enable_signal_handlers(False)
+
 _MICROSECOND = timedelta(microseconds=1)
 #: What a file of plain ASCII cells never holds: a quote could hide a line feed from one reader and not from another.
 _FOREIGN = {b'"': "a quoted cell", b"\0": "a NUL byte"}
@@ -126,8 +129,8 @@ def _block_frame(reading: _Reading, block: Block) -> pl.DataFrame:
         raise ImportFileError(_explained(reading, block)) from None
     if table[1].null_count or table.num_rows != len(block.ends):
         raise ImportFileError(_explained(reading, block))
-    received = table[1].to_numpy()
-    contract = pl.Series(table[0].combine_chunks())
+    contract, time = (pl.Series(column) for column in table.columns)
+    received = time.to_numpy()  # not pyarrow's, which imports pandas where it is installed
     line = np.arange(block.first_line, block.first_line + len(received))
     instant = -(-received // reading.step)
     return pl.DataFrame({"contract": contract, "instant": instant, "received_at": received, "line": line})

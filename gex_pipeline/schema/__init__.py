@@ -16,6 +16,9 @@ DERIVED = (LEVELS, FLIP_ZONES, GAMMA_PROFILE, RANKED, MAX_PAIN, EXPECTED_MOVE)
 #: The tables that are computed when they are read.
 VIEWS = (EXPOSURE, LEVELS_WIDE, EXPIRIES)
 
+#: Stored tables in which a day without rows is nothing unusual.
+MAY_BE_EMPTY = ("chain_rejected", "flip_zones")
+
 #: Table macros: questions with arguments.
 MACROS = (LEVELS_FOR, STRIKE_PROFILE, STRIKE_EXPIRY_HEATMAP)
 
@@ -36,6 +39,7 @@ __all__ = [
     "LEVELS_WIDE",
     "MACROS",
     "MAX_PAIN",
+    "MAY_BE_EMPTY",
     "RANKED",
     "TABLES",
     "VIEWS",

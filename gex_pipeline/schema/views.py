@@ -95,3 +95,6 @@ EXPIRIES = Table(
     ),
     key=("underlying", "expiry_at"),
 )
+
+#: View -> the tables it reads.
+NEEDS = {"exposure": ("chain",), "levels_wide": ("levels",), "expiries": ("chain",)}

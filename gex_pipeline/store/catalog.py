@@ -12,11 +12,8 @@ from gex_pipeline.schema import TABLES
 from gex_pipeline.schema.derived import LEVELS_ODTE
 from gex_pipeline.schema.model import Table
 from gex_pipeline.schema.types import duckdb_type
-from gex_pipeline.schema.views import SIDED
+from gex_pipeline.schema.views import NEEDS, SIDED
 from gex_pipeline.store.quoting import text
-
-#: view -> the tables it reads
-NEEDS = {"exposure": ("chain",), "levels_wide": ("levels",), "expiries": ("chain",)}
 
 #: Views that call the session's functions.
 USES_FUNCTIONS = {"exposure", "expiries"}

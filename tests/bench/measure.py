@@ -26,15 +26,21 @@ class Cost:
 
 def command(*arguments: str) -> Cost:
     """Cost of a `gex` command; raises when it fails."""
+    return run([*GEX, *arguments])
+
+
+def run(words: list[str], **environment: str) -> Cost:
+    """Cost of a process; raises when it fails."""
     began = time.perf_counter()
-    process = subprocess.Popen([*GEX, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    env = os.environ | environment
+    process = subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     peak = _Peak(process.pid)
     error = process.stderr.read() if process.stderr else b""
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - began
     peak.stop()
     if os.waitstatus_to_exitcode(status):
-        raise RuntimeError(f"gex {' '.join(arguments)}: {error.decode()[-500:]}")
+        raise RuntimeError(f"{' '.join(words)}: {error.decode()[-500:]}")
     return Cost(wall, usage.ru_utime + usage.ru_stime, peak.mb)
 
 

@@ -1,8 +1,8 @@
 """`make bench`: every figure of speed and memory, measured in one run and printed side by side.
 
-    python -m tests.bench.run [--years 3] [--folder DIR]
+    python -m tests.bench.run [--years 3] [--ticks-gb 5] [--folder DIR]
 
-Writes about 3 GB a year below the folder and removes it at the end unless --keep is given.
+Writes about 3 GB a year below the folder, and the ticks, and removes it all at the end unless --keep is given.
 """
 
 from __future__ import annotations
@@ -15,12 +15,17 @@ from pathlib import Path
 
 from gex_pipeline import open_warehouse
 from gex_pipeline.engine.pool import cores
-from tests.bench import fill, kernels
+from tests.bench import fill, kernels, orchestration, tardis
 from tests.bench.measure import GEX, Cost, best, command
 
 _QUERY = (
     "SELECT snapshot_at, value_usd FROM levels WHERE underlying = 'BTC' AND venues = 'all' AND scope = 'all_expiry' "
     "AND sign_model = 'naive' AND level = 'zero_gamma' AND year(snapshot_at) = {year}"
+)
+_MACROS = ("levels_for", "strike_profile", "strike_expiry_heatmap")
+_MACRO = (
+    "FROM {macro}(underlying := 'BTC', at := TIMESTAMPTZ '{year}-06-15 12:00Z', venues := ['deribit', 'okx'], "
+    "sign_model := 'short_all', moneyness_min := 0.9, moneyness_max := 1.1)"
 )
 
 
@@ -28,13 +33,14 @@ def main() -> None:
     """Run everything."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--years", type=int, default=3)
+    parser.add_argument("--ticks-gb", type=float, default=5.0, help="size of the archive of ticks before compression")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="gex-bench-"))
     print(f"{cores()} cores; synthetic chains in {folder}", flush=True)
     try:
-        for line in kernels.lines():
+        for line in [*kernels.lines(), *tardis.lines(folder / "ticks", options.ticks_gb)]:
             print(line, flush=True)
         _warehouse(folder / "warehouse", options.years)
     finally:
@@ -53,6 +59,9 @@ def _warehouse(root: Path, years: int) -> None:
             print(_line(f"build of one month ({year}-01)", month))
         cost = _build(root, f"{year}-01-01", f"{year}-12-31")
         print(_line(f"build of the whole year {year} (at most 60 s, 4,000 MB)", cost), flush=True)
+        if year == fill.FIRST_YEAR:
+            for line in orchestration.lines(root, year):
+                print(line, flush=True)
     _sizes(root)
     _queries(root, fill.FIRST_YEAR + years // 2)
 
@@ -79,8 +88,11 @@ def _queries(root: Path, year: int) -> None:
         point = best(lambda: warehouse.query(_QUERY.format(year=year)), 5)
         rows = warehouse.query(_QUERY.format(year=year)).height
         ask = best(lambda: warehouse.levels("BTC"), 5)
+        macros = {name: best(lambda m=name: warehouse.query(_MACRO.format(macro=m, year=year)), 10) for name in _MACROS}
     print(f"one level for a year by SQL, warm: {point * 1e3:.0f} ms for {rows:,} rows (at most 200)")
     print(f"levels of BTC in Python, warm: {ask * 1e3:.0f} ms")
+    for name, seconds in macros.items():
+        print(f"{name} at one instant with filters, warm: {seconds * 1e3:.0f} ms (at most 100)")
     print(f"gex --help, whole process: {min(command('--help').wall for _ in range(5)):.2f} s (below 0.3)")
     runs = [command("--warehouse", str(root), "levels", "BTC").wall for _ in range(3)]
     print(f"gex levels BTC, whole process: {min(runs):.2f} s (below 1.5)   [{' '.join(GEX[1:])}]")

@@ -182,15 +182,31 @@ def test_the_order_of_imports_does_not_matter_for_derived_bytes(filled, tmp_path
     [
         ({"underlyings": ["ETH"]}, [("ETH", "2025-12")]),
         ({"underlyings": ["ETH", "BTC"], "start": utc("2025-12-01")}, [("BTC", "2025-12"), ("ETH", "2025-12")]),
-        ({"start": utc("2025-11-15"), "end": utc("2025-11-16")}, [("BTC", "2025-11")]),
+        ({"start": utc("2025-11-29"), "end": utc("2025-11-30")}, [("BTC", "2025-11")]),
         ({"end": utc("2025-10-31")}, [("BTC", "2025-10")]),
-        ({"start": utc("2026-01-01")}, []),
     ],
 )
 def test_a_selection_builds_that_and_no_more(filled, options, expected):
     assert counts(built(filled, **options)) == (len(expected), 0, [])
     made = [(p.value("underlying"), p.period) for p in filled.partitions(TABLES["levels"])]
     assert made == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"start": utc("2026-01-01")}, "from 2026-01-01 on"),
+        ({"end": utc("2025-10-29")}, "until 2025-10-29"),
+        ({"start": utc("2025-11-15"), "end": utc("2025-11-15T12:00")}, "on 2025-11-15"),  # a day of a stored month
+        ({"start": utc("2025-11-01"), "end": utc("2025-11-29")}, "on 2025-11-01 .. 2025-11-29"),
+    ],
+)
+def test_days_without_a_chain(filled, options, words):
+    with pytest.raises(GexError) as raised:
+        built(filled, **options)
+    assert str(raised.value) == f"no chain {words}: import it first"
+    with pytest.raises(GexError, match=f"no chain of BTC {words}: "):
+        built(filled, underlyings=["BTC"], **options)
 
 
 def test_an_underlying_without_a_chain(filled):

@@ -79,6 +79,8 @@ def test_every_example_parses_and_names_a_source_there_is(line):
     _, bound, _ = cli.app.parse_args([command, *words])
     if command == "import":
         source, reading = bound.args[0], bound.kwargs.get("reading", fill.AS_IT_IS)
+        if source == "archives":  # the list says how each of its archives is read
+            return
         assert source in READERS
         if reading.mapping is None:
             check_options(source, Options(None, reading.underlying, reading.every, reading.max_age, reading.market))

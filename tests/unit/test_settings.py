@@ -11,6 +11,8 @@ def test_default_and_override():
     assert settings.load({}).warehouse == Path("data/warehouse")
     assert settings.load({"GEX_WAREHOUSE": ""}).warehouse == Path("data/warehouse")
     assert settings.load({"GEX_WAREHOUSE": "/srv/gex"}).warehouse == Path("/srv/gex")
+    assert settings.load({}).archives == Path("data/archives.toml")
+    assert settings.load({"GEX_ARCHIVES": "/srv/archives.toml"}).archives == Path("/srv/archives.toml")
 
 
 def test_every_variable_has_a_default_and_one_line():

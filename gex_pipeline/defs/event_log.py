@@ -1,0 +1,59 @@
+"""Dagster's SQLite event log with one transaction per batch of events, in place of several per event.
+
+A run over a year of days writes 4,400 events for the derived tables alone. Dagster's own class opens two databases and
+commits three times for each, which took longer than building the year; here a batch is one commit in each database.
+What is written, and where, is the same: taking the entry out of dagster.yaml gives back Dagster's own class.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dagster._core.events import ASSET_EVENTS
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._serdes import ConfigurableClassData
+
+#: Dagster hands over events in batches where this says so. It is read at every batch, in each of its processes.
+_BATCH_VARIABLE, _BATCH = "DAGSTER_EVENT_BATCH_SIZE", "1000"
+
+
+class BatchedSqliteEventLog(SqliteEventLogStorage):
+    """Dagster's event log; ``base_dir`` is DAGSTER_HOME, and files lie in it where Dagster puts them."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(str(Path(base_dir) / "history" / "runs"), inst_data)
+        os.environ[_BATCH_VARIABLE] = _BATCH
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> BatchedSqliteEventLog:
+        """As Dagster makes it from dagster.yaml."""
+        return cls(inst_data=inst_data, **config_value)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events of one run: those of assets together, others one by one."""
+        of_assets = [e for e in events if e.is_dagster_event and e.dagster_event_type in ASSET_EVENTS]
+        for event in events:
+            if event not in of_assets:
+                self.store_event(event)
+        if of_assets:
+            self._store_asset_events(of_assets)
+
+    def _store_asset_events(self, events: Sequence[EventLogEntry]) -> None:
+        """What `store_event` does for each, in one transaction per database; of an asset's events the last counts."""
+        rows = [self._event_to_row(event) for event in events]
+        insert = SqlEventLogStorageTable.insert()
+        with self.run_connection(events[0].run_id) as connection:
+            connection.execute(insert, rows)
+        with self.index_transaction() as connection:
+            ids = [connection.execute(insert.values(**row)).lastrowid for row in rows]
+            self._store_asset_event_tags(connection, events, ids)
+            last = {event.get_dagster_event().asset_key: (event, id_) for event, id_ in zip(events, ids, strict=True)}
+            for event, id_ in last.values():
+                self._store_asset_event(connection, event, id_)

@@ -1,0 +1,77 @@
+"""What a stage did -> materialisations with their metadata, and check results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetExecutionContext,
+    AssetKey,
+    MaterializeResult,
+    MetadataValue,
+)
+
+from gex_pipeline.defs.specs import HAS_DATA, IS_SOUND
+from gex_pipeline.schema import MAY_BE_EMPTY
+
+if TYPE_CHECKING:
+    from gex_pipeline.engine.stages import Outcome
+
+Result = MaterializeResult[Any] | AssetCheckResult
+_WARN, _ERROR = AssetCheckSeverity.WARN, AssetCheckSeverity.ERROR
+
+
+def results(context: AssetExecutionContext, keys: Mapping[str, AssetKey], outcome: Outcome) -> Iterator[Result]:
+    """Everything a step has to say, per table. A table that is not sound is not materialised."""
+    for table, key in keys.items():
+        sound = _is_sound(table, key, outcome)
+        if sound.passed or sound.severity == _WARN:
+            _annotate(context, key, table, outcome)
+            yield MaterializeResult(key, metadata=_metadata(table, outcome))
+        yield sound
+        if table not in MAY_BE_EMPTY:
+            yield _has_data(table, key, outcome)
+
+
+def _is_sound(table: str, key: AssetKey, outcome: Outcome) -> AssetCheckResult:
+    wrong = [*outcome.failures, *outcome.tables[table].problems]
+    lines = wrong or outcome.conflicts
+    return AssetCheckResult(
+        asset_key=key,
+        check_name=IS_SOUND,
+        passed=not lines,
+        severity=_ERROR if wrong else _WARN,
+        description="\n".join(lines) or None,
+        metadata={"rows": outcome.tables[table].rows.total()},
+    )
+
+
+def _has_data(table: str, key: AssetKey, outcome: Outcome) -> AssetCheckResult:
+    line = outcome.empty.get(table)
+    is_all_empty = not outcome.tables[table].rows
+    return AssetCheckResult(
+        asset_key=key,
+        check_name=HAS_DATA,
+        passed=line is None,
+        severity=_ERROR if is_all_empty and outcome.is_expected else _WARN,
+        description=line,
+    )
+
+
+def _metadata(table: str, outcome: Outcome) -> dict[str, Any]:
+    """Copied into the event of every partition of the run: a few numbers."""
+    found = outcome.tables[table]
+    reasons = {f"rejected: {reason}": rows for reason, rows in sorted(found.reasons.items())}
+    return {"dagster/row_count": found.rows.total(), **outcome.facts, **reasons}
+
+
+def _annotate(context: AssetExecutionContext, key: AssetKey, table: str, outcome: Outcome) -> None:
+    """Each partition its rows; the last of the run, which the asset's page shows, also the glance."""
+    rows = outcome.tables[table].rows
+    for day, count in rows.items():
+        context.add_asset_metadata({"dagster/partition_row_count": count}, key, str(day))
+    for title, markdown in outcome.glances[table].items():
+        context.add_asset_metadata({title: MetadataValue.md(markdown)}, key, context.partition_key_range.end)

@@ -1,0 +1,162 @@
+"""The archives a warehouse is filled from, listed in one TOML file, and importing those of some days.
+
+    [[archive]]
+    source = "binance-eoh"             # as in `gex import`
+    files = "binance/**/*.zip"         # relative to the TOML file
+    underlying = "BTC"                 # and mapping, every, max_age, market, where the source takes them
+    venue = "deribit"                  # only where the source does not tell it
+
+What is already stored is left alone, so that importing days again costs little and changes nothing.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from gex_pipeline.core.instruments import VENUES
+from gex_pipeline.engine.days import Days, period_days
+from gex_pipeline.engine.imports import SUFFIXES, ImportSummary, import_files
+from gex_pipeline.engine.progress import Progress
+from gex_pipeline.errors import UsageError, known
+from gex_pipeline.importers import READERS, load_mapping, parse_duration
+
+#: Sources of one venue's own files.
+_VENUE = {"binance-eoh": "binance", "binance-klines": "binance", "deribit-book-summary": "deribit"}
+#: Sources that fill another table than `chain`.
+_TABLE = {"binance-klines": "candles", "candles": "candles", "dvol": "dvol"}
+_KEYS = ("source", "files", "mapping", "venue", "underlying", "every", "max_age", "market")
+_DAY = re.compile(r"(?<!\d)(20\d\d)([-/]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
+_MONTH = re.compile(r"(?<!\d)(20\d\d)-(0[1-9]|1[0-2])(?![\d])")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Files of one source, and how they are read. ``folder``: what ``files``, a glob pattern, is relative to."""
+
+    folder: Path
+    source: str
+    files: str
+    venue: str
+    mapping: Path | None = None
+    underlying: str | None = None
+    every: timedelta | None = None
+    max_age: timedelta | None = None
+    market: str | None = None
+
+    @property
+    def table(self) -> str:
+        """The table it fills: `chain` (and `chain_rejected`), `candles` or `dvol`."""
+        return _TABLE.get(self.source, "chain")
+
+
+def load_archives(path: Path) -> list[Archive]:
+    """Read the list. Raises ``UsageError`` in one line that names the file and the word that is wrong."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"the list of archives {path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from None
+    try:
+        for key in document:
+            known(key, ("archive",), "key")
+        return [_archive(path.parent, table) for table in _tables(document)]
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def _tables(document: dict[str, Any]) -> list[dict[str, Any]]:
+    tables = document.get("archive", [])
+    if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
+        raise UsageError("archives are written as [[archive]], with two brackets")
+    return tables
+
+
+def _archive(folder: Path, table: dict[str, Any]) -> Archive:
+    for key, value in table.items():
+        known(key, _KEYS, "key")
+        if not isinstance(value, str) or not value:
+            raise UsageError(f"{key} must be text, not {value!r}")
+    for key in ("source", "files"):
+        if key not in table:
+            raise UsageError(f"an [[archive]] needs {key}")
+    source = known(table["source"], sorted(READERS), "source")
+    mapping = folder / table["mapping"] if "mapping" in table else None
+    every, max_age = (parse_duration(table[k]) if k in table else None for k in ("every", "max_age"))
+    return Archive(
+        folder, source, table["files"], _venue(table, source, mapping), mapping,
+        table.get("underlying"), every, max_age, table.get("market"),
+    )  # fmt: skip
+
+
+def _venue(table: dict[str, Any], source: str, mapping: Path | None) -> str:
+    told = load_mapping(mapping).venue if mapping else _VENUE.get(source)
+    given = table.get("venue")
+    if told is None and given is None:
+        raise UsageError(f"an archive of {source} needs venue: its files do not say whose they are")
+    if told is not None and given not in (None, told):
+        raise UsageError(f"venue is {given!r}, but files of {source} are {told}'s: remove it")
+    venue = told or str(given)
+    return known(venue, VENUES, "venue") if _TABLE.get(source) is None else venue
+
+
+def files_of(archive: Archive, days: Days | None = None) -> list[Path]:
+    """The archive's files that may have rows of these days (None: all), sorted.
+
+    A path tells its days: 2026-01-05, 20260105, 2026/01/05, or 2026-01 for the whole month; two days are a range.
+    A path without a date belongs to every day.
+    """
+    names = sorted(glob.glob(archive.files, root_dir=archive.folder, recursive=True))  # noqa: PTH207 (absolute too)
+    found = [(name, archive.folder / name) for name in names if name.endswith(SUFFIXES)]
+    return [path for name, path in found if path.is_file() and (days is None or _may_have(name, days))]
+
+
+def _may_have(name: str, days: Days) -> bool:
+    told = _told(name)
+    return told is None or days.meets(told.first, told.last)
+
+
+def _told(name: str) -> Days | None:
+    """The days a path names. A day says more than the month it is in."""
+    spans = [period_days("-".join(m.group(1, 3, 4))) for m in _DAY.finditer(name) if _is_date(m)]
+    spans = spans or [period_days("-".join(m.groups())) for m in _MONTH.finditer(name)]
+    return Days(min(s.first for s in spans), max(s.last for s in spans)) if spans else None
+
+
+def _is_date(match: re.Match[str]) -> bool:
+    try:
+        date.fromisoformat("-".join(match.group(1, 3, 4)))
+    except ValueError:  # 2026-02-30
+        return False
+    return True
+
+
+def import_archives(
+    root: Path, archives: Sequence[Archive], days: Days | None = None, progress: Progress | None = None
+) -> ImportSummary:
+    """Import the files that may have rows of these days (None: all files); the summary is of all archives together.
+
+    Raises what :func:`import_files` raises.
+    """
+    total = ImportSummary()
+    for archive in archives:
+        part = import_files(
+            root,
+            archive.source,
+            files_of(archive, days),
+            mapping=archive.mapping,
+            underlying=archive.underlying,
+            every=archive.every,
+            max_age=archive.max_age,
+            market=archive.market,
+            progress=progress,
+        )
+        total = ImportSummary(**{f.name: getattr(total, f.name) + getattr(part, f.name) for f in fields(part)})
+    return total

@@ -1,0 +1,86 @@
+"""Stored rows read back: whether they obey their declaration and are what was written.
+
+Belongs here: reading the days that a run was about. Not: the rules (`schema.checks`), or every file (`store.verify`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from gex_pipeline.engine.days import Days, period_days
+from gex_pipeline.engine.pool import run_all
+from gex_pipeline.engine.tasks import damage
+from gex_pipeline.errors import GexError
+from gex_pipeline.schema import TABLES
+from gex_pipeline.schema.checks import violations
+from gex_pipeline.store.layout import Partition
+from gex_pipeline.store.partitions import Store
+
+#: Rows that are read faster here than in a pool that has to start first.
+_ROWS_WORTH_A_POOL = 3_000_000
+
+
+@dataclass
+class Inspection:
+    """Stored rows of one table: how many per day and per reason of rejection, and a line for each thing wrong."""
+
+    rows: Counter[date] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, outcome: Inspection | GexError) -> None:
+        """Take what was found in one file."""
+        if isinstance(outcome, GexError):
+            self.problems.append(str(outcome))
+            return
+        self.rows += outcome.rows
+        self.reasons += outcome.reasons
+        self.problems += outcome.problems
+
+
+def inspect(
+    root: Path, tables: Iterable[str], days: Days, venue: str | None = None, underlyings: Collection[str] = ()
+) -> dict[str, Inspection]:
+    """Read back the rows of some days; ``venue`` and ``underlyings`` leave out the others, if given."""
+    store = Store(root)
+    found = {name: Inspection() for name in tables}
+    stored = [p for name in found for p in store.partitions(TABLES[name]) if _is_asked(p, days, venue, underlyings)]
+    rows = sum(m.rows for m in map(store.manifest, stored) if m is not None)
+    workers = None if rows > _ROWS_WORTH_A_POOL else 1
+    outcomes = dict(run_all(partial(_inspect, root, days), stored, workers))
+    for partition in stored:
+        found[partition.table].add(outcomes[partition])
+    return found
+
+
+def _is_asked(partition: Partition, days: Days, venue: str | None, underlyings: Collection[str]) -> bool:
+    hive, its = dict(partition.hive), period_days(partition.period)
+    is_named = not underlyings or hive["underlying"] in underlyings
+    return is_named and venue in (None, hive.get("venue")) and days.meets(its.first, its.last)
+
+
+def _inspect(root: Path, days: Days, partition: Partition) -> Inspection:
+    """One file. Raises ``StoreError`` when it is damaged."""
+    store, table = Store(root), TABLES[partition.table]
+    manifest = store.manifest(partition)
+    if manifest is None or manifest.content_hash != store.content_hash(partition):
+        raise damage(store, partition.path)
+    frame = store.read(partition, where=days.holds(table.period_column))
+    where = f" ({partition.path})"
+    return Inspection(
+        Counter(_counts(frame, pl.col(table.period_column).dt.date())),
+        Counter(_counts(frame, pl.col("reason")) if "reason" in table.names else {}),
+        [str(violation) + where for violation in violations(table, frame)],
+    )
+
+
+def _counts(frame: pl.DataFrame, by: pl.Expr) -> dict[Any, int]:
+    return dict(frame.group_by(by.alias("by")).len().iter_rows())

@@ -1,0 +1,90 @@
+"""The two stages an orchestrator runs on a range of days: import archives, build. Each reads back what it stored.
+
+Belongs here: one function per stage, from plain arguments to an :class:`Outcome` in which an expected failure is a line
+of text. Not: anything of the orchestrator's. `gex import archives`, `gex build` and `gex verify` are the same on the
+command line.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
+from pathlib import Path
+
+from gex_pipeline.engine.archives import import_archives, load_archives
+from gex_pipeline.engine.build import build
+from gex_pipeline.engine.days import Days, no_chain, spoken
+from gex_pipeline.engine.glances import glance
+from gex_pipeline.engine.inspection import Inspection, inspect
+from gex_pipeline.errors import GexError
+from gex_pipeline.schema import DERIVED, MAY_BE_EMPTY
+
+
+@dataclass
+class Outcome:
+    """What a stage did on its days.
+
+    ``failures`` and ``conflicts``: the lines `gex` would print. ``facts``: numbers for whoever looks at the run.
+    ``tables``: the stored rows of the days. ``empty``: table -> what to say about its days without rows.
+    ``is_expected``: False when no archive is configured, so that an empty day is no surprise.
+    ``glances``: table -> title -> Markdown that shows some of the rows.
+    """
+
+    failures: list[str] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    facts: dict[str, int | float] = field(default_factory=dict)
+    tables: dict[str, Inspection] = field(default_factory=dict)
+    empty: dict[str, str] = field(default_factory=dict)
+    is_expected: bool = True
+    glances: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+def import_days(root: Path, archives: Path, table: str, days: Days, venue: str | None = None) -> Outcome:
+    """Import what the configured archives have for a base table on these days."""
+    outcome, began = Outcome(), time.monotonic()
+    try:
+        chosen = [a for a in load_archives(archives) if a.table == table and venue in (None, a.venue)]
+        outcome.is_expected = bool(chosen)
+        summary = import_archives(root, chosen, days)
+        outcome.failures, outcome.conflicts = summary.failures, summary.conflicts
+        outcome.facts = {"files": summary.files, "files read before": summary.skipped, "new rows": summary.rows.total()}
+    except GexError as error:
+        outcome.failures.append(str(error))
+    names = ("chain", "chain_rejected") if table == "chain" else (table,)
+    outcome.tables = inspect(root, names, days, venue)
+    outcome.glances = {name: glance(root, name, found, venue) for name, found in outcome.tables.items()}
+    missing = _days_without(outcome.tables[table], days)
+    if missing and table == "chain":
+        outcome.empty[table] = no_chain(venue or "", f"on {spoken(missing)}")
+    elif missing:
+        outcome.empty[table] = f"no {table} on {spoken(missing)}: import them first"
+    outcome.facts["seconds"] = round(time.monotonic() - began, 2)
+    return outcome
+
+
+def build_days(root: Path, days: Days, underlyings: Sequence[str] = ()) -> Outcome:
+    """Bring the derived tables up to date on these days."""
+    outcome, began = Outcome(), time.monotonic()
+    start, end = (datetime.combine(d, time_of_day(), UTC) for d in (days.first, days.last))
+    try:
+        summary = build(root, underlyings=list(underlyings), start=start, end=end)
+        outcome.failures = summary.failures
+        outcome.facts = {"partitions built": summary.built, "partitions fresh": summary.fresh}
+    except GexError as error:
+        outcome.failures.append(str(error))
+    outcome.tables = inspect(root, [t.name for t in DERIVED], days, underlyings=underlyings)
+    for name, found in outcome.tables.items():
+        outcome.glances[name] = glance(root, name, found)
+        missing = _days_without(found, days)
+        if missing and name not in MAY_BE_EMPTY:
+            line = no_chain(", ".join(underlyings), f"on {spoken(missing)}")
+            outcome.empty[name] = next(iter(outcome.failures), line)
+    outcome.facts["seconds"] = round(time.monotonic() - began, 2)
+    return outcome
+
+
+def _days_without(found: Inspection, days: Days) -> list[date]:
+    return [day for day in days if not found.rows[day]]

@@ -1,0 +1,28 @@
+"""Ctrl-C in the middle of a large file: heard at once, said in one line, nothing left half done."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from tests.bench import tardis
+from tests.bench.measure import GEX
+
+
+def test_ctrl_c_while_ticks_are_read(tmp_path: Path) -> None:
+    archive = tmp_path / "OPTIONS.csv.gz"
+    tardis.write(archive, 1_000_000)
+    root = tmp_path / "warehouse"
+    words = [*GEX, "--warehouse", str(root), "import", "tardis-options-chain", str(archive)]
+    for pause in (0.2, 0.3, 0.4):
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        assert process.stderr.readline() == "import: 1 to do\n"
+        time.sleep(pause)  # into the file: whole, it takes some seconds
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out) == (130, "")
+        assert err.splitlines()[-1] == "gex: interrupted"
+        assert not root.exists()
