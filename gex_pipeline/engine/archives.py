@@ -3,7 +3,7 @@
     [[archive]]
     source = "binance-eoh"             # as in `gex import`
     files = "binance/**/*.zip"         # relative to the TOML file
-    underlying = "BTC"                 # and mapping, every, max_age, market, where the source takes them
+    underlying = "BTC"                 # and mapping, every, max_age, market, instruments, where the source takes them
     venue = "deribit"                  # only where the source does not tell it
 
 What is already stored is left alone, so that importing days again costs little and changes nothing.
@@ -31,7 +31,7 @@ from gex_pipeline.importers import READERS, load_mapping, parse_duration
 _VENUE = {"binance-eoh": "binance", "binance-klines": "binance", "deribit-book-summary": "deribit"}
 #: Sources that fill another table than `chain`.
 _TABLE = {"binance-klines": "candles", "candles": "candles", "dvol": "dvol"}
-_KEYS = ("source", "files", "mapping", "venue", "underlying", "every", "max_age", "market")
+_KEYS = ("source", "files", "mapping", "venue", "underlying", "every", "max_age", "market", "instruments")
 _DAY = re.compile(r"(?<!\d)(20\d\d)([-/]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
 _MONTH = re.compile(r"(?<!\d)(20\d\d)-(0[1-9]|1[0-2])(?![\d])")
 
@@ -49,6 +49,7 @@ class Archive:
     every: timedelta | None = None
     max_age: timedelta | None = None
     market: str | None = None
+    instruments: tuple[Path, ...] = ()
 
     @property
     def table(self) -> str:
@@ -93,6 +94,7 @@ def _archive(folder: Path, table: dict[str, Any]) -> Archive:
     return Archive(
         folder, source, table["files"], _venue(table, source, mapping), mapping,
         table.get("underlying"), every, max_age, table.get("market"),
+        (folder / table["instruments"],) if "instruments" in table else (),
     )  # fmt: skip
 
 
@@ -156,6 +158,7 @@ def import_archives(
             every=archive.every,
             max_age=archive.max_age,
             market=archive.market,
+            instruments=archive.instruments,
             progress=progress,
         )
         total = ImportSummary(**{f.name: getattr(total, f.name) + getattr(part, f.name) for f in fields(part)})

@@ -20,7 +20,7 @@ def listed(folder: Path, text: str) -> list[Archive]:
 
 
 def test_a_list_is_read(tmp_path: Path) -> None:
-    first, second, third = listed(
+    first, second, third, fourth = listed(
         tmp_path,
         f"""
         [[archive]]
@@ -37,6 +37,10 @@ def test_a_list_is_read(tmp_path: Path) -> None:
         source = "binance-klines"
         files = "*.zip"
         market = "perp"
+        [[archive]]
+        source = "deribit-book-summary"
+        files = "*.jsonl"
+        instruments = "instruments.json"
         """,
     )
     hour = timedelta(hours=1)
@@ -44,6 +48,7 @@ def test_a_list_is_read(tmp_path: Path) -> None:
     assert first.max_age == 1.5 * hour
     assert (second.table, second.venue, second.mapping) == ("chain", "deribit", archive.mapping_path())
     assert (third.table, third.market) == ("candles", "perp")
+    assert (fourth.venue, fourth.instruments) == ("deribit", (tmp_path / "instruments.json",))
 
 
 @pytest.mark.parametrize(
