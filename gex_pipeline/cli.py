@@ -16,6 +16,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from gex_pipeline import __version__, settings
 from gex_pipeline.commands.arguments import Context
+from gex_pipeline.commands.interrupts import is_heard
 from gex_pipeline.errors import GexError, UsageError
 
 INTERRUPTED = 130
@@ -191,9 +192,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error), 1)
     except Exception as error:
         # The one place that catches everything: a defect must not bury the person under a traceback unasked.
-        if is_verbose:
-            raise
-        return _fail(f"internal error: {type(error).__name__}: {error}; run with -v", 1)
+        return _defect(error, is_verbose)
+
+
+def _defect(error: Exception, is_verbose: bool) -> int:
+    """One line, or the traceback when it was asked for."""
+    if is_heard():  # a library that was interrupted in the middle of something calls it an error of its own
+        return _fail("interrupted", INTERRUPTED)
+    if is_verbose:
+        raise error
+    return _fail(f"internal error: {type(error).__name__}: {error}; run with -v", 1)
 
 
 def _require_sane(tokens: Sequence[str]) -> None:

@@ -79,11 +79,13 @@ class Warehouse:
         found = self.answer(underlying, include=include, **question)
         return levels_document(found, include, datetime.now(UTC), str(uuid4()))
 
-    def profile(self, underlying: str, *, expiry: Expiry = "all", **question: Any) -> dict[str, Any]:
-        """The document of `gex profile --json`: `all`, `odte` or one expiry date."""
+    def profile(self, underlying: str, *, expiry: Expiry | str = "all", **question: Any) -> dict[str, Any]:
+        """The document of `gex profile --json`: `all`, `odte` or one expiry date, also as text."""
+        from gex_pipeline.present.choices import expiry_of
         from gex_pipeline.present.documents import profile_document
 
-        return profile_document(self.answer(underlying, **question), expiry, datetime.now(UTC), str(uuid4()))
+        chosen = expiry_of(expiry) if isinstance(expiry, str) else expiry
+        return profile_document(self.answer(underlying, **question), chosen, datetime.now(UTC), str(uuid4()))
 
     def heatmap(self, underlying: str, **question: Any) -> dict[str, Any]:
         """The document of `gex heatmap --json`."""

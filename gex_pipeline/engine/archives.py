@@ -149,7 +149,17 @@ def import_archives(
     """
     total = ImportSummary()
     for archive in archives:
-        part = import_files(
+        part = _import(root, archive, days, progress)
+        total = ImportSummary(**{f.name: getattr(total, f.name) + getattr(part, f.name) for f in fields(part)})
+    return total
+
+
+def _import(root: Path, archive: Archive, days: Days | None, progress: Progress | None) -> ImportSummary:
+    """One archive. A pattern that matches no file at all is a failure: it is misspelt, or the files are elsewhere."""
+    if not files_of(archive):
+        return ImportSummary(failures=[f"no file matches {archive.folder / archive.files}: is the pattern right?"])
+    try:
+        return import_files(
             root,
             archive.source,
             files_of(archive, days),
@@ -159,7 +169,8 @@ def import_archives(
             max_age=archive.max_age,
             market=archive.market,
             instruments=archive.instruments,
+            venue=archive.venue if archive.table == "chain" else None,
             progress=progress,
         )
-        total = ImportSummary(**{f.name: getattr(total, f.name) + getattr(part, f.name) for f in fields(part)})
-    return total
+    except UsageError as error:
+        raise UsageError(f"archive {archive.files}: {error}") from None

@@ -96,17 +96,19 @@ def import_files(  # noqa: PLR0913 - the options of one command
     max_age: timedelta | None = None,
     market: str | None = None,
     instruments: tuple[Path, ...] = (),
+    venue: str | None = None,
     progress: Progress | None = None,
 ) -> ImportSummary:
     """Import files, folders of files and globs; what fails is named in the summary and does not stop the rest.
 
     Interrupting loses at most the last half minute and the file being read; running again skips the files whose rows
-    are stored. Raises ``UsageError`` for an unknown source or for a mapping or instruments that do not fit it.
+    are stored. ``venue``: files with rows of another one are refused. Raises ``UsageError`` for an unknown source and
+    for a mapping or instruments that do not fit it.
     """
     options = Options(load_mapping(mapping) if mapping else None, underlying, every, max_age, market, instruments)
     check_options(source, options)
     store, progress = Store(root), progress or Silent()
-    run = _Run(store, source, options)
+    run = _Run(store, source, options, venue)
     files = [file for path in paths for file in _expand(path)]
     progress.start("import", len(files))
     try:
@@ -132,9 +134,9 @@ def _expand(path: Path) -> Iterator[Path]:
 class _Run:
     """One import: what was read so far and not stored, and what is to be told."""
 
-    def __init__(self, store: Store, source: str, options: Options) -> None:
+    def __init__(self, store: Store, source: str, options: Options, venue: str | None) -> None:
         self.summary = ImportSummary()
-        self._store, self._source, self._options = store, source, options
+        self._store, self._source, self._options, self._venue = store, source, options, venue
         self._way, self._journal, self._batch = way_of(source, options), Journal(store), _Batch()
 
     def take(self, file: Path) -> None:
@@ -147,6 +149,7 @@ class _Run:
             return
         try:
             imported = READERS[self._source](file, self._options)
+            self._check_venue(file, imported)
         except ImportFileError as error:
             self.summary.failures.append(str(error))
             return
@@ -156,6 +159,11 @@ class _Run:
         self._batch.add(file, content_hash, entry, imported)
         if self._batch.is_due:
             self.flush()
+
+    def _check_venue(self, file: Path, imported: Imported) -> None:
+        found = {venue for frame in imported.tables.values() for venue in frame["venue"].unique()}
+        if self._venue is not None and found - {self._venue}:
+            raise ImportFileError(f"{file} has rows of {', '.join(sorted(found))}, not of {self._venue}")
 
     def flush(self) -> None:
         """Store what was read, partition by partition, and write down which files that completes.
@@ -233,7 +241,8 @@ def _kind(imported: Imported) -> str:
 
 
 def _conflict_line(conflict: Conflict) -> str:
+    more = f" and {len(conflict.origins) - 3} more" if len(conflict.origins) > 3 else ""
     return (
-        f"{', '.join(conflict.origins)}: {conflict.count} row(s) contradict what is stored in "
+        f"{', '.join(conflict.origins[:3])}{more}: {conflict.count} row(s) contradict what is stored in "
         f"{conflict.partition.path}, first: {conflict.example}; the stored rows were kept"
     )

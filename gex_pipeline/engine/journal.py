@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from gex_pipeline.errors import StoreError
+from gex_pipeline.errors import StoreError, UsageError
 from gex_pipeline.importers import Options
 from gex_pipeline.store.layout import IMPORTS, Partition, parse
 from gex_pipeline.store.manifest import file_hash, source_hash
@@ -40,7 +40,10 @@ class Entry:
 
 def way_of(source: str, options: Options) -> str:
     """One way of reading files: source, options with the content of the files they name, and the code that reads."""
-    named = [file_hash(path) for path in options.instruments]
+    try:
+        named = [file_hash(path) for path in options.instruments]
+    except OSError as error:
+        raise UsageError(f"--instruments {error.filename} cannot be read: {error.strerror}") from None
     return "\0".join([source, repr(options), *named, source_hash(*_READING)])
 
 

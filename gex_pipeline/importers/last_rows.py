@@ -104,7 +104,10 @@ def last_rows(path: Path, ticks: Ticks, every: timedelta) -> Chosen:
 def _header(path: Path, ticks: Ticks, block: Block) -> tuple[list[str], Block]:
     """Column names, and the block without its first line."""
     line, rest = block.data[: block.ends[0]], block.data[block.ends[0] + 1 :]
-    header = line.decode(errors="replace").removeprefix("\ufeff").rstrip("\r").split(",")
+    text = line.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r")
+    if not text.isascii() or not text.strip() or b"\0" in text:
+        raise ImportFileError(f"{path} is not CSV: its first line is {shown(text)}")
+    header = text.decode().split(",")
     for name in ticks.columns:
         if name not in header:
             raise ImportFileError(f"{path} line 1: no column {name!r}{nearest(name, header)}")

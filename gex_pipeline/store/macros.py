@@ -69,9 +69,9 @@ class Macros:
         return _lists(macro, frames)
 
     def _answer(self, macro: Macro, arguments: dict[str, Any]) -> pl.DataFrame:
-        missing = [a.name for a in macro.arguments if not a.default and arguments[a.name] is None]
+        missing = [a.name for a in macro.arguments if not a.default and not arguments[a.name]]
         if missing:
-            raise GexError(f"{macro.name}: {missing[0]} is NULL")
+            raise GexError(f"{macro.name}: {missing[0]} is NULL or empty")
         return self._functions[macro.name](**arguments)
 
 

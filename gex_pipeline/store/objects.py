@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import signal
+import threading
 import zlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
@@ -91,6 +93,22 @@ class LocalObjects:
             yield
         finally:
             os.close(handle)
+
+
+@contextmanager
+def undisturbed() -> Generator[None]:
+    """Let a Ctrl-C wait until the end of the block; only the main thread receives any."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if heard:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _write_bytes(path: Path, data: bytes) -> None:

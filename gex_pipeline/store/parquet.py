@@ -14,6 +14,7 @@ from gex_pipeline.schema.types import polars_schema, to_arrow
 
 # Small enough that a filter on the sort columns skips most of a month, large enough to compress.
 _ROW_GROUP = 32_768
+_ATTEMPTS = 8  # writers replace a file some times a second at most
 _LEVEL = 1  # zstd: 3 saves 5 % of the bytes and takes twice the time
 
 
@@ -56,15 +57,37 @@ def read(
     columns: tuple[str, ...] | None = None,
     where: pl.Expr | None = None,
 ) -> pl.DataFrame:
-    """Rows of one file, hive columns added, categories as strings; ``where`` skips row groups that cannot match."""
+    """Rows of one file, hive columns added, categories as strings; ``where`` skips row groups that cannot match.
+
+    A file that is replaced meanwhile is read again: Polars opens it more than once.
+    """
     names = columns or table.names
     inside = [n for n in names if n not in hive]
+    for _ in range(_ATTEMPTS):
+        before = version_of(path)
+        try:
+            lazy = pl.scan_parquet(path, hive_partitioning=False, glob=False)
+            lazy = lazy if where is None else lazy.filter(where)
+            frame = lazy.select(inside).collect(engine="in-memory")
+        except (pl.exceptions.PolarsError, OSError) as error:
+            if version_of(path) == before:
+                raise StoreError(f"cannot read {path}: {str(error).splitlines()[0]}; run `gex verify`") from error
+            continue
+        if version_of(path) == before:
+            return _whole(frame, table, hive, names)
+    raise StoreError(f"cannot read {path}: it is being replaced again and again; ask again")
+
+
+def version_of(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file is replaced; None where there is none."""
     try:
-        lazy = pl.scan_parquet(path, hive_partitioning=False, glob=False)
-        lazy = lazy if where is None else lazy.filter(where)
-        frame = lazy.select(inside).collect(engine="in-memory")
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise StoreError(f"cannot read {path}: {str(error).splitlines()[0]}; run `gex verify`") from error
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _whole(frame: pl.DataFrame, table: Table, hive: dict[str, str], names: tuple[str, ...]) -> pl.DataFrame:
     schema = polars_schema(table)
     hive_columns = [pl.lit(v).alias(k) for k, v in hive.items() if k in names]
     return frame.with_columns(hive_columns).select(pl.col(n).cast(schema[n]) for n in names)

@@ -22,7 +22,7 @@ from gex_pipeline.schema.model import Table
 from gex_pipeline.store import layout, parquet
 from gex_pipeline.store.layout import MANIFEST, PENDING, Partition
 from gex_pipeline.store.manifest import Manifest, code_version, file_hash, utc_text
-from gex_pipeline.store.objects import LocalObjects
+from gex_pipeline.store.objects import LocalObjects, undisturbed
 
 _FORMAT = 1  # of the folder: counts changes of the layout
 #: Optional column of rows to merge: the file they come from, named in conflicts.
@@ -172,6 +172,11 @@ class Store:
         table = TABLES[partition.table]
         draft = self.draft(table, frame.height, inputs)
         pending = f"{partition.folder}/{partition.period}{PENDING}"
+        with undisturbed():
+            return self._replaced(partition, pending, frame, draft)
+
+    def _replaced(self, partition: Partition, pending: str, frame: pl.DataFrame, draft: Manifest) -> Manifest:
+        table = TABLES[partition.table]
         self._settle(partition, pending)
 
         def announce(finished: Path) -> None:

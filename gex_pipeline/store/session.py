@@ -20,6 +20,7 @@ from gex_pipeline.errors import GexError
 from gex_pipeline.schema import MACROS, TABLES
 from gex_pipeline.store import catalog, udfs
 from gex_pipeline.store.macros import Answering, Macros
+from gex_pipeline.store.parquet import version_of
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.store.quoting import quoted, text
 
@@ -28,6 +29,9 @@ _ATTEMPTS = 5
 _FUNCTION = re.compile("|".join(udfs.NAMES), re.IGNORECASE)
 _MACRO = re.compile("|".join(m.name for m in MACROS) + "|duckdb_functions", re.IGNORECASE)
 _SELECT, _MULTI = duckdb.StatementType.SELECT, duckdb.StatementType.MULTI
+
+#: What DuckDB says of a file that is no whole Parquet.
+_DAMAGE = ("magic bytes", "TProtocolException", ".parquet")
 
 _TEXT = "VARCHAR"
 #: DuckDB's types that Polars lacks or misreads -> what they become.
@@ -73,22 +77,29 @@ class Session:
         """
         _require_read(sql)
         for attempt in range(_ATTEMPTS):
+            before = None
             try:
                 self.prepare(sql)
-                return _frame(self._con.sql(sql, params=parameters))
-            except duckdb.IOException as error:
-                # A month may have been folded between listing its days and reading them: list again.
-                if attempt == _ATTEMPTS - 1:
-                    raise GexError(f"{_one_line(error)}; run `gex verify`") from error
-                self._paths.clear()
+                before = self._versions(sql)
+                frame = _frame(self._con.sql(sql, params=parameters))
+                if self._versions(sql) == before:
+                    return frame
             except duckdb.Error as error:
                 self._raise_failure()
-                raise GexError(_one_line(error)) from error
+                is_of_files = isinstance(error, duckdb.IOException) or before is None or before != self._versions(sql)
+                if not is_of_files or attempt == _ATTEMPTS - 1:
+                    raise GexError(_told(error)) from error
             except RuntimeError as error:
                 if "interrupted" in str(error):  # how DuckDB reports Ctrl-C
                     raise KeyboardInterrupt from error
                 raise
-        raise AssertionError("unreachable")
+            # A month was folded or a file replaced between its listing and its last page: list again, read again.
+            self._paths.clear()
+        raise GexError("the files are being replaced again and again; ask again")
+
+    def _versions(self, sql: str) -> list[tuple[int, int, int] | None]:
+        """What changes when a file is replaced that a statement may read."""
+        return [version_of(Path(path)) for name in catalog.mentioned(sql) for path in self._paths.get(name, [])]
 
     def _raise_failure(self) -> None:
         """Raise what stopped a macro, in its own words: DuckDB's are around it."""
@@ -230,6 +241,13 @@ def _is_sayable(times: pl.Series) -> bool:
     unit = _PER_DAY[times.dtype.time_unit] if isinstance(times.dtype, pl.Datetime) else 1
     days = times.to_physical() // unit
     return bool(days.is_between(_FIRST_DAY, _LAST_DAY).all())
+
+
+def _told(error: duckdb.Error) -> str:
+    """The message, with what to do where a file is at fault."""
+    line = _one_line(error)
+    is_of_file = isinstance(error, duckdb.IOException) or any(word in line for word in _DAMAGE)
+    return f"{line}; run `gex verify`" if is_of_file else line
 
 
 def _one_line(error: duckdb.Error) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -530,3 +533,36 @@ def test_the_twin_of_levels_answers_like_the_stored_table(warehouse: Warehouse):
 def test_a_time_without_a_zone_is_utc(warehouse: Warehouse):
     naive = utc("2026-03-05T07:30").replace(tzinfo=None)
     assert warehouse.answer("btc", at=naive).snapshot_at == utc("2026-03-05T07:00")
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_again(tmp_path):
+    """SQL, macros and questions beside a writer that replaces the month all the time: no failure, no mixture."""
+    made = store(tmp_path, OVER)
+    made.merge(CHAIN, chain("2026-03-05T07:00", 2, is_whole=True), {})
+    whole, is_over = rows(made), threading.Event()
+    problems: list[str] = []
+
+    def write() -> None:
+        while not is_over.is_set():
+            made.replace(made.partitions(CHAIN)[0], whole, {})
+
+    def read(ask: Callable[[Warehouse], object]) -> None:
+        with open_warehouse(tmp_path) as opened:
+            answers = {repr(ask(opened)) for _ in range(60)}
+        if len(answers) > 1:
+            problems.append(f"{len(answers)} answers to one question")
+
+    questions = [
+        lambda w: w.query("SELECT sum(open_interest_coin ORDER BY instrument), count(*) FROM chain").row(0),
+        lambda w: w.query("SELECT count(*), max(value_usd) FROM levels_for('BTC', at := '2026-03-05 08:00Z')").row(0),
+        lambda w: w.levels("BTC", at="2026-03-05T08:00Z")["data"],
+    ]
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(read, questions))
+    finally:
+        is_over.set()
+        writer.join()
+    assert problems == []

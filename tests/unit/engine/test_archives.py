@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gex_pipeline.engine.archives import Archive, files_of, load_archives
+from gex_pipeline.engine.archives import Archive, files_of, import_archives, load_archives
 from gex_pipeline.engine.days import Days, period_days, spoken
 from gex_pipeline.errors import UsageError
 from gex_pipeline.market import archive
+from tests.unit.importers.build import csv_text
+from tests.unit.importers.test_tardis import tick
 
 
 def listed(folder: Path, text: str) -> list[Archive]:
@@ -149,3 +151,28 @@ def test_days_of_a_period(period: str, first: date, last: date) -> None:
 )
 def test_days_in_words(offsets: list[int], words: str) -> None:
     assert spoken(date(2026, 1, 5) + timedelta(days=i) for i in offsets) == words
+
+
+TICKS = "source = 'tardis-options-chain'\nvenue = 'okx'\nfiles = '*.csv'"
+
+
+def test_an_archive_that_does_not_do_what_it_says_is_named(tmp_path: Path) -> None:
+    """A pattern without files, and files of another venue: neither stops the others, neither goes unsaid."""
+    (tmp_path / "a.csv").write_text(csv_text([tick()]))
+    book = "source = 'deribit-book-summary'\nfiles = 'boks/*.json'"
+    archives = listed(tmp_path, f"[[archive]]\n{book}\n[[archive]]\n{TICKS}")
+    summary = import_archives(tmp_path / "warehouse", archives)
+    assert summary.failures == [
+        f"no file matches {tmp_path}/boks/*.json: is the pattern right?",
+        f"{tmp_path}/a.csv has rows of deribit, not of okx",
+    ]
+    assert not (tmp_path / "warehouse").exists()
+    no_day = import_archives(tmp_path / "warehouse", archives[:1], Days(date(2026, 1, 5), date(2026, 1, 5)))
+    assert no_day.failures == summary.failures[:1]
+
+
+def test_a_wrong_option_names_its_archive(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(csv_text([tick()]))
+    archives = listed(tmp_path, f"[[archive]]\n{TICKS}\nevery = '7m'")
+    with pytest.raises(UsageError, match=r"^archive \*\.csv: every = 0:07:00 does not divide a day"):
+        import_archives(tmp_path / "warehouse", archives)
