@@ -14,6 +14,8 @@ from gex_pipeline.schema.types import polars_schema, to_arrow
 
 # Small enough that a filter on the sort columns skips most of a month, large enough to compress.
 _ROW_GROUP = 32_768
+#: Polars panics on a file that gets shorter under its hands.
+_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 _ATTEMPTS = 8  # writers replace a file some times a second at most
 _LEVEL = 1  # zstd: 3 saves 5 % of the bytes and takes twice the time
 
@@ -69,7 +71,7 @@ def read(
             lazy = pl.scan_parquet(path, hive_partitioning=False, glob=False)
             lazy = lazy if where is None else lazy.filter(where)
             frame = lazy.select(inside).collect(engine="in-memory")
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except _ERRORS as error:
             if version_of(path) == before:
                 raise StoreError(f"cannot read {path}: {str(error).splitlines()[0]}; run `gex verify`") from error
             continue

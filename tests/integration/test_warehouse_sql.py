@@ -538,13 +538,17 @@ def test_a_time_without_a_zone_is_utc(warehouse: Warehouse):
 def test_a_file_that_is_replaced_while_it_is_read_is_read_again(tmp_path):
     """SQL, macros and questions beside a writer that replaces the month all the time: no failure, no mixture."""
     made = store(tmp_path, OVER)
-    made.merge(CHAIN, chain("2026-03-05T07:00", 2, is_whole=True), {})
-    whole, is_over = rows(made), threading.Event()
+    made.merge(CHAIN, chain("2026-03-04T09:00", 24, is_whole=True), {})
+    versions, is_over = (
+        [rows(made), rows(made).filter(pl.col("snapshot_at") >= utc("2026-03-05T04:00"))],
+        threading.Event(),
+    )
     problems: list[str] = []
 
     def write() -> None:
         while not is_over.is_set():
-            made.replace(made.partitions(CHAIN)[0], whole, {})
+            for version in versions:
+                made.replace(made.partitions(CHAIN)[0], version, {})
 
     def read(ask: Callable[[Warehouse], object]) -> None:
         with open_warehouse(tmp_path) as opened:
@@ -552,8 +556,9 @@ def test_a_file_that_is_replaced_while_it_is_read_is_read_again(tmp_path):
         if len(answers) > 1:
             problems.append(f"{len(answers)} answers to one question")
 
+    at = "snapshot_at = '2026-03-05 08:00Z'"
     questions = [
-        lambda w: w.query("SELECT sum(open_interest_coin ORDER BY instrument), count(*) FROM chain").row(0),
+        lambda w: w.query(f"SELECT sum(open_interest_coin ORDER BY instrument), count(*) FROM chain WHERE {at}").row(0),
         lambda w: w.query("SELECT count(*), max(value_usd) FROM levels_for('BTC', at := '2026-03-05 08:00Z')").row(0),
         lambda w: w.levels("BTC", at="2026-03-05T08:00Z")["data"],
     ]
