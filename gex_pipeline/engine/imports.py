@@ -175,7 +175,8 @@ class _Run:
         for name, frames in batch.frames.items():
             for partition, rows in self._store.split(TABLES[name], pl.concat(frames)):
                 failed |= self._merge(batch, partition, rows)
-        complete = [entry for path, entry in batch.entries.items() if path not in failed and entry.rows]
+        told_again = {path for path, entry in batch.entries.items() if not entry.rows or _is_unusable(entry)}
+        complete = [entry for path, entry in batch.entries.items() if path not in failed | told_again]
         if complete:
             self._journal.record(complete)
 
@@ -222,9 +223,14 @@ def _count(summary: ImportSummary, path: Path, entry: Entry, imported: Imported)
     for name in ("rejected", "dropped", "coins"):
         getattr(summary, name).update(getattr(entry, name))
     summary.notes += [f"{path}: {note}" for note in imported.notes]
-    if entry.rejected and not entry.rows.get("chain"):
+    if _is_unusable(entry):
         reason = min(entry.rejected, key=lambda r: (-entry.rejected[r], r))
         summary.failures.append(f"{path}: no row can be used, most are {reason}: is a unit or column wrong?")
+
+
+def _is_unusable(entry: Entry) -> bool:
+    """Every row was rejected: a failure that every import of the file has to name."""
+    return bool(entry.rejected) and not entry.rows.get("chain")
 
 
 def _count_known(summary: ImportSummary, entry: Entry) -> None:

@@ -193,6 +193,13 @@ def test_a_file_with_a_conflict_is_told_again(tmp_path: Path, mapping: Path) -> 
     assert lines[0] == lines[1] != []
 
 
+def test_a_file_of_which_no_row_can_be_used_is_told_again(tmp_path: Path, mapping: Path) -> None:
+    root, file = tmp_path / "warehouse", archive(tmp_path, "a.csv", "BTC")
+    file.write_text(file.read_text().replace(",0.5,", ",0,"))
+    lines = [import_files(root, "chain", [file], mapping=mapping).failures for _ in range(2)]
+    assert lines[0] == lines[1] == [f"{file}: no row can be used, most are no_iv: is a unit or column wrong?"]
+
+
 def test_a_twin_file_counts_as_stored_while_its_rows_are(tmp_path: Path, mapping: Path, reads: list[str]) -> None:
     """The same rows came from another file first: the partition names that one among its inputs, not this."""
     root = tmp_path / "warehouse"
