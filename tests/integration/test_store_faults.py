@@ -32,7 +32,7 @@ from tests.integration.writers import COMMITTED, DAY, STAGES, state
 from tests.unit.store.build import OVER, all_files, chain, data_files, partition, rows, store
 
 MONTH = partition("2026-03")
-_KILLS = 16
+_KILLS = 32
 _FORKS = get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.integration.writers", "gex_pipeline.engine.answers"])
 
