@@ -67,14 +67,13 @@ class _Batch:
     """Frames of files that are read and not yet stored, and what will be said of the files once they are."""
 
     frames: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
-    hashes: dict[str, str] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
     rows: int = 0
     began: float = field(default_factory=time.monotonic)
 
-    def add(self, path: Path, content_hash: str, entry: Entry, imported: Imported) -> None:
+    def add(self, path: Path, entry: Entry, imported: Imported) -> None:
         """Take the frames of one file."""
-        self.hashes[str(path)], self.entries[str(path)] = content_hash, entry
+        self.entries[str(path)] = entry
         for name, frame in imported.tables.items():
             self.frames.setdefault(name, []).append(frame.with_columns(pl.lit(str(path)).alias(ORIGIN)))
             self.rows += frame.height
@@ -137,12 +136,11 @@ class _Run:
     def __init__(self, store: Store, source: str, options: Options, venue: str | None) -> None:
         self.summary = ImportSummary()
         self._store, self._source, self._options, self._venue = store, source, options, venue
-        self._way, self._journal, self._batch = way_of(source, options), Journal(store), _Batch()
+        self._way, self._journal, self._batch = f"{way_of(source, options)}\0{venue}", Journal(store), _Batch()
 
     def take(self, file: Path) -> None:
         """Read a file, unless its rows are stored, and store the batch when it is due."""
-        content_hash = _hash(file)
-        key = key_of(file, content_hash, self._way)
+        key = key_of(file, _hash(file), self._way)
         known = self._journal.find(key)
         if known is not None:
             _count_known(self.summary, known)
@@ -156,7 +154,7 @@ class _Run:
         self._store.create(_kind(imported))
         entry = _entry(key, imported)
         _count(self.summary, file, entry, imported)
-        self._batch.add(file, content_hash, entry, imported)
+        self._batch.add(file, entry, imported)
         if self._batch.is_due:
             self.flush()
 
@@ -185,7 +183,7 @@ class _Run:
         summary, name = self.summary, partition.table
         origins = sorted(rows[ORIGIN].unique().to_list())
         try:
-            report = self._store.merge_into(partition, rows, {o: batch.hashes[o] for o in origins})
+            report = self._store.merge_into(partition, rows, {o: batch.entries[o].key for o in origins})
         except StoreError as error:
             if isinstance(error.__cause__, OSError):
                 raise
@@ -195,7 +193,7 @@ class _Run:
         summary.same[name] += report.same
         summary.conflicts += [_conflict_line(c) for c in report.conflicts]
         for origin in origins:
-            batch.entries[origin].inputs[partition.path] = inputs_now(self._store, partition, batch.hashes[origin])
+            batch.entries[origin].inputs[partition.path] = inputs_now(self._store, partition, batch.entries[origin].key)
         return {origin for c in report.conflicts for origin in c.origins}
 
 

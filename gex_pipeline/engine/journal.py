@@ -73,25 +73,29 @@ class Journal:
     def find(self, key: str) -> Entry | None:
         """The entry of a file whose rows are all still stored, None where it must be read."""
         entry = self._entries.get(key)
-        if entry is None or not all(set(hashes) <= self._inputs(path) for path, hashes in entry.inputs.items()):
+        if entry is None or not all(
+            hashes and set(hashes) <= self._inputs(path) for path, hashes in entry.inputs.items()
+        ):
             return None
         return entry
 
     def _inputs(self, path: str) -> set[str]:
-        """Input hashes of a stored partition, or of the month it was folded into; none where it is not as written."""
+        """Inputs of a stored partition; none where it is not as written.
+
+        A day that was folded into its month is not vouched for: the month does not say which day an input is of.
+        """
         if path not in self._vouched:
             self._vouched[path] = self._read_inputs(path)
         return self._vouched[path]
 
     def _read_inputs(self, path: str) -> set[str]:
-        named = parse(path)
-        for partition in _places(named) if named else ():
-            try:
-                manifest = self._store.manifest(partition)
-                if manifest and manifest.content_hash == self._store.content_hash(partition):
-                    return set(manifest.inputs.values())
-            except StoreError:
-                return set()
+        partition = parse(path)
+        try:
+            manifest = self._store.manifest(partition) if partition else None
+            if partition and manifest and manifest.content_hash == self._store.content_hash(partition):
+                return set(manifest.inputs.values())
+        except StoreError:
+            pass  # its files are read again, and the import says what is wrong with it
         return set()
 
     def record(self, entries: Iterable[Entry]) -> None:
@@ -100,15 +104,8 @@ class Journal:
         self._store.objects.write(f"{IMPORTS}/{hashlib.sha256(data).hexdigest()[:16]}.json", data)
 
 
-def inputs_now(store: Store, partition: Partition, content_hash: str) -> list[str]:
+def inputs_now(store: Store, partition: Partition, key: str) -> list[str]:
     """What a partition must go on vouching for: the file, or all inputs where others gave the same rows first."""
     manifest = store.manifest(partition)
     inputs = set(manifest.inputs.values()) if manifest else set()
-    return [content_hash] if content_hash in inputs else sorted(inputs)
-
-
-def _places(partition: Partition) -> list[Partition]:
-    """Where the rows of a partition can be: there, or in its month."""
-    if not partition.is_day:
-        return [partition]
-    return [Partition(partition.table, partition.hive, partition.period[:7]), partition]
+    return [key] if key in inputs else sorted(inputs)

@@ -185,6 +185,22 @@ def test_what_is_no_longer_stored_is_read_again(tmp_path: Path, mapping: Path, r
         assert store.objects.read(partition.path) == whole
 
 
+def test_a_partition_vouches_for_a_way_of_reading(tmp_path: Path, mapping: Path) -> None:
+    """A day read on two grids, removed, and read on the first grid again: the second is not skipped."""
+    file = archive(tmp_path, "a.csv", "BTC", hour=1)
+    file.write_text(file.read_text() + "2026-01-05T01:20:00Z,BTC-30JAN26-200-C,100,0.5,1.0\n")
+    root, hour, half = tmp_path / "warehouse", timedelta(hours=1), timedelta(minutes=30)
+    grids = [import_files(root, "chain", [file], mapping=mapping, every=g).rows["chain"] for g in (hour, half)]
+    store = Store(root)
+    whole = chain_files(store)
+    for partition in store.partitions(TABLES["chain"]):
+        store.remove(partition)
+    again = [import_files(root, "chain", [file], mapping=mapping, every=g).rows["chain"] for g in (hour, half)]
+    assert again == grids
+    assert again[1] > 0
+    assert chain_files(store) == whole
+
+
 def test_a_file_with_a_conflict_is_told_again(tmp_path: Path, mapping: Path) -> None:
     root = tmp_path / "warehouse"
     import_files(root, "chain", [archive(tmp_path, "a.csv", "BTC", oi=1.0)], mapping=mapping)
