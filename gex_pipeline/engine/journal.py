@@ -95,7 +95,7 @@ class Journal:
             if partition and manifest and manifest.content_hash == self._store.content_hash(partition):
                 return set(manifest.inputs.values())
         except StoreError:
-            pass  # its files are read again, and the import says what is wrong with it
+            return set()  # its files are read again, and the import says what is wrong with it
         return set()
 
     def record(self, entries: Iterable[Entry]) -> None:
