@@ -27,6 +27,11 @@ _OTHER = Group("Other", sort_key=99)
 #: Name -> (body, one line of help, examples). Grouped as `gex --help` lists them.
 _COMMANDS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
     "Fill": {
+        "snapshot": (
+            "live:snapshot",
+            "Take the option chains of the venues as they are now.",
+            ("gex snapshot", "gex snapshot --venue deribit --underlying BTC,ETH", "gex snapshot && gex build"),
+        ),
         "demo": (
             "fill:demo",
             "The whole job on the built-in synthetic market.",

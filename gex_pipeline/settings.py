@@ -6,15 +6,27 @@ mathematics depends on.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from gex_pipeline.errors import UsageError
 
 #: Variable -> (default, meaning). ``gex --help`` lists this table.
 VARIABLES: dict[str, tuple[str, str]] = {
     "GEX_WAREHOUSE": ("data/warehouse", "folder of the warehouse"),
     "GEX_ARCHIVES": ("data/archives.toml", "the archive files that Dagster imports"),
+    "GEX_UNDERLYINGS": ("BTC,ETH,SOL,HYPE", "coins that are snapshot"),
+    "GEX_VENUES": ("deribit,bybit,okx,binance", "venues that are snapshot"),
+    "GEX_HTTP_TIMEOUT": ("15", "seconds that one request to a venue may take"),
+    "GEX_SNAPSHOT_DEADLINE": ("60", "seconds that all requests of a snapshot may take"),
+    "GEX_DERIBIT_URL": ("https://www.deribit.com/api/v2", "address of Deribit"),
+    "GEX_BYBIT_URL": ("https://api.bybit.com", "address of Bybit"),
+    "GEX_OKX_URL": ("https://www.okx.com", "address of OKX"),
+    "GEX_BINANCE_OPTIONS_URL": ("https://eapi.binance.com", "address of Binance's options"),
+    "GEX_BINANCE_FUTURES_URL": ("https://fapi.binance.com", "address of Binance's futures"),
 }
 
 
@@ -24,11 +36,44 @@ class Settings:
 
     warehouse: Path
     archives: Path
+    underlyings: tuple[str, ...]
+    venues: tuple[str, ...]
+    http_timeout_seconds: float
+    snapshot_deadline_seconds: float
+    hosts: Mapping[str, Mapping[str, str]]
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings; a variable that is empty counts as unset."""
+    """Read the settings; a variable that is empty counts as unset. Raises ``UsageError`` for a value that is none."""
     values = {name: environ.get(name) or default for name, (default, _) in VARIABLES.items()}
     return Settings(
-        warehouse=Path(values["GEX_WAREHOUSE"]).expanduser(), archives=Path(values["GEX_ARCHIVES"]).expanduser()
+        warehouse=Path(values["GEX_WAREHOUSE"]).expanduser(),
+        archives=Path(values["GEX_ARCHIVES"]).expanduser(),
+        underlyings=_words(values, "GEX_UNDERLYINGS", str.upper),
+        venues=_words(values, "GEX_VENUES", str.lower),
+        http_timeout_seconds=_seconds(values, "GEX_HTTP_TIMEOUT"),
+        snapshot_deadline_seconds=_seconds(values, "GEX_SNAPSHOT_DEADLINE"),
+        hosts={
+            "deribit": {"": values["GEX_DERIBIT_URL"]},
+            "bybit": {"": values["GEX_BYBIT_URL"]},
+            "okx": {"": values["GEX_OKX_URL"]},
+            "binance": {"": values["GEX_BINANCE_OPTIONS_URL"], "futures": values["GEX_BINANCE_FUTURES_URL"]},
+        },
     )
+
+
+def _words(values: Mapping[str, str], name: str, case: Callable[[str], str]) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(case(word.strip()) for word in values[name].split(",") if word.strip()))
+    if not words:
+        raise UsageError(f"{name} = {values[name]!r} names none: write it like {VARIABLES[name][0]}")
+    return words
+
+
+def _seconds(values: Mapping[str, str], name: str) -> float:
+    try:
+        seconds = float(values[name])
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"{name} = {values[name]!r} is no number of seconds above 0")
+    return seconds

@@ -34,9 +34,9 @@ class Days:
 
 
 def period_days(period: str) -> Days:
-    """The days of a partition's period: 2026-01-05, 2026-01 or 2026."""
+    """The days of a partition's period: 2026-01-05T120000Z, 2026-01-05, 2026-01 or 2026."""
     first = date.fromisoformat(f"{period}-01-01"[:10])
-    if len(period) == len("2026-01-05"):
+    if len(period) >= len("2026-01-05"):
         return Days(first, first)
     months = 12 if len(period) == len("2026") else 1
     following = date(first.year + (first.month - 1 + months) // 12, (first.month - 1 + months) % 12 + 1, 1)

@@ -6,6 +6,7 @@ columns (columns.py), the grid (grid.py), forwards (forwards.py), the rules of r
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +15,7 @@ from gex_pipeline.core.units import SECONDS_PER_YEAR
 from gex_pipeline.errors import ImportFileError
 from gex_pipeline.importers.base import Imported, Options, check_options, grid_of
 from gex_pipeline.importers.cells import finite, row_json, shown
-from gex_pipeline.importers.columns import UNKNOWN, mapped, only_underlying
+from gex_pipeline.importers.columns import TIME, UNKNOWN, mapped, only_underlying
 from gex_pipeline.importers.forwards import with_front_forward, with_parity_forward
 from gex_pipeline.importers.grid import on_grid, too_old
 from gex_pipeline.importers.mapping import Mapping
@@ -39,13 +40,16 @@ def read_chain(path: Path, options: Options) -> Imported:
     return import_chain(read(path, mapping.file_format), mapping, options)
 
 
-def import_chain(raw: Raw, mapping: Mapping, options: Options) -> Imported:
-    """Raw rows -> `chain` and `chain_rejected`. Every source row is in one of them or counted in ``dropped``."""
+def import_chain(raw: Raw, mapping: Mapping, options: Options, snapshot_at: datetime | None = None) -> Imported:
+    """Raw rows -> `chain` and `chain_rejected`. Every source row is in one of them or counted in ``dropped``.
+
+    ``snapshot_at``: the instant that all rows describe, whenever they were received; None: as the rows say.
+    """
     frame = mapped(raw, mapping, options).with_columns(pl.col("underlying").fill_null(UNKNOWN))
     kept = only_underlying(raw, frame, options.underlying)
     _check(raw, mapping, kept)
     distinct = _without_repeats(raw, kept)
-    plan = _finished(_priced(mapping, _snapshots(distinct, mapping, options)), mapping)
+    plan = _finished(_priced(mapping, _snapshots(distinct, mapping, options, snapshot_at)), mapping)
     finished = plan.collect(engine="in-memory")
     dropped = {"other underlying": frame.height - kept.height, "identical": kept.height - distinct.height}
     dropped |= _unused(distinct, finished, mapping, options)
@@ -80,7 +84,7 @@ def _without_repeats(raw: Raw, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(cells.select(pl.struct(pl.all()).is_first_distinct()).to_series())
 
 
-def _snapshots(frame: pl.DataFrame, mapping: Mapping, options: Options) -> pl.LazyFrame:
+def _snapshots(frame: pl.DataFrame, mapping: Mapping, options: Options, snapshot_at: datetime | None) -> pl.LazyFrame:
     """Add ``snapshot_at`` and ``is_duplicate``; with a grid, the rows of each grid instant."""
     grid = grid_of(options, mapping)
     # a row without a name is its own contract: it supersedes nothing
@@ -88,8 +92,9 @@ def _snapshots(frame: pl.DataFrame, mapping: Mapping, options: Options) -> pl.La
     plan = frame.lazy().with_columns(contract=pl.coalesce("instrument", own))
     if grid is not None:
         return on_grid(plan, *grid).with_columns(is_duplicate=pl.lit(False))
-    is_last = pl.col("row") == pl.col("row").max().over("received_at", "contract")
-    return plan.with_columns(snapshot_at=pl.col("received_at"), is_duplicate=~is_last)
+    at = pl.col("received_at") if snapshot_at is None else pl.lit(snapshot_at, dtype=TIME)
+    is_last = pl.col("row") == pl.col("row").max().over("snapshot_at", "contract")
+    return plan.with_columns(snapshot_at=at).with_columns(is_duplicate=~is_last)
 
 
 def _unused(frame: pl.DataFrame, finished: pl.DataFrame, mapping: Mapping, options: Options) -> dict[str, int]:
@@ -175,7 +180,7 @@ def _finished(frame: pl.LazyFrame, mapping: Mapping) -> pl.LazyFrame:
     # sums and medians of huge prices overflow
     return frame.with_columns(finite("forward_usd"), finite("index_usd")).with_columns(
         reason(),
-        knowledge_time=pl.col("snapshot_at"),
+        knowledge_time=pl.max_horizontal("snapshot_at", "received_at"),
         venue=pl.lit(mapping.venue),
         source=pl.lit(mapping.name),
     )

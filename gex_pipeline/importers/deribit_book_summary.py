@@ -28,29 +28,25 @@ from gex_pipeline.importers.read import Raw
 #: Part of a contract by which open interest may miss a whole number of them: the rounding of a float.
 _TOLERANCE = 1e-6
 
-MAPPING = mapping_from(
-    {
-        "venue": "deribit",
-        "chain": {
-            # before the receipt, which may be made of it: a wrong time is named by the key that has it
-            "venue_time": {"column": "creation_timestamp", "format": "ms"},
-            "received_at": {"column": "usOut", "format": "us"},
-            "instrument": {"column": "instrument_name", "grammar": "deribit"},
-            "forward_usd": "underlying_price",
-            "mark_iv": {"column": "mark_iv", "unit": "percent"},
-            "mark_usd": {"column": "mark_price", "unit": "by_settlement"},
-            "bid_usd": {"column": "bid_price", "unit": "by_settlement"},
-            "ask_usd": {"column": "ask_price", "unit": "by_settlement"},
-            "open_interest_coin": {"column": "open_interest", "unit": "coin"},
-            "volume_24h_coin": {"column": "volume", "unit": "coin"},
-            "contract_size_coin": "contract_size",
-        },
-    },
-    name="deribit-book-summary",
-)
+#: Where the columns of `chain` stand in a row, whoever asked for it.
+FIELDS = {
+    # before the receipt, which may be made of it: a wrong time is named by the key that has it
+    "venue_time": {"column": "creation_timestamp", "format": "ms"},
+    "received_at": {"column": "usOut", "format": "us"},
+    "instrument": {"column": "instrument_name", "grammar": "deribit"},
+    "forward_usd": "underlying_price",
+    "mark_iv": {"column": "mark_iv", "unit": "percent"},
+    "mark_usd": {"column": "mark_price", "unit": "by_settlement"},
+    "bid_usd": {"column": "bid_price", "unit": "by_settlement"},
+    "ask_usd": {"column": "ask_price", "unit": "by_settlement"},
+    "open_interest_coin": {"column": "open_interest", "unit": "coin"},
+    "volume_24h_coin": {"column": "volume", "unit": "coin"},
+    "contract_size_coin": "contract_size",
+}
+MAPPING = mapping_from({"venue": "deribit", "chain": dict(FIELDS)}, name="deribit-book-summary")
 
 
-class _Summary(msgspec.Struct):
+class Summary(msgspec.Struct):
     """One row. A book summary has no ``contract_size``: it tells the response of `get_instruments`."""
 
     instrument_name: str
@@ -65,9 +61,9 @@ class _Summary(msgspec.Struct):
     contract_size: float | None = None
 
 
-_DECODER: Decoder[_Summary] = msgspec.json.Decoder(Envelope[_Summary] | list[_Summary])
+DECODER: Decoder[Summary] = msgspec.json.Decoder(Envelope[Summary] | list[Summary])
 _INTEGERS = ("usOut", "creation_timestamp")
-_COLUMNS = ("usOut", *(name for name in _Summary.__struct_fields__ if name != "contract_size"))
+_COLUMNS = ("usOut", *(name for name in Summary.__struct_fields__ if name != "contract_size"))
 _SCHEMA = {k: pl.String if k == "instrument_name" else pl.Int64 if k in _INTEGERS else pl.Float64 for k in _COLUMNS}
 
 
@@ -90,7 +86,7 @@ def read_book_summary(path: Path, options: Options) -> Imported:
     """
     check_options(MAPPING.name, options)
     sizes = contract_sizes(options.instruments)
-    found = [response for response in responses(path, _DECODER) if response.rows]
+    found = [response for response in responses(path, DECODER) if response.rows]
     if not found:
         raise ImportFileError(f"{path} has no rows")
     raw = _raw(path, found, sizes)
@@ -99,17 +95,21 @@ def read_book_summary(path: Path, options: Options) -> Imported:
     return import_chain(raw, MAPPING, options)
 
 
-def _raw(path: Path, found: list[Response[_Summary]], sizes: dict[str, float]) -> Raw:
+def _raw(path: Path, found: list[Response[Summary]], sizes: dict[str, float]) -> Raw:
     times = [time for response in found for time in [_sent_us(response)] * len(response.rows)]
     rows = [row for response in found for row in response.rows]
-    columns = {name: [getattr(row, name) for row in rows] for name in _COLUMNS if name != "usOut"}
-    frame = pl.DataFrame({"usOut": times, **columns}, schema=_SCHEMA)
-    size = pl.Series("contract_size", [sizes.get(row.instrument_name) for row in rows], dtype=pl.Float64)
     places = [(response.place, i) for response in found for i in range(len(response.rows))]
-    return _Rows(path, frame.with_columns(size), _COLUMNS, places=places)
+    return _Rows(path, summary_frame(rows, times, sizes), _COLUMNS, places=places)
 
 
-def _sent_us(response: Response[_Summary]) -> int:
+def summary_frame(rows: Sequence[Summary], sent_us: Sequence[int], sizes: dict[str, float]) -> pl.DataFrame:
+    """The cells of some rows, named as in the response; ``usOut`` and the contract sizes are those handed in."""
+    columns = {name: [getattr(row, name) for row in rows] for name in _COLUMNS if name != "usOut"}
+    frame = pl.DataFrame({"usOut": sent_us, **columns}, schema=_SCHEMA)
+    return frame.with_columns(contract_size=pl.Series([sizes.get(r.instrument_name) for r in rows], dtype=pl.Float64))
+
+
+def _sent_us(response: Response[Summary]) -> int:
     """When a response was sent, microseconds. Raises ``ImportFileError`` where it is none or has no time."""
     rows = response.rows
     if all(row.open_interest is None for row in rows) and any(row.contract_size is not None for row in rows):
@@ -123,14 +123,18 @@ def _sent_us(response: Response[_Summary]) -> int:
 
 
 def _refuse_contracts(raw: Raw) -> None:
-    """Open interest in coins is a whole number of contracts; in contracts it need not be a multiple of their size."""
-    contracts = pl.col("open_interest") / pl.col("contract_size")
-    is_broken = (contracts - contracts.round()).abs() > _TOLERANCE
-    is_odd = (pl.col("contract_size") > 1) & (pl.col("open_interest") > 0) & is_broken
-    row = raw.frame.select(pl.arg_where(is_odd).first()).item()
+    row = not_whole_contracts(raw.frame)
     if row is not None:
         cells = raw.frame.row(row, named=True)
         raise ImportFileError(
             f"{raw.where(row)}: open_interest = {cells['open_interest']:g} of {cells['instrument_name']} is no multiple"
             f" of its contract size {cells['contract_size']:g}: open interest seems to be in contracts, not in coins"
         )
+
+
+def not_whole_contracts(frame: pl.DataFrame) -> int | None:
+    """The first row whose open interest cannot be in coins: it is not a whole number of contracts above one coin."""
+    contracts = pl.col("open_interest") / pl.col("contract_size")
+    is_broken = (contracts - contracts.round()).abs() > _TOLERANCE
+    is_odd = (pl.col("contract_size") > 1) & (pl.col("open_interest") > 0) & is_broken
+    return frame.select(pl.arg_where(is_odd).first()).item()

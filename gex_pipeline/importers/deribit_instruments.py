@@ -18,7 +18,7 @@ from gex_pipeline.importers.deribit_json import Decoder, Envelope, responses
 _TYPES = {"C": "call", "P": "put"}
 
 
-class _Listed(msgspec.Struct):
+class Listed(msgspec.Struct):
     """One instrument. ``contract_size``: coins; ``expiration_timestamp``: ms; futures have no strike and no type."""
 
     instrument_name: str
@@ -28,7 +28,7 @@ class _Listed(msgspec.Struct):
     option_type: str | None = None
 
 
-_DECODER: Decoder[_Listed] = msgspec.json.Decoder(Envelope[_Listed] | list[_Listed])
+DECODER: Decoder[Listed] = msgspec.json.Decoder(Envelope[Listed] | list[Listed])
 
 
 def contract_sizes(paths: tuple[Path, ...]) -> dict[str, float]:
@@ -61,15 +61,15 @@ def _sizes(paths: tuple[Path, ...], versions: tuple[tuple[int, int], ...]) -> di
     return sizes
 
 
-def _rows(path: Path) -> list[tuple[str, _Listed]]:
+def _rows(path: Path) -> list[tuple[str, Listed]]:
     """The instruments of a file, each with its place."""
-    rows = [(f"{found.place}[{i}]", row) for found in responses(path, _DECODER) for i, row in enumerate(found.rows)]
+    rows = [(f"{found.place}[{i}]", row) for found in responses(path, DECODER) for i, row in enumerate(found.rows)]
     if all(row.contract_size is None for _, row in rows):
         raise ImportFileError(f"{path} is no get_instruments response: no contract_size (a book summary is a PATH)")
     return rows
 
 
-def _add(sizes: dict[str, float], place: str, row: _Listed) -> None:
+def _add(sizes: dict[str, float], place: str, row: Listed) -> None:
     name, size = row.instrument_name, row.contract_size
     contract = instruments.parse("deribit", name)
     if contract is None:  # a future or a combo
@@ -79,7 +79,7 @@ def _add(sizes: dict[str, float], place: str, row: _Listed) -> None:
         raise ImportFileError(f"{place}: contract_size = {size:g} of {name} is {sizes[name]:g} in another place")
 
 
-def _check(place: str, row: _Listed, contract: instruments.Instrument) -> None:
+def _check(place: str, row: Listed, contract: instruments.Instrument) -> None:
     named = {
         "strike": contract.strike_usd,
         "expiration_timestamp": int(contract.expiry_at.timestamp()) * 1000,

@@ -59,7 +59,7 @@ def responses(path: Path, decoder: Decoder[RowT]) -> list[Response[RowT]]:
     Raises ``ImportFileError`` for what is not whole, well-formed JSON with fields of the right types, for a response
     that is an error and for one of the test network, whose prices are made up.
     """
-    return [_response(place, text, decoder) for place, text in _documents(path, json_bytes(path))]
+    return [response(place, text, decoder) for place, text in _documents(path, json_bytes(path))]
 
 
 def _documents(path: Path, data: bytes) -> list[tuple[str, bytes]]:
@@ -78,7 +78,8 @@ def _is_json(text: bytes) -> bool:
     return True
 
 
-def _response(place: str, text: bytes, decoder: Decoder[RowT]) -> Response[RowT]:
+def response(place: str, text: bytes, decoder: Decoder[RowT]) -> Response[RowT]:
+    """One response; ``place`` names it in messages. Raises ``ImportFileError``, as :func:`responses` does."""
     found = _decoded(place, text, decoder)
     if isinstance(found, list):
         return Response(found, f"{place} $")

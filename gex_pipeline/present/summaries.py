@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gex_pipeline.engine.build import BuildSummary
     from gex_pipeline.engine.demo import Demo
     from gex_pipeline.engine.imports import ImportSummary
+    from gex_pipeline.engine.live import SnapshotSummary
     from gex_pipeline.engine.status import StatusRow
 
 
@@ -94,4 +95,29 @@ def demo_lines(demo: Demo) -> list[str]:
         f"  {gex} levels ETH --at {at}",
         f"  {gex} profile BTC --at {at} --expiry odte",
         f'  {gex} sql "{history}"',
+    ]
+
+
+def snapshot_lines(summary: SnapshotSummary) -> list[str]:
+    """Per venue: rows of each coin, requests and seconds."""
+    lines = [f"snapshot {summary.snapshot_at:%Y-%m-%dT%H:%M:%SZ}"]
+    for venue, requests in summary.requests.items():
+        mine = [outcome for outcome in summary.outcomes if outcome.venue == venue]
+        coins = ", ".join(f"{o.coin} {o.rows.chain.height:,}" for o in mine if not o.rows.error)
+        rejected = sum(o.rows.rejected.height for o in mine)
+        kept_out = f", {rejected:,} rejected" if rejected else ""
+        asked = f"{count(requests, 'request')} in {summary.seconds[venue]:.1f} s"
+        lines.append(f"{venue}: {coins or 'nothing stored'}{kept_out}; {asked}")
+    return lines + [f"{venue}: {', '.join(coins)} stored before" for venue, coins in summary.taken.items()]
+
+
+def snapshot_problems(summary: SnapshotSummary) -> list[str]:
+    """One line per venue and cause, with the coins it costs; and one per warning."""
+    causes: dict[tuple[str, str, str], list[str]] = {}
+    for outcome in summary.outcomes:
+        if outcome.text is not None:
+            causes.setdefault((outcome.venue, outcome.status, outcome.text), []).append(outcome.coin)
+    return [
+        f"{venue} {', '.join(coins)}: {'warning: ' if status == 'partial' else ''}{text}"
+        for (venue, status, text), coins in causes.items()
     ]

@@ -5,6 +5,7 @@ From these declarations come the Parquet schemas, the row checks, the SQL commen
 
 from gex_pipeline.schema.chain import CHAIN, CHAIN_REJECTED
 from gex_pipeline.schema.derived import EXPECTED_MOVE, FLIP_ZONES, GAMMA_PROFILE, LEVELS, MAX_PAIN, RANKED
+from gex_pipeline.schema.live import RAW, SNAPSHOTS
 from gex_pipeline.schema.macros import LEVELS_FOR, STRIKE_EXPIRY_HEATMAP, STRIKE_PROFILE
 from gex_pipeline.schema.market import CANDLES, DVOL
 from gex_pipeline.schema.model import Column, Table
@@ -22,7 +23,7 @@ MAY_BE_EMPTY = ("chain_rejected", "flip_zones")
 #: Table macros: questions with arguments.
 MACROS = (LEVELS_FOR, STRIKE_PROFILE, STRIKE_EXPIRY_HEATMAP)
 
-TABLES: dict[str, Table] = {t.name: t for t in (CHAIN, CHAIN_REJECTED, *DERIVED, CANDLES, DVOL, *VIEWS)}
+TABLES: dict[str, Table] = {t.name: t for t in (RAW, SNAPSHOTS, CHAIN, CHAIN_REJECTED, *DERIVED, CANDLES, DVOL, *VIEWS)}
 
 __all__ = [
     "CANDLES",
@@ -41,6 +42,8 @@ __all__ = [
     "MAX_PAIN",
     "MAY_BE_EMPTY",
     "RANKED",
+    "RAW",
+    "SNAPSHOTS",
     "TABLES",
     "VIEWS",
     "Column",

@@ -72,7 +72,7 @@ def _row(*cells: str) -> str:
 
 
 def _span(table: Table) -> str:
-    return "day, folded into months" if table.period == "day" else "year"
+    return {"snapshot": "snapshot", "day": "day, folded into months"}.get(str(table.period), "year")
 
 
 def _rules(column: Column) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-DType = Literal["timestamp", "float", "int", "string", "category", "bool"]
+DType = Literal["timestamp", "float", "int", "string", "category", "bool", "binary"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class Table:
     """One table: grain, columns, where its files lie and how they are sorted.
 
     ``hive``: columns that live in the path (``underlying=BTC``), not in the file.
-    ``period``: the span of one file. ``day`` files are folded into one file per month when the month is over;
-    ``year`` files are rewritten as they grow; ``None`` marks a view, which has no files.
+    ``period``: the span of one file. ``snapshot`` files are written once and stay; ``day`` files are folded into one
+    file per month when the month is over; ``year`` files are rewritten as they grow; ``None`` marks a view, which has
+    no files.
     ``sort``: the order of rows in a file, chosen so that the usual filters skip row groups; it ends in the key.
     ``version`` counts changes of the columns: a stored partition of another version is rebuilt or re-imported.
     """
@@ -44,7 +45,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     hive: tuple[str, ...] = ()
-    period: Literal["day", "year"] | None = None
+    period: Literal["snapshot", "day", "year"] | None = None
     period_column: str = "snapshot_at"
     sort: tuple[str, ...] = ()
     is_base: bool = False

@@ -14,6 +14,7 @@ _ARROW = {
     "string": pa.string(),
     "category": pa.dictionary(pa.int32(), pa.string()),
     "bool": pa.bool_(),
+    "binary": pa.binary(),
 }
 _POLARS: dict[str, type[pl.DataType] | pl.DataType] = {
     "timestamp": pl.Datetime("us", "UTC"),
@@ -22,6 +23,7 @@ _POLARS: dict[str, type[pl.DataType] | pl.DataType] = {
     "string": pl.String,
     "category": pl.String,
     "bool": pl.Boolean,
+    "binary": pl.Binary,
 }
 _DUCKDB = {
     "timestamp": "TIMESTAMPTZ",
@@ -30,6 +32,7 @@ _DUCKDB = {
     "string": "VARCHAR",
     "category": "VARCHAR",
     "bool": "BOOLEAN",
+    "binary": "BLOB",
 }
 
 
@@ -64,7 +67,8 @@ def _array(series: pl.Series, column: Column) -> pa.Array:
         return _contiguous(series.cast(_POLARS[column.dtype])).cast(_ARROW[column.dtype])
     names = list(column.choices) or series.unique().drop_nulls().cast(pl.String).sort().to_list()
     codes = _contiguous(_coded(series, names).to_physical().cast(pl.Int32))
-    return pa.DictionaryArray.from_arrays(codes, pa.array(names, pa.string()))
+    # not pyarrow's own conversion of a list, which imports pandas where it is installed
+    return pa.DictionaryArray.from_arrays(codes, _contiguous(pl.Series(names, dtype=pl.String)).cast(pa.string()))
 
 
 def _coded(series: pl.Series, names: list[str]) -> pl.Series:

@@ -3,6 +3,7 @@
     chain/underlying=BTC/venue=deribit/month=2026-01/2026-01-05.parquet     a day of an open month
     chain/underlying=BTC/venue=deribit/month=2026-01/2026-01.parquet        the whole month, once it is over
     candles/underlying=BTC/venue=binance/year=2026/2026.parquet             a year
+    raw/venue=deribit/month=2026-01/2026-01-05T120000Z.parquet              a snapshot
 
 A month's file supersedes day files beside it, so that folding days into a month has one instant at which it happens.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from gex_pipeline.errors import StoreError
@@ -92,6 +93,16 @@ def parse(path: str) -> Partition | None:
         return None
     partition = Partition(parts[0], tuple((k, v) for k, v in pairs[:-1]), parts[-1].removesuffix(DATA))
     return partition if partition.path == path else None
+
+
+def snapshot_period(at: datetime, attempt: int) -> str:
+    """Period of the file of one snapshot: its instant, and from the second attempt on its number."""
+    return f"{at:%Y-%m-%dT%H%M%SZ}" + (f"-{attempt}" if attempt > 1 else "")
+
+
+def snapshot_at(partition: Partition) -> datetime:
+    """The instant of a snapshot's file."""
+    return datetime.strptime(partition.period[: len("2026-01-05T120000Z")], "%Y-%m-%dT%H%M%S%z")
 
 
 def period_of(table: Table, day: date, today: date) -> str:

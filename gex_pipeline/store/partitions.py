@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -128,6 +128,12 @@ class Store:
         found = (layout.parse(n) for n in names)
         return layout.current(p for p in found if p is not None and _has_manifest(p, names))
 
+    def recent(self, table: Table, hive: Mapping[str, str], at: datetime) -> list[Partition]:
+        """The partitions of the month of ``at`` and of the one before, sorted: years of files are not listed."""
+        months = (f"{at.replace(day=1) - timedelta(days=1):%Y-%m}", f"{at:%Y-%m}")
+        folders = (Partition(table.name, tuple(hive.items()), month) for month in months)
+        return [p for folder in folders for p in self._in_folder(folder)]
+
     def manifest(self, partition: Partition) -> Manifest | None:
         """The manifest of a partition's data file, None when there is no such file."""
         pending = self._manifest_at(f"{partition.folder}/{partition.period}{PENDING}")
@@ -208,6 +214,32 @@ class Store:
         for name in self.objects.list(month.folder):
             if name.startswith(f"{month.folder}/{month.period}-"):
                 self.objects.delete(name)
+
+    def add(self, table: Table, hive: Mapping[str, str], at: datetime, frame: pl.DataFrame) -> Partition:
+        """Write the file of one snapshot. It is never replaced: a second one of the same instant lies beside it."""
+        frame = parquet.prepared(table, frame)
+        values = tuple(hive.items())
+        first = Partition(table.name, values, layout.snapshot_period(at, 1))
+        with self.objects.lock(first.folder):
+            attempt = 1
+            while self.objects.exists(_attempt(first, at, attempt).path):
+                attempt += 1
+            partition = _attempt(first, at, attempt)
+            self._commit(partition, frame, {})
+        return partition
+
+    def renew(self, partition: Partition, rows: pl.DataFrame, is_replaced: pl.Expr, inputs: Mapping[str, str]) -> None:
+        """Put rows in the place of those stored ones for which ``is_replaced`` holds; the others stay."""
+        table = TABLES[partition.table]
+        with self.objects.lock(partition.folder):
+            partition = self._open_or_month(partition)
+            stored = self._folded(table, partition)
+            kept = [self.read(p).filter(~is_replaced) for p in stored]
+            merged = parquet.prepared(table, pl.concat([*kept, rows.select(table.names)]))
+            if [p.period for p in stored] == [partition.period] and self.read(stored[0]).equals(merged):
+                return
+            known = {k: v for p in stored for k, v in self._inputs_of(p).items()}
+            self._commit(partition, merged, {**known, **inputs})
 
     def remove(self, partition: Partition) -> None:
         """Remove a derived partition and its manifest."""
@@ -320,6 +352,10 @@ class Store:
         for month in months:
             self.fold(month)
         return months
+
+
+def _attempt(first: Partition, at: datetime, attempt: int) -> Partition:
+    return replace(first, period=layout.snapshot_period(at, attempt))
 
 
 def _has_manifest(partition: Partition, names: set[str]) -> bool:

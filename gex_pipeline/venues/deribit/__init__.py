@@ -1,0 +1,1 @@
+"""Deribit: two option books per major coin, inverse and USDC, through JSON-RPC over GET."""

@@ -1,0 +1,141 @@
+"""Checks that turn a silent wrong number into a red one.
+
+Belongs here: checks that are the same at every venue. Not here: those that need a venue's own fields (normalize.py).
+
+A finding of severity ``error`` keeps the coin's rows out of `chain`: its numbers would be wrong, or half of it missing
+(the replies are stored, so that they can be normalised again). A ``warning`` is stored beside the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from gex_pipeline.core import black76
+
+Severity = Literal["error", "warning"]
+
+#: Half a chain is a failure, not a quiet market; a few contracts come and go between two answers.
+_MISSING_ERROR, _MISSING_WARNING = 0.2, 0.01
+#: The same against the snapshot before, where rows that cannot be used count as gone.
+_GONE_ERROR, _GONE_WARNING = 0.4, 0.2
+#: Share of a book's rows with unusable volatility: sentinels and caps are normal in the wings, not everywhere.
+_IV_ERROR, _IV_WARNING = 0.5, 0.2
+_IV_REASONS = ("no_iv", "iv_out_of_range")
+#: |forward / index - 1|: a carry of 40 % a year for a year is beyond any market seen; 2x is another coin or unit.
+_FORWARD_ERROR, _FORWARD_WARNING = 0.5, 0.25
+#: Median |mark - Black-76| / forward. Recorded chains lie at 1e-5; 1e-3 is a tick of the coarsest venue.
+_MARK_ERROR, _MARK_WARNING = 1e-2, 1e-3
+#: How far a venue's clock may lie before and after ours.
+_STALE_ERROR, _STALE_WARNING = timedelta(minutes=10), timedelta(minutes=2)
+_FUTURE_ERROR, _FUTURE_WARNING = timedelta(minutes=2), timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check that did not hold."""
+
+    guard: str
+    severity: Severity
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.guard}: {self.text}"
+
+
+def examine(chain: pl.DataFrame, rejected: pl.DataFrame, listed: frozenset[str]) -> list[Finding]:
+    """What is wrong with the rows of one coin at one venue; ``listed``: the names that should be there."""
+    found = [
+        _completeness(chain, rejected, listed),
+        _duplicates(rejected),
+        _volatility(chain, rejected),
+        _forwards(chain),
+        _marks(chain),
+        *_clocks(chain),
+    ]
+    return [finding for finding in found if finding is not None]
+
+
+def against_previous(chain: pl.DataFrame, previous: pl.DataFrame, snapshot_at: datetime) -> Finding | None:
+    """Contracts of the snapshot before (``instrument``, ``expiry_at``) that are gone without having expired."""
+    still = previous.filter(pl.col("expiry_at") > snapshot_at)
+    gone = still.join(chain, on="instrument", how="anti").height
+    text = f"{gone} of {still.height} contracts of the snapshot before are missing"
+    return _graded("contracts", gone / max(still.height, 1), _GONE_ERROR, _GONE_WARNING, text)
+
+
+def _graded(guard: str, value: float, error: float, warning: float, text: str) -> Finding | None:
+    """A finding of the severity that a value reaches."""
+    if not value > min(error, warning):
+        return None
+    return Finding(guard, "error" if value > error else "warning", text)
+
+
+def _completeness(chain: pl.DataFrame, rejected: pl.DataFrame, listed: frozenset[str]) -> Finding | None:
+    """Contracts that the venue lists and has not sent."""
+    sent = {*chain["instrument"], *rejected["instrument"].drop_nulls()}
+    missing = sorted(listed - sent)
+    if not missing:
+        return None
+    text = f"{len(missing)} of {len(listed)} listed contracts are missing, first: {missing[0]}"
+    return _graded("completeness", len(missing) / len(listed), _MISSING_ERROR, _MISSING_WARNING, text)
+
+
+def _duplicates(rejected: pl.DataFrame) -> Finding | None:
+    twice = rejected.filter(pl.col("reason") == "duplicate")
+    if twice.is_empty():
+        return None
+    text = f"{twice.height} rows repeat a contract with other values, first: {twice['instrument'][0]}"
+    return Finding("duplicates", "error", text)
+
+
+def _volatility(chain: pl.DataFrame, rejected: pl.DataFrame) -> Finding | None:
+    """Sentinels (-1, 0) and caps (5) in place of volatilities."""
+    odd = rejected.filter(pl.col("reason").is_in(_IV_REASONS)).height
+    rows = chain.height + rejected.height
+    text = f"{odd} of {rows} rows have no usable mark_iv"
+    return _graded("volatility", odd / max(rows, 1), _IV_ERROR, _IV_WARNING, text)
+
+
+def _forwards(chain: pl.DataFrame) -> Finding | None:
+    """A forward of another coin, unit or year."""
+    off = (chain["forward_usd"] / chain["index_usd"] - 1.0).abs()
+    if off.is_empty():
+        return None
+    row = off.arg_max() or 0
+    text = f"{chain['instrument'][row]}: forward {chain['forward_usd'][row]:g}, index {chain['index_usd'][row]:g}"
+    return _graded("forward", float(off[row]), _FORWARD_ERROR, _FORWARD_WARNING, text)
+
+
+def _marks(chain: pl.DataFrame) -> Finding | None:
+    """Marks are what Black-76 makes of mark_iv on the forward: else one of the three is in another unit."""
+    marked = chain.filter(pl.col("mark_usd") > 0)
+    if marked.is_empty():
+        return None
+    forward, strike, tenor, iv, mark = (
+        marked[name].to_numpy() for name in ("forward_usd", "strike_usd", "tenor_years", "mark_iv", "mark_usd")
+    )
+    fair = black76.price(forward, strike, tenor, iv, (marked["option_type"] == "C").to_numpy())
+    off = float(np.median(np.abs(fair - mark) / forward))
+    return _graded("mark", off, _MARK_ERROR, _MARK_WARNING, f"marks differ from Black-76 of mark_iv by {off:.2%} of F")
+
+
+def _clocks(chain: pl.DataFrame) -> Iterable[Finding | None]:
+    """The venue's times against the receipt by our clock."""
+    if chain["venue_time"].null_count() == chain.height:
+        return
+    behind = (chain["knowledge_time"] - chain["venue_time"]).median()
+    ahead = (chain["venue_time"] - chain["knowledge_time"]).max()
+    assert isinstance(behind, timedelta) and isinstance(ahead, timedelta)
+    for guard, late, error, warning in (
+        ("stale", behind, _STALE_ERROR, _STALE_WARNING),
+        ("future", ahead, _FUTURE_ERROR, _FUTURE_WARNING),
+    ):
+        seconds = late.total_seconds()
+        text = f"its clock is {seconds:.0f} s {'behind' if guard == 'stale' else 'ahead of'} ours"
+        yield _graded(guard, seconds, error.total_seconds(), warning.total_seconds(), text)

@@ -1,0 +1,9 @@
+"""The venues that are known, by name, and their addresses. A new venue is a folder and a line here."""
+
+from __future__ import annotations
+
+from gex_pipeline.venues.base import Venue
+from gex_pipeline.venues.deribit.client import Deribit
+
+_ALL: tuple[Venue, ...] = (Deribit(),)
+VENUES = {venue.name: venue for venue in _ALL}
