@@ -141,6 +141,7 @@ def build(
     *,
     underlying: Annotated[tuple[str, ...], Parameter(converter=to_underlyings, metavar="U")] = (),
     span: Span = WHOLE,
+    from_raw: bool = False,
     force: bool = False,
     workers: int | None = None,
     context: Given,
@@ -151,6 +152,8 @@ def build(
     ----------
     underlying
         Only these coins; repeat or separate by commas. Default: all.
+    from_raw
+        Make chain again from the stored replies of the venues first.
     force
         Build all of it again.
     workers
@@ -162,6 +165,8 @@ def build(
     if workers is not None and workers < 1:
         raise UsageError(f"--workers {workers} must be at least 1")
     hear_ctrl_c()
+    if from_raw:
+        _rebuild(underlying, span, context)
     summary = engine.build(
         context.warehouse,
         underlyings=list(underlying),
@@ -175,6 +180,16 @@ def build(
     if not say_all(summary.failures):
         return 0
     return 3 if summary.built or summary.fresh else 1
+
+
+def _rebuild(underlying: Sequence[str], span: Span, context: Context) -> None:
+    from gex_pipeline.engine.rebuild import rebuild
+    from gex_pipeline.present import progress, summaries
+    from gex_pipeline.store.partitions import Store
+
+    store = Store(context.warehouse)
+    done = rebuild(store, underlyings=underlying, start=span.start, end=span.end, progress=progress.for_stream())
+    show_lines(summaries.rebuild_lines(done))
 
 
 def demo(*, days: int = 3, out: Annotated[Path, Parameter(metavar="DIR")] = Path("data/demo"), context: Given) -> int:

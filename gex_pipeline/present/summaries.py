@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gex_pipeline.engine.demo import Demo
     from gex_pipeline.engine.imports import ImportSummary
     from gex_pipeline.engine.live import SnapshotSummary
+    from gex_pipeline.engine.rebuild import RebuildSummary
     from gex_pipeline.engine.status import StatusRow
 
 
@@ -109,6 +110,11 @@ def snapshot_lines(summary: SnapshotSummary) -> list[str]:
         asked = f"{count(requests, 'request')} in {summary.seconds[venue]:.1f} s"
         lines.append(f"{venue}: {coins or 'nothing stored'}{kept_out}; {asked}")
     return lines + [f"{venue}: {', '.join(coins)} stored before" for venue, coins in summary.taken.items()]
+
+
+def rebuild_lines(summary: RebuildSummary) -> list[str]:
+    """What was read from the stored replies."""
+    return [f"{count(summary.polls, 'poll')} read again: chain {summary.rows:,} rows, {summary.rejected:,} rejected"]
 
 
 def snapshot_problems(summary: SnapshotSummary) -> list[str]:
