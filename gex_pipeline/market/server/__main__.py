@@ -1,0 +1,41 @@
+"""`python -m gex_pipeline.market.server`: the five variables that point the clients here, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from datetime import UTC, datetime
+
+from gex_pipeline.market.server.server import VenueServer, serve, wall_clock
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m gex_pipeline.market.server", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (0: a free one)")
+    parser.add_argument("--seed", type=int, default=1, help="same seed, same numbers")
+    parser.add_argument("--at", type=_instant, help="the simulated time stands still here (UTC)")
+    given = parser.parse_args(arguments)
+    with serve(given.seed, given.at or wall_clock, port=given.port) as server:
+        _announce(server)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            return 0
+    return 0
+
+
+def _instant(words: str) -> datetime:
+    at = datetime.fromisoformat(words)
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _announce(server: VenueServer) -> None:
+    for name, url in server.urls.items():
+        sys.stdout.write(f"{name}={url}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
