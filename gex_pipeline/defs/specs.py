@@ -13,6 +13,8 @@ from gex_pipeline.schema import TABLES, Table
 
 #: The daily run starts at 06:30 UTC: late is when the next one should be over, failed when two are missing.
 _DAILY = FreshnessPolicy.time_window(fail_window=timedelta(hours=50), warn_window=timedelta(hours=26))
+#: A snapshot is due every hour: one may be missing before it is red.
+_HOURLY = FreshnessPolicy.time_window(fail_window=timedelta(minutes=130), warn_window=timedelta(minutes=70))
 #: Check names.
 HAS_DATA, IS_SOUND = "has_data", "is_sound"
 CHAINS = [AssetKey(["chain", venue]) for venue in VENUES]
@@ -33,6 +35,20 @@ def stored(name: str, group: str, venue: str | None = None, *, deps: Iterable[As
         # The graph shows the last part of a key alone: the badge tells the two tables of a venue apart.
         kinds={"parquet", "polars", *([name] if venue else [])},
         freshness_policy=_DAILY if group == "derived" or name == "chain" else None,
+        skippable=True,
+    )
+
+
+def polled(venue: str) -> AssetSpec:
+    """The asset of a venue's replies and of everything that is made from them at once."""
+    table = TABLES["raw"]
+    return AssetSpec(
+        AssetKey([table.name, venue]),
+        description=f"{table.description} Venue: {venue}. Its rows of chain, chain_rejected and snapshots with it.",
+        metadata={"dagster/column_schema": columns(table), "dagster/table_name": table.name},
+        group_name="live",
+        kinds={"parquet", table.name},
+        freshness_policy=_HOURLY,
         skippable=True,
     )
 

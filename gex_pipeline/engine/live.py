@@ -49,7 +49,7 @@ def grid_time(at: datetime | None, now: datetime) -> datetime:
     if at is None:
         return now.replace(second=0, microsecond=0)
     if not now - _HOUR <= at <= now:
-        raise UsageError(f"--at {at:%Y-%m-%dT%H:%M:%SZ} is not within the last hour: a venue says only what is now")
+        raise UsageError(f"{at:%Y-%m-%dT%H:%M:%SZ} is not within the last hour: a venue says only what is now")
     return at.replace(microsecond=0)
 
 

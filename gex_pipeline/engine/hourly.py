@@ -1,0 +1,65 @@
+"""What an orchestrator runs every hour: one snapshot of the venues, then the derived tables of its day.
+
+`gex snapshot` and `gex build` are the same on the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from gex_pipeline.engine.days import Days
+from gex_pipeline.engine.live import SnapshotSummary, grid_time, snapshot
+from gex_pipeline.engine.outcomes import Outcome
+from gex_pipeline.engine.polls import Network, now
+from gex_pipeline.engine.stages import Outcome as DayOutcome
+from gex_pipeline.engine.stages import build_days
+from gex_pipeline.store.partitions import Store
+
+
+@dataclass
+class VenueHour:
+    """One venue's share of a snapshot. ``failed`` and ``warned``: ``COIN: text``; ``facts``: numbers for a page."""
+
+    facts: dict[str, int | float] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Take one coin."""
+        if outcome.rows.error:
+            self.failed.append(f"{outcome.coin}: {outcome.rows.error}")
+            return
+        self.warned += [f"{outcome.coin}: {text}" for text in outcome.rows.warnings]
+        self.facts[f"rows {outcome.coin}"] = outcome.rows.chain.height
+        self.facts["rejected"] = self.facts.get("rejected", 0) + outcome.rows.rejected.height
+        self.facts["dagster/row_count"] = self.facts.get("dagster/row_count", 0) + outcome.rows.chain.height
+
+    @property
+    def has_rows(self) -> bool:
+        """Something was stored, now or by an earlier attempt."""
+        return bool(self.facts.get("dagster/row_count"))
+
+
+def snapshot_hour(
+    root: Path, network: Network, venues: Sequence[str], coins: Sequence[str], at: datetime
+) -> dict[str, VenueHour]:
+    """Take the snapshot of an hour. Raises ``UsageError`` for one that is over: it cannot be had any more."""
+    summary = snapshot(Store(root), network, venues, coins, grid_time(at, now()))
+    return {venue: _venue_hour(summary, venue) for venue in venues}
+
+
+def _venue_hour(summary: SnapshotSummary, venue: str) -> VenueHour:
+    hour = VenueHour({"requests": summary.requests.get(venue, 0), "seconds": summary.seconds.get(venue, 0.0)})
+    hour.facts["coins stored before"] = len(summary.taken.get(venue, ()))
+    for outcome in summary.outcomes:
+        if outcome.venue == venue:
+            hour.add(outcome)
+    return hour
+
+
+def build_day_of(root: Path, at: datetime, coins: Sequence[str]) -> DayOutcome:
+    """Bring the derived tables of the day of a snapshot up to date."""
+    return build_days(root, Days(at.date(), at.date()), coins)
