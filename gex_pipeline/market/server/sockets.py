@@ -57,14 +57,17 @@ class Handler(BaseHTTPRequestHandler):
         accepts = "gzip" in self.headers.get("Accept-Encoding", "")
         return accepts and "Content-Encoding" not in answer.headers and len(answer.body) >= _SMALLEST_GZIP
 
-    def send_head(self, answer: Answer, body: bytes) -> None:
-        """Status line and headers; ``body`` as it will be on the wire."""
+    def send_head(self, answer: Answer, body: bytes | None) -> None:
+        """Status line and headers; ``body`` as it will be on the wire, None where its length is not told."""
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if self._is_compressed(answer):
             self.send_header("Content-Encoding", "gzip")
-        self.send_header("Content-Length", str(len(body)))
+        if body is None:
+            self.send_header("Connection", "close")
+        else:
+            self.send_header("Content-Length", str(len(body)))
         self.send_header("X-Synthetic", "true")
         self.end_headers()
 
