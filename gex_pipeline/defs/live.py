@@ -24,13 +24,14 @@ from dagster import (
 from gex_pipeline.core.instruments import VENUES
 from gex_pipeline.defs.partitions import HOURS, hour_of
 from gex_pipeline.defs.resources import Exchanges, Places
-from gex_pipeline.defs.specs import IS_SOUND, polled
+from gex_pipeline.defs.specs import IS_SOUND, polled, stored
 from gex_pipeline.errors import GexError
 from gex_pipeline.schema import DERIVED
 
 #: After a failure the venues that failed are asked again; a venue is rarely away for less than a minute.
 _RETRIES, _RETRY_SECONDS = 2, 60
 _SPECS = {venue: polled(venue) for venue in VENUES}
+_SNAPSHOTS = stored("snapshots", "live", deps=[spec.key for spec in _SPECS.values()])
 _CHECKS = [
     AssetCheckSpec(IS_SOUND, asset=spec.key, description="Every coin was stored, and no guard warns of a number.")
     for spec in _SPECS.values()
@@ -38,7 +39,11 @@ _CHECKS = [
 
 
 @multi_asset(
-    name="snapshot_venues", specs=list(_SPECS.values()), check_specs=_CHECKS, partitions_def=HOURS, can_subset=True
+    name="snapshot_venues",
+    specs=[*_SPECS.values(), _SNAPSHOTS],
+    check_specs=_CHECKS,
+    partitions_def=HOURS,
+    can_subset=True,
 )
 def snapshots(
     context: AssetExecutionContext, places: Places, exchanges: Exchanges
@@ -57,6 +62,8 @@ def snapshots(
         raise RetryRequested(max_retries=_RETRIES, seconds_to_wait=_RETRY_SECONDS) from Failure("; ".join(failed))
     for venue, hour in hours.items():
         yield from _results(_SPECS[venue].key, hour)
+    if _SNAPSHOTS.key in context.selected_asset_keys:
+        yield MaterializeResult(_SNAPSHOTS.key, metadata={"dagster/row_count": sum(h.coins for h in hours.values())})
     failed += _build(context, build_day_of(places.root, at, []), at)
     if failed:
         raise Failure("\n".join(failed), allow_retries=False)

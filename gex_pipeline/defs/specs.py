@@ -40,17 +40,9 @@ def stored(name: str, group: str, venue: str | None = None, *, deps: Iterable[As
 
 
 def polled(venue: str) -> AssetSpec:
-    """The asset of a venue's replies and of everything that is made from them at once."""
-    table = TABLES["raw"]
-    return AssetSpec(
-        AssetKey([table.name, venue]),
-        description=f"{table.description} Venue: {venue}. Its rows of chain, chain_rejected and snapshots with it.",
-        metadata={"dagster/column_schema": columns(table), "dagster/table_name": table.name},
-        group_name="live",
-        kinds={"parquet", table.name},
-        freshness_policy=_HOURLY,
-        skippable=True,
-    )
+    """The asset of a venue's replies; its rows of chain and chain_rejected are made from them at once."""
+    spec = stored("raw", "live", venue)
+    return spec.replace_attributes(freshness_policy=_HOURLY, kinds={"parquet", "raw"})
 
 
 def view(name: str, deps: Iterable[AssetKey]) -> AssetSpec:

@@ -21,14 +21,19 @@ from gex_pipeline.store.partitions import Store
 
 @dataclass
 class VenueHour:
-    """One venue's share of a snapshot. ``failed`` and ``warned``: ``COIN: text``; ``facts``: numbers for a page."""
+    """One venue's share of a snapshot.
 
+    ``coins``: rows it has in `snapshots`; ``failed`` and ``warned``: ``COIN: text``; ``facts``: numbers for a page.
+    """
+
+    coins: int = 0
     facts: dict[str, int | float] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
         """Take one coin."""
+        self.coins += 1
         if outcome.rows.error:
             self.failed.append(f"{outcome.coin}: {outcome.rows.error}")
             return
@@ -36,11 +41,6 @@ class VenueHour:
         self.facts[f"rows {outcome.coin}"] = outcome.rows.chain.height
         self.facts["rejected"] = self.facts.get("rejected", 0) + outcome.rows.rejected.height
         self.facts["dagster/row_count"] = self.facts.get("dagster/row_count", 0) + outcome.rows.chain.height
-
-    @property
-    def has_rows(self) -> bool:
-        """Something was stored, now or by an earlier attempt."""
-        return bool(self.facts.get("dagster/row_count"))
 
 
 def snapshot_hour(
@@ -52,8 +52,9 @@ def snapshot_hour(
 
 
 def _venue_hour(summary: SnapshotSummary, venue: str) -> VenueHour:
-    hour = VenueHour({"requests": summary.requests.get(venue, 0), "seconds": summary.seconds.get(venue, 0.0)})
-    hour.facts["coins stored before"] = len(summary.taken.get(venue, ()))
+    taken = len(summary.taken.get(venue, ()))
+    facts = {"requests": summary.requests.get(venue, 0), "seconds": summary.seconds.get(venue, 0.0)}
+    hour = VenueHour(taken, {**facts, "coins stored before": taken})
     for outcome in summary.outcomes:
         if outcome.venue == venue:
             hour.add(outcome)

@@ -58,11 +58,11 @@ def snapshot(
 ) -> SnapshotSummary:
     """Take one snapshot. What an earlier one was killed in the middle of is finished first."""
     for file in _unfinished(store, venues):
-        _store_rows(store, file)
+        _store_rows(store, from_frame(store.read(file)), file)
     before = {venue: taken(snapshots_of(store, venue), at) for venue in venues}
     summary = SnapshotSummary(at, taken={venue: done for venue, done in before.items() if done})
-    for file in poll_all(store, network, [v for v in venues if set(coins) - set(before[v])], coins, at):
-        poll, found = _store_rows(store, file)
+    for poll, file in poll_all(store, network, [v for v in venues if set(coins) - set(before[v])], coins, at):
+        found = _store_rows(store, poll, file)
         summary.outcomes += [outcome for outcome in found if outcome.rows.is_listed]
         summary.requests[poll.venue], summary.seconds[poll.venue] = len(poll.fresh), poll.duration_seconds
     return summary
@@ -78,17 +78,21 @@ def _unfinished(store: Store, venues: Sequence[str]) -> list[Partition]:
     return found
 
 
-def _store_rows(store: Store, file: Partition) -> tuple[Poll, list[Outcome]]:
-    """Make the rows of one file of `raw` and store them; `snapshots` last, as it says that all is done."""
-    poll, known = from_frame(store.read(file)), snapshots_of(store, file.value("venue"))
+def _store_rows(store: Store, poll: Poll, file: Partition | None) -> list[Outcome]:
+    """Make the rows of a poll and store them; `snapshots` last, as it says that all is done.
+
+    ``file``: where the poll is stored; without one, as it has no answer, there is nothing to store.
+    """
+    known = snapshots_of(store, poll.venue)
     previous = {coin: previous_contracts(store, poll, coin) for coin in poll.coins}
     found = outcomes(poll, known, previous)
-    inputs = {file.path: store.content_hash(file)}
-    for outcome in found:
-        for table, rows in ((CHAIN, outcome.rows.chain), (CHAIN_REJECTED, outcome.rows.rejected)):
-            store.merge(table, rows, inputs)
-    put_snapshots(store, poll.venue, snapshot_rows(poll, found), inputs)
-    return poll, found
+    if file is not None:
+        inputs = {file.path: store.content_hash(file)}
+        for outcome in found:
+            for table, rows in ((CHAIN, outcome.rows.chain), (CHAIN_REJECTED, outcome.rows.rejected)):
+                store.merge(table, rows, inputs)
+        put_snapshots(store, poll.venue, snapshot_rows(poll, found), inputs)
+    return found
 
 
 def previous_contracts(store: Store, poll: Poll, coin: str) -> pl.DataFrame:

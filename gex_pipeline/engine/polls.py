@@ -45,8 +45,8 @@ def poll_all(
     coins: Sequence[str],
     snapshot_at: datetime,
     clock: Callable[[], datetime] = now,
-) -> list[Partition]:
-    """Poll the venues and store what each replied; returns the files in the order of ``venues``."""
+) -> list[tuple[Poll, Partition | None]]:
+    """Poll the venues and store what each replied; returns polls and files in the order of ``venues``."""
     return asyncio.run(_poll_all(store, network, venues, coins, snapshot_at, clock))
 
 
@@ -57,10 +57,11 @@ async def _poll_all(
     coins: Sequence[str],
     snapshot_at: datetime,
     clock: Callable[[], datetime],
-) -> list[Partition]:
-    async def one(name: str) -> Partition:
+) -> list[tuple[Poll, Partition | None]]:
+    async def one(name: str) -> tuple[Poll, Partition | None]:
         replies = await _poll(store, network, VENUES[name], coins, clock)
-        return keep(store, Poll(snapshot_at, name, tuple(coins), tuple(replies)))
+        poll = Poll(snapshot_at, name, tuple(coins), tuple(replies))
+        return poll, _kept(store, poll)
 
     return await asyncio.gather(*map(one, venues))
 
@@ -79,9 +80,15 @@ async def _poll(
         return await ask(venue, coins, known, session, network.deadline_seconds)
 
 
-def keep(store: Store, poll: Poll) -> Partition:
-    """Store the replies of a poll in a file of their own."""
-    store.create("synthetic" if poll.is_synthetic else "real")
+def _kept(store: Store, poll: Poll) -> Partition | None:
+    """Store the replies of a poll in a file of their own.
+
+    Without any answer it is not known whether the market is real, so that no warehouse is made for it.
+    """
+    if poll.is_answered:
+        store.create("synthetic" if poll.is_synthetic else "real")
+    elif not store.is_made:
+        return None
     return store.add(RAW, {"venue": poll.venue}, poll.snapshot_at, to_frame(poll))
 
 

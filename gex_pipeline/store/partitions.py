@@ -111,6 +111,11 @@ class Store:
             raise StoreError(f"{path} has format {stored_format}, this version reads {_FORMAT}: use a newer gex")
         return kind
 
+    @property
+    def is_made(self) -> bool:
+        """True when the folder is a warehouse, whatever its state."""
+        return self.objects.exists(layout.MARKER)
+
     def require(self) -> None:
         """Raise ``StoreError`` unless the folder is a warehouse."""
         layout.refuse_odd_names(self.objects.root)

@@ -173,6 +173,8 @@ async def settled(*asked: Coroutine[Any, Any, object]) -> None:
             raise outcome
 
 
+#: How the error of a reply begins that is too large: it would be too large again.
+TOO_LARGE = "its body is above"
 _REDIRECT = range(300, 400)
 _SERVER_ERROR = 500
 
@@ -181,7 +183,7 @@ def transport_trouble(reply: Reply) -> ReplyError | None:
     """What is wrong with a reply at every venue alike, None where its body has to be looked at."""
     label = reply.request.label
     if reply.error is not None:
-        return ReplyError(f"{label}: {reply.error}", is_retryable=reply.retry_at is None)
+        return ReplyError(f"{label}: {reply.error}", is_retryable=not reply.error.startswith(TOO_LARGE))
     if reply.status in _REDIRECT:
         target = reply.headers.get("location", "nowhere")
         return ReplyError(f"{label}: HTTP {reply.status} to {target[:80]!r}: redirects are not followed")

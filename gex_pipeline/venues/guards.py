@@ -86,6 +86,11 @@ def _completeness(chain: pl.DataFrame, rejected: pl.DataFrame, listed: frozenset
     return _graded("completeness", len(missing) / len(listed), _MISSING_ERROR, _MISSING_WARNING, text)
 
 
+def repeated(rows: int) -> list[Finding]:
+    """Rows that are sent twice, alike in every cell: one of each is kept."""
+    return [Finding("duplicates", "warning", f"{rows} rows are sent twice")] if rows else []
+
+
 def _duplicates(rejected: pl.DataFrame) -> Finding | None:
     twice = rejected.filter(pl.col("reason") == "duplicate")
     if twice.is_empty():

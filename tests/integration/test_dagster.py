@@ -300,7 +300,14 @@ def home(tmp_path: Path) -> Path:
 
 def test_a_range_is_one_run_with_an_event_per_day(place: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last day has no file: a warning names it."""
-    words = ("asset", "materialize", "--select", "*", "--partition-range", f"{DAYS[0]}...2026-01-08")
+    words = (
+        "asset",
+        "materialize",
+        "--select",
+        "group:base or group:derived",
+        "--partition-range",
+        f"{DAYS[0]}...2026-01-08",
+    )
     done = dagster(*words, place=place, home=home)
     assert done.returncode == 0, done.stderr
     assert "no chain of deribit on 2026-01-08: import it first" in done.stderr
