@@ -60,11 +60,12 @@ def snapshots(
     failed = [f"{venue} {line}" for venue, hour in hours.items() for line in hour.failed]
     if failed and context.retry_number < _RETRIES:
         raise RetryRequested(max_retries=_RETRIES, seconds_to_wait=_RETRY_SECONDS) from Failure("; ".join(failed))
+    # before anything is yielded, as Dagster writes down what is logged at the next yield
+    failed += _build(context, build_day_of(places.root, at, []), at)
     for venue, hour in hours.items():
         yield from _results(_SPECS[venue].key, hour)
     if _SNAPSHOTS.key in context.selected_asset_keys:
         yield MaterializeResult(_SNAPSHOTS.key, metadata={"dagster/row_count": sum(h.coins for h in hours.values())})
-    failed += _build(context, build_day_of(places.root, at, []), at)
     if failed:
         raise Failure("\n".join(failed), allow_retries=False)
 
