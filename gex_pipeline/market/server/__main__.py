@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import threading
+import time
 from datetime import UTC, datetime
 
 from gex_pipeline.market.server.server import VenueServer, serve, wall_clock
+
+_TICK_SECONDS = 0.2
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,9 +20,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--at", type=_instant, help="the simulated time stands still here (UTC)")
     given = parser.parse_args(arguments)
     with serve(given.seed, given.at or wall_clock, port=given.port) as server:
-        _announce(server)
         try:
-            threading.Event().wait()
+            _announce(server)
+            # a wait without end is not woken where Ctrl-C reaches another thread of the process
+            while True:
+                time.sleep(_TICK_SECONDS)
         except KeyboardInterrupt:
             return 0
     return 0

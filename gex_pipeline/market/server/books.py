@@ -117,9 +117,19 @@ class Contracts:
 @lru_cache(maxsize=512)
 def contracts(book: Book, seed: int, day: date) -> Contracts:
     """The contracts a book lists from 08:00 UTC of a day on."""
-    listed_us = _us(datetime.combine(day, SETTLEMENT_TIME))
-    spot = float(spot_walk(seed, book.coin).at(listed_us)[0])
-    rows = [(at, k, side) for at in expiries(day, book.shape) for k in _strikes(book, at, day, spot) for side in "CP"]
+    return _listed(book, seed, day, expiries(day, book.shape))
+
+
+@lru_cache(maxsize=2_048)
+def expiring(book: Book, seed: int, day: date) -> Contracts:
+    """The contracts of a book that expire at 08:00 UTC of a day, as they were listed the day before."""
+    return _listed(book, seed, day - timedelta(days=1), [datetime.combine(day, SETTLEMENT_TIME)])
+
+
+def _listed(book: Book, seed: int, day: date, ends: list[datetime]) -> Contracts:
+    """The contracts of some expiries, around the spot of 08:00 UTC of a day."""
+    spot = float(spot_walk(seed, book.coin).at(_us(datetime.combine(day, SETTLEMENT_TIME)))[0])
+    rows = [(at, k, side) for at in ends for k in _strikes(book, at, day, spot) for side in "CP"]
     settle = book.settle_coin if book.venue == "bybit" else ""
     days = [(_us(at) // _DAY_US, k, side) for at, k, side in rows]
     return Contracts(
@@ -184,13 +194,6 @@ def listed_since_us(expiry_us: int, day: date) -> int:
     return min(expiry_us - _LISTED_DAYS[kind] * _DAY_US, _us(datetime.combine(day, SETTLEMENT_TIME)))
 
 
-def expiring(book: Book, seed: int, day: date) -> Contracts:
-    """The contracts of a book that expire at 08:00 UTC of a day: the first of those listed the day before."""
-    listed = contracts(book, seed, day - timedelta(days=1))
-    n = int(np.searchsorted(listed.expiry_us, listed.expiry_us[0], side="right"))
-    return Contracts(listed.names[:n], listed.expiry_us[:n], listed.strike[:n], listed.is_call[:n], listed.number[:n])
-
-
 #: Distance of each index from the common spot in basis points: they agree within a few, and never exactly.
 INDEX_BP = {
     "deribit/usd": 0.0,
@@ -227,11 +230,15 @@ def quotes(book: Book, seed: int, instant_us: int) -> Quotes:
 
 
 def _mark_iv(book: Book, seed: int, listed: Contracts, f: Floats, t: Floats, instant_us: int) -> Floats:
-    """A skewed smile around the common level, plus a little of the venue's own."""
-    x = np.log(listed.strike / f) / np.sqrt(t + 0.02)
-    level = float(vol_walk(seed, book.coin).at(instant_us)[0])
+    """The common smile and a little of the venue's own."""
     own = 0.01 * (uniform(key(seed, book.venue, book.family, "iv"), listed.number) - 0.5)
-    return np.round(np.clip(level * (1.0 - 0.10 * x + 0.25 * np.minimum(x * x, 4.0)) + own, 0.05, 4.5), 4)
+    return np.round(smile(vol_walk(seed, book.coin).at(instant_us), listed.strike, f, t) + own, 4)
+
+
+def smile(level: Floats, strike: Floats, forward: Floats, tenor: Floats) -> Floats:
+    """Skewed volatility (a fraction, four decimals) around an at-the-money level, as in the synthetic chains."""
+    x = np.log(strike / forward) / np.sqrt(tenor + 0.02)
+    return np.round(np.clip(level * (1.0 - 0.10 * x + 0.25 * np.minimum(x * x, 4.0)), 0.05, 4.5), 4)
 
 
 def _quoted(book: Book, seed: int, listed: Contracts, iv: Floats, f: Floats) -> tuple[Floats, Floats]:

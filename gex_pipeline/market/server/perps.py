@@ -50,12 +50,17 @@ def perpetual(moment: Moment, source: str, coin: str) -> Perpetual:
         high=round(max(last, float(day.max()) * (1 + LAST_BP / 1e4)), digits),
         low=round(min(last, float(day.min()) * (1 + LAST_BP / 1e4)), digits),
         change_pct=round(100 * (index / float(day[0]) - 1), 4),
-        funding_8h=float(funding_8h(moment.seed, source, coin, moment.now_us // (8 * _HOUR_US))[0]),
+        funding_8h=float(funding_8h(moment.seed, source, coin, moment.now_us // (8 * _HOUR_US) + 1)[0]),
         open_interest_coin=round(_OPEN_INTEREST_USD / COINS[coin][0], 2),
-        volume_coin=round(3 * _OPEN_INTEREST_USD / COINS[coin][0], 2),
+        volume_coin=round(1440 * volume_per_minute(coin), 2),
     )
 
 
+def volume_per_minute(coin: str) -> float:
+    """Coins that change hands in a minute: three times the open interest in a day."""
+    return 3 * _OPEN_INTEREST_USD / COINS[coin][0] / 1440
+
+
 def funding_8h(seed: int, source: str, coin: str, numbers: Ints | int) -> Floats:
-    """Funding of the numbered eight hours since 1970: around 1 basis point."""
+    """Funding that is paid at the end of the numbered eight hours since 1970: around 1 basis point."""
     return (1e-4 + 1e-4 * (uniform(key(seed, source, coin, "funding"), numbers) - 0.5)).round(8)

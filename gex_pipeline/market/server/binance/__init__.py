@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gex_pipeline.market.server.answers import HTML, JSON, Answer, Make, Moment, Query, Refused, encode, encoded
-from gex_pipeline.market.server.binance import options, perps, wire
+from gex_pipeline.market.server.binance import history, options, perps, wire
 
 ENDPOINTS: dict[str, Make] = {
     "eapi/v1/exchangeInfo": options.exchange_info,
@@ -11,7 +11,13 @@ ENDPOINTS: dict[str, Make] = {
     "eapi/v1/ticker": options.ticker,
     "eapi/v1/index": options.index,
     "eapi/v1/openInterest": options.open_interest,
+    "eapi/v1/exerciseHistory": history.exercise_history,
+    "eapi/v1/trades": history.trades,
     "eapi/v1/ping": perps.ping,
+    "fapi/v1/klines": history.klines("last", "symbol"),
+    "fapi/v1/indexPriceKlines": history.klines("index", "pair"),
+    "fapi/v1/markPriceKlines": history.klines("mark", "symbol"),
+    "fapi/v1/fundingRate": history.funding,
     "fapi/v1/premiumIndex": perps.premium_index,
     "fapi/v1/ping": perps.ping,
     "sapi/v1/system/status": perps.status,

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from gex_pipeline.market.server.answers import HTML, Answer, Make, Moment, Query, Refused, encode, encoded
-from gex_pipeline.market.server.bybit import options, perps, wire
+from gex_pipeline.market.server.bybit import history, options, perps, wire
 
 ENDPOINTS: dict[str, Make] = {
     "market/instruments-info": options.instruments,
     "market/tickers": perps.tickers,
     "system/status": perps.status,
+    "market/kline": history.klines("last"),
+    "market/index-price-kline": history.klines("index"),
+    "market/mark-price-kline": history.klines("mark"),
+    "market/funding/history": history.funding,
+    "market/new-delivery-price": history.new_delivery_price,
+    "market/delivery-price": history.delivery_price,
+    "market/recent-trade": history.recent_trades,
 }
 #: Exact to the microsecond; the others describe the last whole second.
 CLOCKS: dict[str, Make] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gex_pipeline.market.server.answers import JSON, Answer, Make, Moment, Query, Refused, encoded
-from gex_pipeline.market.server.deribit import options, perps, wire
+from gex_pipeline.market.server.deribit import history, options, perps, wire
 
 _SUMMARY_CURRENCIES = options.CURRENCIES  # unlike the instruments, no "any"
 
@@ -46,6 +46,12 @@ ENDPOINTS: dict[str, Make] = {
     "public/ticker": perps.ticker,
     "public/get_contract_size": perps.contract_size,
     "public/status": _status,
+    "public/get_delivery_prices": history.delivery_prices,
+    "public/get_tradingview_chart_data": history.chart,
+    "public/get_volatility_index_data": history.volatility_index,
+    "public/get_funding_rate_history": history.funding_history,
+    "public/get_last_trades_by_currency": history.last_trades,
+    "public/get_last_trades_by_currency_and_time": history.last_trades_and_time,
 }
 
 

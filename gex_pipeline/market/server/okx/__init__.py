@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from gex_pipeline.market.server.answers import HTML, Answer, Make, Moment, Query, Refused, encoded
 from gex_pipeline.market.server.books import Book
-from gex_pipeline.market.server.okx import options, perps, wire
+from gex_pipeline.market.server.okx import history, options, perps, wire
 
 Rows = list[dict[str, str]]
 _TYPES = ("OPTION", "SWAP", "FUTURES", "MARGIN", "SPOT")
@@ -103,6 +103,16 @@ ENDPOINTS: dict[str, Make] = {
     "market/tickers": _tickers,
     "market/index-tickers": _index_tickers,
     "system/status": _nothing,
+    "market/candles": history.candle_rows(history.Shelf("last", 300, is_recent=True)),
+    "market/history-candles": history.candle_rows(history.Shelf("last", 300, is_recent=False)),
+    "market/index-candles": history.candle_rows(history.Shelf("index", 100, is_recent=True)),
+    "market/history-index-candles": history.candle_rows(history.Shelf("index", 100, is_recent=False)),
+    "market/mark-price-candles": history.candle_rows(history.Shelf("mark", 100, is_recent=True)),
+    "market/history-mark-price-candles": history.candle_rows(history.Shelf("mark", 100, is_recent=False)),
+    "market/trades": history.trades,
+    "public/option-trades": history.option_trades,
+    "public/funding-rate-history": history.funding,
+    "public/delivery-exercise-history": history.exercises,
 }
 
 
