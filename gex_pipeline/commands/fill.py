@@ -43,7 +43,7 @@ class Reading:
     """TOML file that names the columns of the source."""
 
     every: Duration = None
-    """Grid of the snapshots, like 5m or 1h. Default: as the file has them; 1h for tardis-options-chain."""
+    """Grid of the snapshots, like 5m. Default: the file's; 1h for tardis-options-chain, 1m for deribit-book-summary."""
 
     max_age: Duration = None
     """Oldest row that a grid instant may take. Default: --every."""

@@ -14,6 +14,7 @@ from gex_pipeline.errors import StoreError
 from gex_pipeline.schema import TABLES
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.store.verify import verify
+from tests.unit.importers.test_deribit_book_summary import response, saved, summary
 
 MAPPING = """
 name = "test"
@@ -160,6 +161,14 @@ def test_another_way_of_reading_reads_again(tmp_path: Path, mapping: Path, reads
     mapping.write_text(MAPPING.replace('iv = "iv"', 'iv = { column = "iv", unit = "percent" }').replace("0.5", "50"))
     import_files(root, "chain", [file], mapping=mapping)
     assert reads == ["a.csv"] * 4
+
+
+def test_the_grid_of_the_source_is_a_way_of_reading(tmp_path: Path) -> None:
+    """Asked for or the source's own, it is the same one; another grid is another way."""
+    file, root = saved(tmp_path, response([summary()])), tmp_path / "warehouse"
+    minute = timedelta(minutes=1)
+    read = [import_files(root, "deribit-book-summary", [file], every=e).files for e in (None, minute, 5 * minute)]
+    assert read == [1, 0, 1]
 
 
 @pytest.mark.parametrize("harm", ["delete", "damage", "journal"])
