@@ -16,7 +16,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from gex_pipeline.engine.days import Days, period_days
 from gex_pipeline.engine.imports import SUFFIXES, ImportSummary, import_files
 from gex_pipeline.engine.progress import Progress
 from gex_pipeline.errors import UsageError, known
-from gex_pipeline.importers import READERS, load_mapping, parse_duration
+from gex_pipeline.importers import READERS, Mapping, Options, load_mapping, parse_duration
 
 #: Sources of one venue's own files.
 _VENUE = {"binance-eoh": "binance", "binance-klines": "binance", "deribit-book-summary": "deribit"}
@@ -44,12 +44,7 @@ class Archive:
     source: str
     files: str
     venue: str
-    mapping: Path | None = None
-    underlying: str | None = None
-    every: timedelta | None = None
-    max_age: timedelta | None = None
-    market: str | None = None
-    instruments: tuple[Path, ...] = ()
+    options: Options
 
     @property
     def table(self) -> str:
@@ -89,17 +84,23 @@ def _archive(folder: Path, table: dict[str, Any]) -> Archive:
         if key not in table:
             raise UsageError(f"an [[archive]] needs {key}")
     source = known(table["source"], sorted(READERS), "source")
-    mapping = folder / table["mapping"] if "mapping" in table else None
-    every, max_age = (parse_duration(table[k]) if k in table else None for k in ("every", "max_age"))
-    return Archive(
-        folder, source, table["files"], _venue(table, source, mapping), mapping,
-        table.get("underlying"), every, max_age, table.get("market"),
-        (folder / table["instruments"],) if "instruments" in table else (),
-    )  # fmt: skip
+    options = _options(folder, table)
+    return Archive(folder, source, table["files"], _venue(table, source, options.mapping), options)
 
 
-def _venue(table: dict[str, Any], source: str, mapping: Path | None) -> str:
-    told = load_mapping(mapping).venue if mapping else _VENUE.get(source)
+def _options(folder: Path, table: dict[str, Any]) -> Options:
+    return Options(
+        mapping=load_mapping(folder / table["mapping"]) if "mapping" in table else None,
+        underlying=table.get("underlying"),
+        every=parse_duration(table["every"]) if "every" in table else None,
+        max_age=parse_duration(table["max_age"]) if "max_age" in table else None,
+        market=table.get("market"),
+        instruments=(folder / table["instruments"],) if "instruments" in table else (),
+    )
+
+
+def _venue(table: dict[str, Any], source: str, mapping: Mapping | None) -> str:
+    told = mapping.venue if mapping else _VENUE.get(source)
     given = table.get("venue")
     if told is None and given is None:
         raise UsageError(f"an archive of {source} needs venue: its files do not say whose they are")
@@ -158,19 +159,8 @@ def _import(root: Path, archive: Archive, days: Days | None, progress: Progress 
     """One archive. A pattern that matches no file at all is a failure: it is misspelt, or the files are elsewhere."""
     if not files_of(archive):
         return ImportSummary(failures=[f"no file matches {archive.folder / archive.files}: is the pattern right?"])
+    venue = archive.venue if archive.table == "chain" else None
     try:
-        return import_files(
-            root,
-            archive.source,
-            files_of(archive, days),
-            mapping=archive.mapping,
-            underlying=archive.underlying,
-            every=archive.every,
-            max_age=archive.max_age,
-            market=archive.market,
-            instruments=archive.instruments,
-            venue=archive.venue if archive.table == "chain" else None,
-            progress=progress,
-        )
+        return import_files(root, archive.source, files_of(archive, days), archive.options, venue, progress)
     except UsageError as error:
         raise UsageError(f"archive {archive.files}: {error}") from None

@@ -10,6 +10,7 @@ import pytest
 from gex_pipeline.engine.archives import Archive, files_of, import_archives, load_archives
 from gex_pipeline.engine.days import Days, period_days, spoken
 from gex_pipeline.errors import UsageError
+from gex_pipeline.importers import Options, load_mapping
 from gex_pipeline.market import archive
 from tests.unit.importers.build import csv_text
 from tests.unit.importers.test_tardis import tick
@@ -46,11 +47,17 @@ def test_a_list_is_read(tmp_path: Path) -> None:
         """,
     )
     hour = timedelta(hours=1)
-    assert (first.table, first.venue, first.underlying, first.every) == ("chain", "binance", "BTC", hour)
-    assert first.max_age == 1.5 * hour
-    assert (second.table, second.venue, second.mapping) == ("chain", "deribit", archive.mapping_path())
-    assert (third.table, third.market) == ("candles", "perp")
-    assert (fourth.venue, fourth.instruments) == ("deribit", (tmp_path / "instruments.json",))
+    assert (first.table, first.venue, first.options.underlying, first.options.every) == (
+        "chain",
+        "binance",
+        "BTC",
+        hour,
+    )
+    assert first.options.max_age == 1.5 * hour
+    assert (second.table, second.venue) == ("chain", "deribit")
+    assert second.options == Options(load_mapping(archive.mapping_path()))
+    assert (third.table, third.options.market) == ("candles", "perp")
+    assert (fourth.venue, fourth.options.instruments) == ("deribit", (tmp_path / "instruments.json",))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +120,7 @@ def test_files_of_a_day(tmp_path: Path, name: str, is_of_the_day: bool | None) -
     folder = tmp_path / "2020-02-02"
     (folder / name).parent.mkdir(parents=True)
     (folder / name).write_text("")
-    found = Archive(folder, "chain", "**/*", "deribit")
+    found = Archive(folder, "chain", "**/*", "deribit", Options())
     expected = [folder / name] if is_of_the_day else []
     assert files_of(found, JANUARY_5) == expected
     assert files_of(found) == ([] if is_of_the_day is None else [folder / name])
@@ -121,7 +128,9 @@ def test_files_of_a_day(tmp_path: Path, name: str, is_of_the_day: bool | None) -
 
 def test_an_absolute_pattern(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("")
-    assert files_of(Archive(Path("elsewhere"), "chain", str(tmp_path / "*.csv"), "okx")) == [tmp_path / "a.csv"]
+    assert files_of(Archive(Path("elsewhere"), "chain", str(tmp_path / "*.csv"), "okx", Options())) == [
+        tmp_path / "a.csv"
+    ]
 
 
 @pytest.mark.parametrize(
