@@ -51,12 +51,11 @@ def _is_sound(table: str, key: AssetKey, outcome: Outcome) -> AssetCheckResult:
 
 def _has_data(table: str, key: AssetKey, outcome: Outcome) -> AssetCheckResult:
     line = outcome.empty.get(table)
-    is_all_empty = not outcome.tables[table].rows
     return AssetCheckResult(
         asset_key=key,
         check_name=HAS_DATA,
         passed=line is None,
-        severity=_ERROR if is_all_empty and outcome.is_expected else _WARN,
+        severity=_ERROR if table in outcome.blank and outcome.is_expected else _WARN,
         description=line,
     )
 

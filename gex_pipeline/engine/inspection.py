@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,18 @@ from gex_pipeline.store.partitions import Store
 
 #: Rows that are read faster here than in a pool that has to start first.
 _ROWS_WORTH_A_POOL = 3_000_000
+_DAY = timedelta(days=1)
 
 
 @dataclass
 class Inspection:
-    """Stored rows of one table: how many per day and per reason of rejection, and a line for each thing wrong."""
+    """Stored rows of one table: how many per day and per reason of rejection, and a line for each thing wrong.
+
+    ``inside``: those per day that are not of its 00:00, which ends the day before as much as it begins this one.
+    """
 
     rows: Counter[date] = field(default_factory=Counter)
+    inside: Counter[date] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
@@ -42,6 +47,7 @@ class Inspection:
             self.problems.append(str(outcome))
             return
         self.rows += outcome.rows
+        self.inside += outcome.inside
         self.reasons += outcome.reasons
         self.problems += outcome.problems
 
@@ -61,6 +67,19 @@ def inspect(
     return found
 
 
+def days_without(
+    root: Path, table: str, found: Inspection, days: Days, venue: str | None = None, underlyings: Collection[str] = ()
+) -> list[date]:
+    """The days without data: no rows, or only those of the 00:00 that ends the day before.
+
+    A chain with one snapshot a day, at 00:00, has data: its day before has nothing else either.
+    """
+    inside, before = found.inside, days.first - _DAY
+    if found.rows[days.first] and not inside[days.first]:
+        inside = inside + inspect(root, [table], Days(before, before), venue, underlyings)[table].inside
+    return [day for day in days if not found.rows[day] or (not inside[day] and inside[day - _DAY])]
+
+
 def _is_asked(partition: Partition, days: Days, venue: str | None, underlyings: Collection[str]) -> bool:
     hive, its = dict(partition.hive), period_days(partition.period)
     is_named = not underlyings or hive["underlying"] in underlyings
@@ -74,9 +93,12 @@ def _inspect(root: Path, days: Days, partition: Partition) -> Inspection:
     if manifest is None or manifest.content_hash != store.content_hash(partition):
         raise damage(store, partition.path)
     frame = store.read(partition, where=days.holds(table.period_column))
-    where = f" ({partition.path})"
+    where, at = f" ({partition.path})", pl.col(table.period_column)
+    # A bar that opens at 00:00 is of that day; a snapshot then may be all that the day before has of it.
+    is_inside = at.dt.time() != time(0) if table.period_column == "snapshot_at" else pl.lit(True)
     return Inspection(
-        Counter(_counts(frame, pl.col(table.period_column).dt.date())),
+        Counter(_counts(frame, at.dt.date())),
+        Counter(_counts(frame.filter(is_inside), at.dt.date())),
         Counter(_counts(frame, pl.col("reason")) if "reason" in table.names else {}),
         [str(violation) + where for violation in violations(table, frame)],
     )

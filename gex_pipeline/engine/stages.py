@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from datetime import time as time_of_day
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from gex_pipeline.engine.archives import import_archives, load_archives
 from gex_pipeline.engine.build import build
 from gex_pipeline.engine.days import Days, no_chain, spoken
 from gex_pipeline.engine.glances import glance
-from gex_pipeline.engine.inspection import Inspection, inspect
+from gex_pipeline.engine.inspection import Inspection, days_without, inspect
 from gex_pipeline.errors import GexError
 from gex_pipeline.schema import DERIVED, MAY_BE_EMPTY
 
@@ -28,7 +28,8 @@ class Outcome:
     """What a stage did on its days.
 
     ``failures`` and ``conflicts``: the lines `gex` would print. ``facts``: numbers for whoever looks at the run.
-    ``tables``: the stored rows of the days. ``empty``: table -> what to say about its days without rows.
+    ``tables``: the stored rows of the days. ``empty``: table -> what to say about its days without data; ``blank``:
+    the tables that have none on any of the days.
     ``is_expected``: False when no archive is configured, so that an empty day is no surprise.
     ``glances``: table -> title -> Markdown that shows some of the rows.
     """
@@ -38,6 +39,7 @@ class Outcome:
     facts: dict[str, int | float] = field(default_factory=dict)
     tables: dict[str, Inspection] = field(default_factory=dict)
     empty: dict[str, str] = field(default_factory=dict)
+    blank: set[str] = field(default_factory=set)
     is_expected: bool = True
     glances: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -56,7 +58,9 @@ def import_days(root: Path, archives: Path, table: str, days: Days, venue: str |
     names = ("chain", "chain_rejected") if table == "chain" else (table,)
     outcome.tables = inspect(root, names, days, venue)
     outcome.glances = {name: glance(root, name, found, venue) for name, found in outcome.tables.items()}
-    missing = _days_without(outcome.tables[table], days)
+    missing = days_without(root, table, outcome.tables[table], days, venue)
+    if missing == list(days):
+        outcome.blank.add(table)
     if missing and table == "chain":
         outcome.empty[table] = no_chain(venue or "", f"on {spoken(missing)}")
     elif missing:
@@ -78,13 +82,11 @@ def build_days(root: Path, days: Days, underlyings: Sequence[str] = ()) -> Outco
     outcome.tables = inspect(root, [t.name for t in DERIVED], days, underlyings=underlyings)
     for name, found in outcome.tables.items():
         outcome.glances[name] = glance(root, name, found)
-        missing = _days_without(found, days)
+        missing = days_without(root, name, found, days, underlyings=underlyings)
+        if missing == list(days):
+            outcome.blank.add(name)
         if missing and name not in MAY_BE_EMPTY:
             line = no_chain(", ".join(underlyings), f"on {spoken(missing)}")
             outcome.empty[name] = next(iter(outcome.failures), line)
     outcome.facts["seconds"] = round(time.monotonic() - began, 2)
     return outcome
-
-
-def _days_without(found: Inspection, days: Days) -> list[date]:
-    return [day for day in days if not found.rows[day]]

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult, RunRequest, build_schedule_context
 
+from gex_pipeline import open_warehouse
 from gex_pipeline.core.instruments import VENUES
 from gex_pipeline.definitions import build_defs
 from gex_pipeline.defs import partitions as days
@@ -26,12 +27,15 @@ from gex_pipeline.market import archive, chains
 from gex_pipeline.schema import DERIVED, TABLES
 from gex_pipeline.store.partitions import Store
 from tests import asset_graph
+from tests.unit.importers.build import csv_text
+from tests.unit.importers.test_tardis import tick
 
 PROJECT = Path(__file__).parents[2]
 TEMPLATE = PROJECT / "data" / "dagster" / "dagster.yaml"
 DAYS = ("2026-01-05", "2026-01-06", "2026-01-07")
 NONE = "2026-01-09"
 HOURS = 3
+CALL, PUT = "BTC-27MAR26-100000-C", "BTC-27MAR26-80000-P"
 ARCHIVES = """
 [[archive]]
 source = "chain"
@@ -270,6 +274,44 @@ def test_a_missing_list_of_archives_is_one_line(place: Path, instance: DagsterIn
     line = f"the list of archives {place / 'archives.toml'} cannot be read: No such file or directory"
     assert failed_checks(result)["chain/okx is_sound"] == ("ERROR", line)
     assert gex("import", "archives", str(place / "archives.toml"), place=place).stderr == f"gex: {line}\n"
+
+
+# ---------------------------------------------------------------- rows of the next midnight
+
+TICKS = """
+[[archive]]
+source = "tardis-options-chain"
+files = "ticks/*.csv"
+venue = "deribit"
+"""
+SNAPSHOTS = "SELECT DISTINCT strftime(snapshot_at, '%d %H:%M') FROM chain ORDER BY ALL"
+
+
+@pytest.fixture
+def ticks(place: Path) -> Path:
+    """A vendor whose file of a day has the ticks received on it: on the grid they are of 01:00 to 24:00."""
+    (place / "archives.toml").write_text(TICKS)
+    (place / "ticks").mkdir()
+    for day in DAYS[:2]:
+        rows = [tick(name, f"{day}T{hour}:59:58") for hour in (22, 23) for name in (CALL, PUT)]
+        (place / "ticks" / f"{day}.csv").write_text(csv_text(rows))
+    return place
+
+
+def test_a_days_midnight_is_in_the_file_of_the_day_before(ticks: Path, instance: DagsterInstance) -> None:
+    assert run(ticks, instance, "imports", DAYS[1]).success
+    found = open_warehouse(ticks / "warehouse").query(SNAPSHOTS)
+    assert found.rows() == [("05 23:00",), ("06 00:00",), ("06 23:00",), ("07 00:00",)]
+
+
+def test_a_day_with_nothing_but_the_midnight_that_ends_the_day_before(ticks: Path, instance: DagsterInstance) -> None:
+    """Its own file is missing, whatever the day before has left on it."""
+    line = f"no chain of deribit on {DAYS[2]}: import it first"
+    result = run(ticks, instance, "everything", DAYS[2])
+    assert failed_checks(result)["chain/deribit has_data"] == ("ERROR", line)
+    assert failed_checks(result)["levels has_data"] == ("ERROR", f"no chain on {DAYS[2]}: import it first")
+    before = failed_checks(run(ticks, instance, "everything", DAYS[1]))
+    assert not {"chain/deribit has_data", "levels has_data"} & before.keys()
 
 
 # ---------------------------------------------------------------- a range, as a process

@@ -15,6 +15,8 @@ from gex_pipeline.market import archive
 from tests.unit.importers.build import csv_text
 from tests.unit.importers.test_tardis import tick
 
+HOUR = timedelta(hours=1)
+
 
 def listed(folder: Path, text: str) -> list[Archive]:
     path = folder / "archives.toml"
@@ -46,14 +48,8 @@ def test_a_list_is_read(tmp_path: Path) -> None:
         instruments = "instruments.json"
         """,
     )
-    hour = timedelta(hours=1)
-    assert (first.table, first.venue, first.options.underlying, first.options.every) == (
-        "chain",
-        "binance",
-        "BTC",
-        hour,
-    )
-    assert first.options.max_age == 1.5 * hour
+    assert (first.table, first.venue) == ("chain", "binance")
+    assert first.options == Options(underlying="BTC", every=HOUR, max_age=1.5 * HOUR)
     assert (second.table, second.venue) == ("chain", "deribit")
     assert second.options == Options(load_mapping(archive.mapping_path()))
     assert (third.table, third.options.market) == ("candles", "perp")
@@ -124,6 +120,25 @@ def test_files_of_a_day(tmp_path: Path, name: str, is_of_the_day: bool | None) -
     expected = [folder / name] if is_of_the_day else []
     assert files_of(found, JANUARY_5) == expected
     assert files_of(found) == ([] if is_of_the_day is None else [folder / name])
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "names"),
+    [
+        ("chain", Options(), ["2026-01-05"]),
+        ("candles", Options(), ["2026-01-05"]),
+        ("binance-eoh", Options(), ["2026-01-04", "2026-01-05"]),
+        ("tardis-options-chain", Options(), ["2026-01-04", "2026-01-05"]),
+        ("deribit-book-summary", Options(), ["2026-01-04", "2026-01-05"]),
+        ("chain", Options(every=HOUR), ["2026-01-04", "2026-01-05"]),
+        ("chain", Options(every=HOUR, max_age=26 * HOUR), ["2026-01-03", "2026-01-04", "2026-01-05"]),
+    ],
+)
+def test_files_that_reach_into_the_next_day(tmp_path: Path, source: str, options: Options, names: list[str]) -> None:
+    for day in range(2, 8):
+        (tmp_path / f"2026-01-0{day}.csv").write_text("")
+    found = files_of(Archive(tmp_path, source, "*.csv", "deribit", options), JANUARY_5)
+    assert [path.stem for path in found] == names
 
 
 def test_an_absolute_pattern(tmp_path: Path) -> None:
