@@ -43,6 +43,13 @@ files = "files/*.csv"
 mapping = "map.toml"
 """
 
+TICKS = """
+[[archive]]
+source = "tardis-options-chain"
+files = "ticks/*.csv"
+venue = "deribit"
+"""
+
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -221,6 +228,24 @@ def test_a_venue_without_data_that_has_an_archive(place: Path, instance: Dagster
     )
 
 
+def test_a_venue_of_whose_archive_nothing_comes_is_not_fresh_and_stops_nobody(
+    place: Path, instance: DagsterInstance
+) -> None:
+    """Freshness goes by materialisations: there is none until there are rows."""
+    (place / "okx-2026-01-02.csv").write_text("no file of the day")
+    okx = TICKS.replace("ticks/*.csv", "okx-*.csv").replace("deribit", "okx")
+    (place / "archives.toml").write_text(ARCHIVES + okx)
+    result = run(place, instance, "everything", DAYS[0])
+    assert result.success
+    words = ("ERROR", f"no chain of okx on {DAYS[0]}: import it first")
+    assert failed_checks(result)["chain/okx has_data"] == words
+    assert {"chain/deribit", "chain_rejected/okx", "levels"} <= materialised(result)
+    assert "chain/okx" not in materialised(result)
+    okx_chain = AssetKey(["chain", "okx"])
+    assert instance.get_latest_materialization_event(okx_chain) is None
+    assert instance.get_status_by_partition(okx_chain, [DAYS[0]], days.DAYS) == {DAYS[0]: None}
+
+
 def test_a_broken_archive_stops_what_is_downstream(place: Path, instance: DagsterInstance) -> None:
     path = place / "files" / f"BTC-{DAYS[0]}.csv"
     path.write_text(path.read_text() + "one cell\n")
@@ -278,12 +303,6 @@ def test_a_missing_list_of_archives_is_one_line(place: Path, instance: DagsterIn
 
 # ---------------------------------------------------------------- rows of the next midnight
 
-TICKS = """
-[[archive]]
-source = "tardis-options-chain"
-files = "ticks/*.csv"
-venue = "deribit"
-"""
 SNAPSHOTS = "SELECT DISTINCT strftime(snapshot_at, '%d %H:%M') FROM chain ORDER BY ALL"
 
 
@@ -312,6 +331,7 @@ def test_a_day_with_nothing_but_the_midnight_that_ends_the_day_before(ticks: Pat
     assert failed_checks(result)["levels has_data"] == ("ERROR", f"no chain on {DAYS[2]}: import it first")
     before = failed_checks(run(ticks, instance, "everything", DAYS[1]))
     assert not {"chain/deribit has_data", "levels has_data"} & before.keys()
+    assert "chain/deribit" not in materialised(result)
 
 
 # ---------------------------------------------------------------- a range, as a process
