@@ -225,6 +225,18 @@ def test_a_file_with_a_conflict_is_told_again(tmp_path: Path, mapping: Path) -> 
     assert lines[0] == lines[1] != []
 
 
+def test_twin_files_with_a_conflict_are_both_named_and_told_again(tmp_path: Path, mapping: Path) -> None:
+    """The same row in both: neither is stored, whichever of them is read first."""
+    root = tmp_path / "warehouse"
+    import_files(root, "chain", [archive(tmp_path, "a.csv", "BTC", oi=1.0)], read_with(mapping))
+    twins = [archive(tmp_path, name, "BTC", oi=2.0) for name in ("b.csv", "c.csv")]
+    runs = [import_files(root, "chain", twins, read_with(mapping)) for _ in range(2)]
+    for done in runs:
+        (line,) = done.conflicts
+        assert line.startswith(f"{twins[0]}, {twins[1]}: 2 row(s) contradict what is stored")
+        assert (done.skipped, done.same["chain"]) == (0, 0)
+
+
 def test_a_file_of_which_no_row_can_be_used_is_told_again(tmp_path: Path, mapping: Path) -> None:
     root, file = tmp_path / "warehouse", archive(tmp_path, "a.csv", "BTC")
     file.write_text(file.read_text().replace(",0.5,", ",0,"))
