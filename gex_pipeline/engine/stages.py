@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class Outcome:
 
     ``failures`` and ``conflicts``: the lines `gex` would print. ``facts``: numbers for whoever looks at the run.
     ``tables``: the stored rows of the days. ``empty``: table -> what to say about its days without data; ``blank``:
-    the tables that have none on any of the days.
+    the tables that have none on any of the days. A table that may be empty is in neither.
     ``is_expected``: False when no archive is configured, so that an empty day is no surprise.
     ``glances``: table -> title -> Markdown that shows some of the rows.
     """
@@ -59,12 +59,9 @@ def import_days(root: Path, archives: Path, table: str, days: Days, venue: str |
     outcome.tables = inspect(root, names, days, venue)
     outcome.glances = {name: glance(root, name, found, venue) for name, found in outcome.tables.items()}
     missing = days_without(root, table, outcome.tables[table], days, venue)
-    if missing == list(days):
-        outcome.blank.add(table)
-    if missing and table == "chain":
-        outcome.empty[table] = no_chain(venue or "", f"on {spoken(missing)}")
-    elif missing:
-        outcome.empty[table] = f"no {table} on {spoken(missing)}: import them first"
+    when = f"on {spoken(missing)}"
+    line = no_chain(venue or "", when) if table == "chain" else f"no {table} {when}: import them first"
+    _note_empty(outcome, table, missing, days, line)
     outcome.facts["seconds"] = round(time.monotonic() - began, 2)
     return outcome
 
@@ -80,13 +77,26 @@ def build_days(root: Path, days: Days, underlyings: Sequence[str] = ()) -> Outco
     except GexError as error:
         outcome.failures.append(str(error))
     outcome.tables = inspect(root, [t.name for t in DERIVED], days, underlyings=underlyings)
+    # Every snapshot has levels: a day without them has no chain.
+    chainless = days_without(root, "levels", outcome.tables["levels"], days, underlyings=underlyings)
     for name, found in outcome.tables.items():
         outcome.glances[name] = glance(root, name, found)
         missing = days_without(root, name, found, days, underlyings=underlyings)
-        if missing == list(days):
-            outcome.blank.add(name)
-        if missing and name not in MAY_BE_EMPTY:
-            line = no_chain(", ".join(underlyings), f"on {spoken(missing)}")
-            outcome.empty[name] = next(iter(outcome.failures), line)
+        none = [day for day in missing if day in chainless]
+        line = no_chain(", ".join(underlyings), f"on {spoken(none)}") if none else _no_rows(name, missing)
+        _note_empty(outcome, name, missing, days, next(iter(outcome.failures), line))
     outcome.facts["seconds"] = round(time.monotonic() - began, 2)
     return outcome
+
+
+def _no_rows(table: str, missing: list[date]) -> str:
+    return f"no rows of {table} on {spoken(missing)}: the chain gave none"
+
+
+def _note_empty(outcome: Outcome, table: str, missing: list[date], days: Days, line: str) -> None:
+    """Take down what is said of days without data, where that is unusual."""
+    if not missing or table in MAY_BE_EMPTY:
+        return
+    outcome.empty[table] = line
+    if missing == list(days):
+        outcome.blank.add(table)
