@@ -18,7 +18,7 @@ import polars as pl
 from gex_pipeline.engine.days import Days, period_days
 from gex_pipeline.engine.pool import run_all
 from gex_pipeline.engine.tasks import damage
-from gex_pipeline.errors import GexError
+from gex_pipeline.errors import GexError, StoreError
 from gex_pipeline.schema import TABLES
 from gex_pipeline.schema.checks import violations
 from gex_pipeline.store.layout import Partition
@@ -59,8 +59,7 @@ def inspect(
     store = Store(root)
     found = {name: Inspection() for name in tables}
     stored = [p for name in found for p in store.partitions(TABLES[name]) if _is_asked(p, days, venue, underlyings)]
-    rows = sum(m.rows for m in map(store.manifest, stored) if m is not None)
-    workers = None if rows > _ROWS_WORTH_A_POOL else 1
+    workers = None if sum(_rows(store, p) for p in stored) > _ROWS_WORTH_A_POOL else 1
     outcomes = dict(run_all(partial(_inspect, root, days), stored, workers))
     for partition in stored:
         found[partition.table].add(outcomes[partition])
@@ -89,8 +88,7 @@ def _is_asked(partition: Partition, days: Days, venue: str | None, underlyings: 
 def _inspect(root: Path, days: Days, partition: Partition) -> Inspection:
     """One file. Raises ``StoreError`` when it is damaged."""
     store, table = Store(root), TABLES[partition.table]
-    manifest = store.manifest(partition)
-    if manifest is None or manifest.content_hash != store.content_hash(partition):
+    if not _is_as_written(store, partition):
         raise damage(store, partition.path)
     frame = store.read(partition, where=days.holds(table.period_column))
     where, at = f" ({partition.path})", pl.col(table.period_column)
@@ -102,6 +100,24 @@ def _inspect(root: Path, days: Days, partition: Partition) -> Inspection:
         Counter(_counts(frame, pl.col("reason")) if "reason" in table.names else {}),
         [str(violation) + where for violation in violations(table, frame)],
     )
+
+
+def _rows(store: Store, partition: Partition) -> int:
+    """Rows of a file; 0 where its manifest is damaged, as the look into the file will say."""
+    try:
+        manifest = store.manifest(partition)
+    except StoreError:
+        return 0
+    return manifest.rows if manifest else 0
+
+
+def _is_as_written(store: Store, partition: Partition) -> bool:
+    """Whether a file is what its manifest says; looked at twice, as a writer may replace both between the reads."""
+    for _ in range(2):
+        manifest = store.manifest(partition)
+        if manifest is not None and manifest.content_hash == store.content_hash(partition):
+            return True
+    return False
 
 
 def _counts(frame: pl.DataFrame, by: pl.Expr) -> dict[Any, int]:

@@ -297,6 +297,15 @@ def test_a_damaged_chain_fails_and_stops_what_is_downstream(place: Path, instanc
     assert "levels" not in materialised(whole)
 
 
+def test_a_damaged_manifest_fails_a_check_and_not_the_step(place: Path, instance: DagsterInstance) -> None:
+    run(place, instance, "imports", DAYS[0])
+    (path,) = (place / "warehouse" / "chain").rglob("*.manifest.json")
+    path.write_text("{")
+    severity, words = failed_checks(run(place, instance, "imports", DAYS[0]))["chain/deribit is_sound"]
+    assert severity == "ERROR"
+    assert f"{path} is damaged" in words
+
+
 def test_a_damaged_derived_table_fails_alone(place: Path, instance: DagsterInstance) -> None:
     run(place, instance, "everything", DAYS[0])
     (path,) = (place / "warehouse" / "ranked").rglob("*.parquet")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 from gex_pipeline.engine.days import Days
 from gex_pipeline.engine.stages import build_days
 from gex_pipeline.schema import TABLES
 from gex_pipeline.store.partitions import Store
-from tests.unit.engine.test_inspection import FIRST, stored
-
-DAY = timedelta(days=1)
+from tests.unit.engine.test_inspection import DAY, FIRST, stored
 
 
 def test_a_derived_table_without_rows_of_a_chain_that_is_there(tmp_path: Path) -> None:
