@@ -18,7 +18,7 @@ from gex_pipeline.engine.archives import import_archives, load_archives
 from gex_pipeline.engine.build import build
 from gex_pipeline.engine.days import Days, no_chain, spoken
 from gex_pipeline.engine.glances import glance
-from gex_pipeline.engine.inspection import Inspection, inspect
+from gex_pipeline.engine.inspection import Inspection, days_without, inspect
 from gex_pipeline.errors import GexError
 from gex_pipeline.schema import DERIVED, MAY_BE_EMPTY
 
@@ -28,7 +28,8 @@ class Outcome:
     """What a stage did on its days.
 
     ``failures`` and ``conflicts``: the lines `gex` would print. ``facts``: numbers for whoever looks at the run.
-    ``tables``: the stored rows of the days. ``empty``: table -> what to say about its days without rows.
+    ``tables``: the stored rows of the days. ``empty``: table -> what to say about its days without data; ``blank``:
+    the tables that have none on any of the days. A table that may be empty is in neither.
     ``is_expected``: False when no archive is configured, so that an empty day is no surprise.
     ``glances``: table -> title -> Markdown that shows some of the rows.
     """
@@ -38,6 +39,7 @@ class Outcome:
     facts: dict[str, int | float] = field(default_factory=dict)
     tables: dict[str, Inspection] = field(default_factory=dict)
     empty: dict[str, str] = field(default_factory=dict)
+    blank: set[str] = field(default_factory=set)
     is_expected: bool = True
     glances: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -56,11 +58,10 @@ def import_days(root: Path, archives: Path, table: str, days: Days, venue: str |
     names = ("chain", "chain_rejected") if table == "chain" else (table,)
     outcome.tables = inspect(root, names, days, venue)
     outcome.glances = {name: glance(root, name, found, venue) for name, found in outcome.tables.items()}
-    missing = _days_without(outcome.tables[table], days)
-    if missing and table == "chain":
-        outcome.empty[table] = no_chain(venue or "", f"on {spoken(missing)}")
-    elif missing:
-        outcome.empty[table] = f"no {table} on {spoken(missing)}: import them first"
+    missing = days_without(root, table, outcome.tables[table], days, venue)
+    when = f"on {spoken(missing)}"
+    line = no_chain(venue or "", when) if table == "chain" else f"no {table} {when}: import them first"
+    _note_empty(outcome, table, missing, days, line)
     outcome.facts["seconds"] = round(time.monotonic() - began, 2)
     return outcome
 
@@ -76,15 +77,26 @@ def build_days(root: Path, days: Days, underlyings: Sequence[str] = ()) -> Outco
     except GexError as error:
         outcome.failures.append(str(error))
     outcome.tables = inspect(root, [t.name for t in DERIVED], days, underlyings=underlyings)
+    # Every snapshot has levels: a day without them has no chain.
+    chainless = days_without(root, "levels", outcome.tables["levels"], days, underlyings=underlyings)
     for name, found in outcome.tables.items():
         outcome.glances[name] = glance(root, name, found)
-        missing = _days_without(found, days)
-        if missing and name not in MAY_BE_EMPTY:
-            line = no_chain(", ".join(underlyings), f"on {spoken(missing)}")
-            outcome.empty[name] = next(iter(outcome.failures), line)
+        missing = days_without(root, name, found, days, underlyings=underlyings)
+        none = [day for day in missing if day in chainless]
+        line = no_chain(", ".join(underlyings), f"on {spoken(none)}") if none else _no_rows(name, missing)
+        _note_empty(outcome, name, missing, days, next(iter(outcome.failures), line))
     outcome.facts["seconds"] = round(time.monotonic() - began, 2)
     return outcome
 
 
-def _days_without(found: Inspection, days: Days) -> list[date]:
-    return [day for day in days if not found.rows[day]]
+def _no_rows(table: str, missing: list[date]) -> str:
+    return f"no rows of {table} on {spoken(missing)}: the chain gave none"
+
+
+def _note_empty(outcome: Outcome, table: str, missing: list[date], days: Days, line: str) -> None:
+    """Take down what is said of days without data, where that is unusual."""
+    if not missing or table in MAY_BE_EMPTY:
+        return
+    outcome.empty[table] = line
+    if missing == list(days):
+        outcome.blank.add(table)

@@ -33,8 +33,9 @@ _TAKES = {
     "candles": ("mapping",),
     "dvol": ("mapping",),
 }
-#: Grid of the sources that are ticks: as they are, they would be a snapshot per update.
-_EVERY = {"tardis-options-chain": timedelta(hours=1)}
+#: Grid of the sources whose rows share no instant by themselves: ticks would be a snapshot per update, and the
+#: responses of one poll, milliseconds apart, one each.
+_EVERY = {"tardis-options-chain": timedelta(hours=1), "deribit-book-summary": timedelta(minutes=1)}
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 

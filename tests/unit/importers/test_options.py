@@ -100,11 +100,11 @@ def test_grids() -> None:
     assert _refused("chain", mapping=_chain(), max_age=HOUR) == lonely
     assert _refused("chain", mapping=_chain(max_age="1h")) == lonely
     assert _refused("binance-eoh", max_age=HOUR) == lonely
-    assert _refused("deribit-book-summary", max_age=HOUR) == lonely
     check_options("chain", Options(_chain(every="7h"), every=HOUR))  # the option counts
     check_options("chain", Options(_chain(max_age="1h"), every=HOUR))
     check_options("chain", Options(_chain(every="1h"), max_age=HOUR))
-    check_options("tardis-options-chain", Options(max_age=HOUR))  # ticks have a grid of their own
+    for source in ("tardis-options-chain", "deribit-book-summary"):  # they have a grid of their own
+        check_options(source, Options(max_age=HOUR))
     assert _refused("tardis-options-chain", every=7 * HOUR) == sevens
 
 
