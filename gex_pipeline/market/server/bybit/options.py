@@ -6,6 +6,7 @@ from datetime import timedelta
 from math import isnan
 from typing import Any
 from urllib.parse import quote, unquote
+from zlib import crc32
 
 import numpy as np
 
@@ -63,18 +64,18 @@ def _position(names: list[str], cursor: str) -> int:
 def _instruments(moment: Moment, book: Book) -> list[dict[str, Any]]:
     day = books.listing_day(moment.now_us)
     listed = books.contracts(book, moment.seed, day)
-    columns = (listed.expiry_us.tolist(), listed.is_call.tolist(), listed.number.tolist())
+    columns = (listed.expiry_us.tolist(), listed.is_call.tolist())
     since = {us: books.listed_since_us(us, day) for us in set(columns[0])}
     rows = zip(listed.names, *columns, strict=True)
-    return [_instrument(book, name, us, since[us], is_call, n) for name, us, is_call, n in rows]
+    return [_instrument(book, name, us, since[us], is_call) for name, us, is_call in rows]
 
 
-def _instrument(book: Book, name: str, expiry_us: int, since_us: int, is_call: bool, number: int) -> dict[str, Any]:
+def _instrument(book: Book, name: str, expiry_us: int, since_us: int, is_call: bool) -> dict[str, Any]:
     coin, settle, tick = book.coin, book.settle_coin, _TICKS[book.coin]
     lot = text(book.lot_coin, 2)
     return {
         "symbol": name,
-        "symbolId": 10_000 + number % 90_000,
+        "symbolId": crc32(name.encode()),
         "status": "Trading",
         "baseCoin": coin,
         "quoteCoin": settle,
