@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 import QuantLib as ql
 from vollib.black import black
@@ -244,6 +245,16 @@ def test_dvol_pages_backwards(ask: Ask) -> None:
     assert is_ascending([row[0] for row in first["data"] + last["data"]])
     atm = [row["mark_iv"] for row in summary(ask, "BTC") if abs(_moneyness(row) - 1) < 0.01]
     assert min(atm) - 3 < last["data"][-1][4] < max(atm) + 3
+
+
+@pytest.mark.parametrize(("resolution", "seconds"), [("1", 1), ("60", 60), ("43200", 43_200), ("1D", 86_400)])
+def test_dvol_at_every_resolution(ask: Ask, resolution: str, seconds: int) -> None:
+    window = {"start_timestamp": NOW_MS - 1_500 * 1_000 * seconds, "end_timestamp": NOW_MS}
+    told = result(ask, "get_volatility_index_data", currency="ETH", resolution=resolution, **window)
+    times = [row[0] for row in told["data"]]
+    assert np.diff(times).tolist() == [seconds * 1_000] * (len(times) - 1) and len(times) == 1_000
+    assert told["continuation"] == times[0] - 1
+    assert all(low <= min(o, c) <= max(o, c) <= high for _, o, high, low, c in told["data"])
 
 
 def _moneyness(row: dict) -> float:
