@@ -230,8 +230,8 @@ def quotes(book: Book, seed: int, instant_us: int) -> Quotes:
 
 
 def _mark_iv(book: Book, seed: int, listed: Contracts, f: Floats, t: Floats, instant_us: int) -> Floats:
-    """The common smile and a little of the venue's own."""
-    own = 0.01 * (uniform(key(seed, book.venue, book.family, "iv"), listed.number) - 0.5)
+    """The common smile and a little of the venue's own; call and put of a strike have one volatility (parity)."""
+    own = 0.01 * (uniform(key(seed, book.venue, book.family, "iv"), listed.number // 2) - 0.5)
     return np.round(smile(vol_walk(seed, book.coin).at(instant_us), listed.strike, f, t) + own, 4)
 
 

@@ -10,22 +10,30 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from urllib.parse import parse_qsl, urlsplit
 
+from gex_pipeline.errors import UsageError, known
 from gex_pipeline.market.chains import COINS
 from gex_pipeline.market.server import binance, bybit, deribit, okx
 from gex_pipeline.market.server.answers import HTML, Answer, Moment, Query, as_us
 from gex_pipeline.market.server.bodies import changed
 from gex_pipeline.market.server.faults import ANSWERS, BODIES, TRANSPORT, Fault, Faults
 from gex_pipeline.market.server.limits import Limits, Weights
+from gex_pipeline.market.server.paths import START
 from gex_pipeline.market.server.refusals import ban, instead, rate_limit
 from gex_pipeline.market.server.sockets import Handler, Listener
 from gex_pipeline.market.server.transport import misbehave
 
 Now = Callable[[], datetime]
 _VENUES = {"deribit": deribit.answer, "bybit": bybit.answer, "okx": okx.answer, "binance": binance.answer}
+_ENDPOINTS = {
+    "deribit": deribit.ENDPOINTS,
+    "bybit": bybit.ENDPOINTS | bybit.CLOCKS,
+    "okx": okx.ENDPOINTS,
+    "binance": binance.ENDPOINTS | binance.CLOCKS,
+}
 _PREFIXES = {"/api/v2/": "deribit", "/v5/": "bybit", "/api/v5/": "okx"}
 _BINANCE = ("/eapi/", "/fapi/", "/sapi/")
 
@@ -72,6 +80,8 @@ class VenueServer:
         self.seed = seed
         self.coins = tuple(coins)
         self.now: Now = now if callable(now) else lambda: now
+        if self.now() < START + timedelta(days=2):
+            raise UsageError(f"synthetic prices begin on {START:%Y-%m-%d}; choose a time two days later at least")
         #: How often each (venue, endpoint) was asked.
         self.requests: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
@@ -97,8 +107,12 @@ class VenueServer:
         return Moment(self.seed, as_us(self.now()), self.coins)
 
     def inject(self, *faults: Fault) -> None:
-        """Let things go wrong; of several that are due, the first one injected happens."""
+        """Let things go wrong; of several that are due, the first one injected happens.
+
+        Raises ``UsageError`` for an endpoint the venue does not have: such a fault would never happen.
+        """
         for fault in faults:
+            known(fault.endpoint, ("", *_ENDPOINTS[fault.venue]), f"endpoint of {fault.venue}")
             self._faults.add(fault)
 
     def heal(self) -> None:
@@ -106,7 +120,7 @@ class VenueServer:
         self._faults.clear()
 
     def close(self) -> None:
-        """Stop listening and end every connection; later ones are refused."""
+        """Stop listening and end every connection; later ones are refused. Closing twice does no harm."""
         self._stopping.set()
         self._listener.stop()
 

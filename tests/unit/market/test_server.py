@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gex_pipeline.market.server import Fault, serve
+from gex_pipeline.errors import UsageError
+from gex_pipeline.market.server import Fault, VenueServer, serve
 from gex_pipeline.market.server.server import route
 from tests.unit.market.venue_client import NOW, NOW_MS, get, get_on
 
@@ -60,9 +61,22 @@ def test_nothing_is_left_after_the_end() -> None:
     idle.close()
 
 
-def test_it_ends_at_once_while_somebody_waits() -> None:
+def test_a_closed_server_refuses() -> None:
     with serve(1, NOW) as server:
-        server.inject(Fault("okx", "", "slow", value=60))
+        server.close()
+        with pytest.raises(ConnectionRefusedError):
+            get(server.address, "/v5/market/time")
+
+
+def test_a_time_without_prices_is_refused() -> None:
+    with pytest.raises(UsageError, match="2024-01-01"):
+        VenueServer(1, datetime(2023, 12, 31, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("kind", ["slow", "drip"])
+def test_it_ends_at_once_while_somebody_waits(kind: str) -> None:
+    with serve(1, NOW) as server:
+        server.inject(Fault("okx", "", kind, value=60))
         hanging = http.client.HTTPConnection(server.address.removeprefix("http://"))
         hanging.request("GET", "/api/v5/public/time")
         while not server.requests:

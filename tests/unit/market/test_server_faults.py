@@ -258,7 +258,9 @@ def test_faults_queue(server: VenueServer) -> None:
     assert [ask(server, "okx").status for _ in range(3)] == [500, 503, 200]
 
 
-def test_unknown_words_are_refused() -> None:
+def test_unknown_words_are_refused(server: VenueServer) -> None:
+    with pytest.raises(UsageError, match="nearest is 'market/tickers'"):
+        server.inject(Fault("okx", "market/ticker", "reset"))
     with pytest.raises(UsageError, match="nearest is 'reset'"):
         Fault("okx", "", "resett")
     with pytest.raises(UsageError, match="venue"):

@@ -7,7 +7,7 @@ from typing import Any
 from gex_pipeline.market.server import books, candles, history, tape
 from gex_pipeline.market.server.answers import Make, Moment, Query, text
 from gex_pipeline.market.server.books import Book
-from gex_pipeline.market.server.bybit.options import of_query
+from gex_pipeline.market.server.bybit.options import delivering, of_query
 from gex_pipeline.market.server.bybit.perps import perpetuals
 from gex_pipeline.market.server.bybit.wire import invalid, one_of, whole
 
@@ -18,7 +18,6 @@ _INTERVALS = {str(m): candles.Step(m) for m in (1, 3, 5, 15, 30, 60, 120, 240, 3
 }
 _LONGEST, _DEFAULT = 1_000, 200
 _DELIVERED = 50  # daily prices that new-delivery-price keeps
-_DELIVERING_MS = 4 * 3_600_000  # 08:00 to 12:00 UTC
 
 
 def _symbol(moment: Moment, query: Query) -> tuple[str, str]:
@@ -102,7 +101,8 @@ def delivery_price(moment: Moment, query: Query) -> dict[str, Any]:
     book = _settled(moment, query, "USDT" if is_usdt else "USDC")
     limit = whole(query, "limit", 50, _DEFAULT) or 50
     day = books.listing_day(moment.now_us)
-    names = _delivering(moment, book)
+    gone = delivering(moment, book)
+    names = gone.names if gone else []
     if query.get("symbol"):
         day, names = _expired(moment, book, query["symbol"])
     first = int(query["cursor"]) if query.get("cursor", "").isdigit() else 0
@@ -111,13 +111,6 @@ def delivery_price(moment: Moment, query: Query) -> dict[str, Any]:
     rows = [{"symbol": name, "deliveryPrice": px, "deliveryTime": at} for name in names[first : first + limit]]
     cursor = str(first + limit) if first + limit < len(names) else ""
     return {"category": "option", "nextPageCursor": cursor, "list": rows}
-
-
-def _delivering(moment: Moment, book: Book) -> list[str]:
-    day = books.listing_day(moment.now_us)
-    if moment.now_ms - history.delivery_ms(day) > _DELIVERING_MS:
-        return []
-    return books.expiring(book, moment.seed, day).names
 
 
 def _expired(moment: Moment, book: Book, symbol: str) -> tuple[Any, list[str]]:

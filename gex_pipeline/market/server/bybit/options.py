@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from math import isnan
 from typing import Any
 from urllib.parse import quote, unquote
+from zlib import crc32
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from gex_pipeline.market.server.bybit.wire import invalid, one_of, whole
 
 _TICKS = {"BTC": 5.0, "ETH": 0.1, "SOL": 0.01}
 _PAGE, _LONGEST_PAGE = 500, 1_000
+_DELIVERY_US = 4 * 3_600_000_000
 
 
 def of_query(moment: Moment, query: Query, default: str = "") -> list[Book]:
@@ -61,20 +63,34 @@ def _position(names: list[str], cursor: str) -> int:
 
 
 def _instruments(moment: Moment, book: Book) -> list[dict[str, Any]]:
+    """What trades, after what is still being delivered: from 08:00 to 12:00 UTC the day's expiry stays in the list."""
     day = books.listing_day(moment.now_us)
-    listed = books.contracts(book, moment.seed, day)
-    columns = (listed.expiry_us.tolist(), listed.is_call.tolist(), listed.number.tolist())
+    rows = _rows(book, books.contracts(book, moment.seed, day), day, "Trading")
+    return [*_rows(book, delivering(moment, book), day, "Delivering"), *rows]
+
+
+def delivering(moment: Moment, book: Book) -> books.Contracts | None:
+    """The contracts that expired at the last 08:00 UTC, in the four hours of their delivery."""
+    day = books.listing_day(moment.now_us)
+    gone = books.expiring(book, moment.seed, day)
+    return gone if moment.now_us - int(gone.expiry_us[0]) < _DELIVERY_US else None
+
+
+def _rows(book: Book, listed: books.Contracts | None, day: date, status: str) -> list[dict[str, Any]]:
+    if listed is None:
+        return []
+    columns = (listed.expiry_us.tolist(), listed.is_call.tolist())
     since = {us: books.listed_since_us(us, day) for us in set(columns[0])}
     rows = zip(listed.names, *columns, strict=True)
-    return [_instrument(book, name, us, since[us], is_call, n) for name, us, is_call, n in rows]
+    return [_instrument(book, name, us, since[us], is_call) | {"status": status} for name, us, is_call in rows]
 
 
-def _instrument(book: Book, name: str, expiry_us: int, since_us: int, is_call: bool, number: int) -> dict[str, Any]:
+def _instrument(book: Book, name: str, expiry_us: int, since_us: int, is_call: bool) -> dict[str, Any]:
     coin, settle, tick = book.coin, book.settle_coin, _TICKS[book.coin]
     lot = text(book.lot_coin, 2)
     return {
         "symbol": name,
-        "symbolId": 10_000 + number % 90_000,
+        "symbolId": crc32(name.encode()),
         "status": "Trading",
         "baseCoin": coin,
         "quoteCoin": settle,

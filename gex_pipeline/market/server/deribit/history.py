@@ -12,12 +12,13 @@ from gex_pipeline.market.server.books import vol_walk
 from gex_pipeline.market.server.deribit.options import CURRENCIES, of_currency
 from gex_pipeline.market.server.deribit.perps import index_of, perpetuals
 from gex_pipeline.market.server.deribit.wire import invalid, required, whole
+from gex_pipeline.market.server.paths import START_MINUTE, Walk
 from gex_pipeline.market.server.perps import funding_8h
 
 _RESOLUTIONS = {str(m): candles.Step(m) for m in (1, 3, 5, 10, 15, 30, 60, 120, 180, 360, 720)} | {
     "1D": candles.Step(1_440)
 }
-_DVOL_RESOLUTIONS = {"60": 1, "3600": 60, "43200": 720, "1D": 1_440}
+_DVOL_RESOLUTIONS = {"1": 1, "60": 60, "3600": 3_600, "43200": 43_200, "1D": 86_400}  # seconds
 _MOST_BARS, _MOST_DVOL, _MOST_FUNDING = 5_001, 1_000, 744
 _COLUMNS = ("ticks", "open", "high", "low", "close", "volume", "cost")
 _HOUR_MS, _DAY_US = 3_600_000, 86_400_000_000
@@ -84,15 +85,35 @@ def volatility_index(moment: Moment, query: Query) -> dict[str, Any]:
     if query["resolution"] not in _DVOL_RESOLUTIONS:
         raise invalid("resolution", "invalid resolution")
     first, last = _window(query)
-    step = candles.Step(_DVOL_RESOLUTIONS[query["resolution"]])
-    starts = step.starts(first, min(last, moment.now_ms))
+    seconds = _DVOL_RESOLUTIONS[query["resolution"]]
+    walk, last = vol_walk(moment.seed, query["currency"]), min(last, moment.now_ms)
+    rows, is_more = _second_rows(walk, first, last) if seconds == 1 else _bar_rows(moment, walk, seconds, first, last)
+    rows = [[at, *(round(100 * value, 2) for value in values)] for at, *values in rows]
+    return {"data": rows, "continuation": rows[0][0] - 1 if is_more else None}
+
+
+def _bar_rows(moment: Moment, walk: Walk, seconds: int, first: int, last: int) -> tuple[list[Any], bool]:
+    """([start, open, high, low, close] of the last rows of a window, whether there are earlier ones)."""
+    step = candles.Step(seconds // 60)
+    starts = step.starts(first, last)
     page = starts[-_MOST_DVOL:]
     if len(page) == 0:
-        return {"data": [], "continuation": None}
-    b = candles.bars(moment, vol_walk(moment.seed, query["currency"]), page, step)
-    columns = [(100 * values).round(2).tolist() for values in (b.open, b.high, b.low, b.close)]
-    rows = [list(row) for row in zip(page.tolist(), *columns, strict=True)]
-    return {"data": rows, "continuation": int(page[0]) - 1 if len(starts) > len(page) else None}
+        return [], False
+    b = candles.bars(moment, walk, page, step)
+    columns = (page, b.open, b.high, b.low, b.close)
+    return list(zip(*(c.tolist() for c in columns), strict=True)), len(starts) > len(page)
+
+
+def _second_rows(walk: Walk, first: int, last: int) -> tuple[list[Any], bool]:
+    """As :func:`_bar_rows`, by the second: the walk is straight between two minutes."""
+    starts = np.arange(max(-(-first // 1_000), START_MINUTE * 60), last // 1_000 + 1)
+    page = starts[-_MOST_DVOL:]
+    if len(page) == 0:
+        return [], False
+    values = walk.at(np.append(page, page[-1] + 1) * 1_000_000)
+    o, c = values[:-1], values[1:]
+    columns = (page * 1_000, o, np.maximum(o, c), np.minimum(o, c), c)
+    return list(zip(*(x.tolist() for x in columns), strict=True)), len(starts) > len(page)
 
 
 def funding_history(moment: Moment, query: Query) -> list[dict[str, Any]]:
@@ -103,7 +124,7 @@ def funding_history(moment: Moment, query: Query) -> list[dict[str, Any]]:
     if len(hours) == 0:
         return []
     walk = history.price_walk(moment, source, coin, "index")
-    prices = walk.at(np.concatenate(([max(int(hours[0]) - _HOUR_MS, 1_704_067_200_000)], hours)) * 1_000)
+    prices = walk.at(np.concatenate(([max(int(hours[0]) - _HOUR_MS, START_MINUTE * candles.MINUTE_MS)], hours)) * 1_000)
     rates = funding_8h(moment.seed, source, f"{coin} hourly", hours // _HOUR_MS)
     rows = zip(hours.tolist(), prices[1:].tolist(), prices[:-1].tolist(), rates.tolist(), strict=True)
     return [_funding(*row) for row in rows]
@@ -147,7 +168,7 @@ def _trade(t: tape.Trade) -> dict[str, Any]:
     decimals = 4 if t.book.settlement == "inverse" else 2
     block = {"block_trade_id": f"BLOCK-{t.number}", "block_trade_leg_count": 1} if t.is_block else {}
     return {
-        "trade_seq": t.number - 56_802_240,
+        "trade_seq": t.number,
         "trade_id": str(t.number) if t.book.family == "BTC" else f"{t.book.family}-{t.number}",
         "timestamp": t.time_us // 1_000,
         "tick_direction": t.number % 4,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -51,13 +52,13 @@ def _instrument_rows(seed: int, book: Book, today: date, is_expired: bool) -> li
     return rows
 
 
-def _specs(listed: books.Contracts) -> list[tuple[str, int, float, bool, int]]:
-    columns = (listed.expiry_us, listed.strike, listed.is_call, listed.number)
+def _specs(listed: books.Contracts) -> list[tuple[str, int, float, bool]]:
+    columns = (listed.expiry_us, listed.strike, listed.is_call)
     return list(zip(listed.names, *(c.tolist() for c in columns), strict=True))
 
 
 def _instrument(
-    book: Book, day: date, is_active: bool, name: str, expiry_us: int, strike: float, is_call: bool, number: int
+    book: Book, day: date, is_active: bool, name: str, expiry_us: int, strike: float, is_call: bool
 ) -> dict[str, Any]:
     is_inverse = book.settlement == "inverse"
     quote = book.coin if is_inverse else "USDC"
@@ -65,7 +66,7 @@ def _instrument(
     tick = 0.0001 if is_inverse else _LINEAR_TICKS[book.coin]
     return {
         "instrument_name": name,
-        "instrument_id": 100_000 + number % 900_000,
+        "instrument_id": crc32(name.encode()),
         "kind": "option",
         "option_type": "call" if is_call else "put",
         "strike": strike,

@@ -97,7 +97,9 @@ def open_interest(q: Quotes) -> list[dict[str, str]]:
 
 def summary(q: Quotes, exp_time: str) -> list[dict[str, str]]:
     """`opt-summary`: volatilities and both sets of greeks, of one expiry (YYMMDD) where one is asked for."""
-    columns = (q.mark_iv, q.bid_iv, q.ask_iv, q.forward, *_greeks(q))
+    _, bid, ask = _prices(q)
+    quoted = (np.where(np.isnan(bid), np.nan, q.bid_iv), np.where(np.isnan(ask), np.nan, q.ask_iv))
+    columns = (q.mark_iv, *quoted, q.forward, *_greeks(q))
     rows = zip(q.listed.names, *(c.tolist() for c in columns), strict=True)
     return [_summary(q, *row) for row in rows if not exp_time or f"-{exp_time}-" in row[0]]
 
@@ -157,13 +159,19 @@ def mark_prices(q: Quotes) -> list[dict[str, str]]:
     return [{"instType": "OPTION", "instId": name, "markPx": text(px, decimals), "ts": ts} for name, px in names]
 
 
-def tickers(q: Quotes) -> list[dict[str, str]]:
-    """`tickers`: quotes and volume in contracts; "" where there is none."""
-    unit, is_inverse = _per_usd(q), q.book.settlement == "inverse"
+def _prices(q: Quotes) -> tuple[Floats, Floats, Floats]:
+    """(mark, bid, ask) in the unit of the family, quotes on its ticks."""
+    unit = _per_usd(q)
     mark = q.price(q.mark_iv) * unit
+    is_inverse = q.book.settlement == "inverse"
     linear = np.full_like(mark, _LINEAR_TICKS[q.book.coin])
     tick = np.where(mark >= 0.005, 0.0005, 0.0001) if is_inverse else linear
-    columns = (mark, *q.bid_and_ask(unit, tick), q.volume)
+    return mark, *q.bid_and_ask(unit, tick)
+
+
+def tickers(q: Quotes) -> list[dict[str, str]]:
+    """`tickers`: quotes and volume in contracts; "" where there is none."""
+    columns = (*_prices(q), q.volume)
     rows = zip(q.listed.names, *(c.tolist() for c in columns), strict=True)
     return [_ticker(q, *row) for row in rows]
 
