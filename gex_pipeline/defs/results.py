@@ -78,7 +78,7 @@ def _metadata(table: str, outcome: Outcome) -> dict[str, Any]:
     """Copied into the event of every partition of the run: a few numbers."""
     found = outcome.tables[table]
     reasons = {f"rejected: {reason}": rows for reason, rows in sorted(found.reasons.items())}
-    return {"dagster/row_count": found.rows.total(), **outcome.facts, **reasons}
+    return {"dagster/row_count": found.rows.total(), **outcome.facts, **outcome.own.get(table, {}), **reasons}
 
 
 def _annotate(context: AssetExecutionContext, key: AssetKey, table: str, outcome: Outcome) -> None:

@@ -25,7 +25,17 @@ from gex_pipeline.engine.days import Days, period_days
 from gex_pipeline.engine.imports import SUFFIXES, ImportSummary, import_files
 from gex_pipeline.engine.progress import Progress
 from gex_pipeline.errors import UsageError, known
-from gex_pipeline.importers import READERS, Mapping, Options, grid_of, load_mapping, parse_duration, with_grid
+from gex_pipeline.importers import (
+    READERS,
+    Mapping,
+    Options,
+    check_options,
+    contract_sizes,
+    grid_of,
+    load_mapping,
+    parse_duration,
+    with_grid,
+)
 
 #: Sources of one venue's own files.
 _VENUE = {"binance-eoh": "binance", "binance-klines": "binance", "deribit-book-summary": "deribit"}
@@ -35,6 +45,8 @@ _TABLE = {"binance-klines": "candles", "candles": "candles", "dvol": "dvol"}
 _NAMED_BY_ITS_END = {"binance-eoh": timedelta(hours=1)}
 _KEYS = ("source", "files", "mapping", "venue", "underlying", "every", "max_age", "market", "instruments")
 _DATE = re.compile(r"(?<!\d)(20\d\d)([-/]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
+#: An option of the command line, which in the list is a key.
+_OPTION = re.compile(r"(?<!\S)--(mapping|underlying|every|max-age|market|instruments)\b")
 _DAY = timedelta(days=1)
 _MONTH = re.compile(r"(?<!\d)(20\d\d)-(0[1-9]|1[0-2])(?![\d])")
 
@@ -155,8 +167,10 @@ def import_archives(
 ) -> ImportSummary:
     """Import the files that may have rows of these days (None: all files); the summary is of all archives together.
 
-    Raises what :func:`import_files` raises.
+    Raises ``UsageError``, before any file is read, for an archive that cannot be read as it says.
     """
+    for archive in archives:
+        _check(archive)
     total = ImportSummary()
     for archive in archives:
         part = _import(root, archive, days, progress)
@@ -164,12 +178,19 @@ def import_archives(
     return total
 
 
+def _check(archive: Archive) -> None:
+    """Raise ``UsageError``, in the words of the list, where the options or the files they name do not fit."""
+    try:
+        check_options(archive.source, archive.options)
+        contract_sizes(archive.options.instruments)
+    except UsageError as error:
+        words = _OPTION.sub(lambda option: option[1].replace("-", "_"), str(error))
+        raise UsageError(f"archive {archive.files}: {words}") from None
+
+
 def _import(root: Path, archive: Archive, days: Days | None, progress: Progress | None) -> ImportSummary:
     """One archive. A pattern that matches no file at all is a failure: it is misspelt, or the files are elsewhere."""
     if not files_of(archive):
         return ImportSummary(failures=[f"no file matches {archive.folder / archive.files}: is the pattern right?"])
     venue = archive.venue if archive.table == "chain" else None
-    try:
-        return import_files(root, archive.source, files_of(archive, days), archive.options, venue, progress)
-    except UsageError as error:
-        raise UsageError(f"archive {archive.files}: {error}") from None
+    return import_files(root, archive.source, files_of(archive, days), archive.options, venue, progress)

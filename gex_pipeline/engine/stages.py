@@ -18,6 +18,7 @@ from gex_pipeline.engine.archives import import_archives, load_archives
 from gex_pipeline.engine.build import build
 from gex_pipeline.engine.days import Days, no_chain, spoken
 from gex_pipeline.engine.glances import glance
+from gex_pipeline.engine.imports import ImportSummary
 from gex_pipeline.engine.inspection import Inspection, days_without, inspect
 from gex_pipeline.errors import GexError
 from gex_pipeline.schema import DERIVED, MAY_BE_EMPTY
@@ -27,7 +28,8 @@ from gex_pipeline.schema import DERIVED, MAY_BE_EMPTY
 class Outcome:
     """What a stage did on its days.
 
-    ``failures`` and ``conflicts``: the lines `gex` would print. ``facts``: numbers for whoever looks at the run.
+    ``failures`` and ``conflicts``: the lines `gex` would print. ``facts``: numbers for whoever looks at the run;
+    ``own``: table -> numbers of this table alone.
     ``tables``: the stored rows of the days. ``empty``: table -> what to say about its days without data; ``blank``:
     the tables that have none on any of the days. A table that may be empty is in neither.
     ``is_expected``: False when no archive is configured, so that an empty day is no surprise.
@@ -37,6 +39,7 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     facts: dict[str, int | float] = field(default_factory=dict)
+    own: dict[str, dict[str, int]] = field(default_factory=dict)
     tables: dict[str, Inspection] = field(default_factory=dict)
     empty: dict[str, str] = field(default_factory=dict)
     blank: set[str] = field(default_factory=set)
@@ -47,16 +50,19 @@ class Outcome:
 def import_days(root: Path, archives: Path, table: str, days: Days, venue: str | None = None) -> Outcome:
     """Import what the configured archives have for a base table on these days."""
     outcome, began = Outcome(), time.monotonic()
+    names = ("chain", "chain_rejected") if table == "chain" else (table,)
     try:
         chosen = [a for a in load_archives(archives) if a.table == table and venue in (None, a.venue)]
         outcome.is_expected = bool(chosen)
         summary = import_archives(root, chosen, days)
         outcome.failures, outcome.conflicts = summary.failures, summary.conflicts
-        outcome.facts = {"files": summary.files, "files read before": summary.skipped, "new rows": summary.rows.total()}
+        outcome.facts = {"files": summary.files, "files read before": summary.skipped, "notes": len(summary.notes)}
+        outcome.own = _of_the_files(table, names, summary)
     except GexError as error:
         outcome.failures.append(str(error))
-    names = ("chain", "chain_rejected") if table == "chain" else (table,)
     outcome.tables = inspect(root, names, days, venue)
+    if table == "chain":
+        outcome.own.setdefault(table, {}).update(_rejected(outcome.tables["chain_rejected"]))
     outcome.glances = {name: glance(root, name, found, venue) for name, found in outcome.tables.items()}
     missing = days_without(root, table, outcome.tables[table], days, venue)
     when = f"on {spoken(missing)}"
@@ -64,6 +70,19 @@ def import_days(root: Path, archives: Path, table: str, days: Days, venue: str |
     _note_empty(outcome, table, missing, days, line)
     outcome.facts["seconds"] = round(time.monotonic() - began, 2)
     return outcome
+
+
+def _of_the_files(table: str, names: Sequence[str], summary: ImportSummary) -> dict[str, dict[str, int]]:
+    """What the files had, be it for days around those of the run: new rows per table, and dropped ones by reason."""
+    own = {name: {"new rows": summary.rows[name]} for name in names}
+    own[table] |= {f"dropped: {reason}": rows for reason, rows in sorted(summary.dropped.items())}
+    return own
+
+
+def _rejected(found: Inspection) -> dict[str, int]:
+    """Rows of the days that are in `chain_rejected`, said where those who look at `chain` see it."""
+    reasons = {f"rejected: {reason}": rows for reason, rows in sorted(found.reasons.items())}
+    return {"rejected": found.rows.total(), **reasons}
 
 
 def build_days(root: Path, days: Days, underlyings: Sequence[str] = ()) -> Outcome:

@@ -18,6 +18,7 @@ from gex_pipeline.importers.base import (
 from gex_pipeline.importers.binance_eoh import read_binance_eoh
 from gex_pipeline.importers.chain import read_chain
 from gex_pipeline.importers.deribit_book_summary import read_book_summary
+from gex_pipeline.importers.deribit_instruments import contract_sizes
 from gex_pipeline.importers.klines import read_binance_klines
 from gex_pipeline.importers.mapping import Mapping, load_mapping
 from gex_pipeline.importers.tardis import read_tardis
@@ -40,6 +41,7 @@ __all__ = [
     "Options",
     "Reader",
     "check_options",
+    "contract_sizes",
     "grid_of",
     "load_mapping",
     "parse_duration",

@@ -127,7 +127,7 @@ def grid_of(options: Options, mapping: Mapping | None) -> tuple[timedelta, timed
         check_grid(every)
         return every, every if max_age is None else max_age
     if max_age is not None:
-        raise UsageError("--max-age (max_age) needs a grid: give --every (every) as well")
+        raise UsageError("--max-age needs a grid: give --every as well (in a mapping: max_age and every)")
     return None
 
 

@@ -73,6 +73,17 @@ def place(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 
 @pytest.fixture
+def ticks(place: Path) -> Path:
+    """A vendor whose file of a day has the ticks received on it: on the grid they are of 01:00 to 24:00."""
+    (place / "archives.toml").write_text(TICKS)
+    (place / "ticks").mkdir()
+    for day in DAYS[:2]:
+        rows = [tick(name, f"{day}T{hour}:59:58") for hour in (22, 23) for name in (CALL, PUT)]
+        (place / "ticks" / f"{day}.csv").write_text(csv_text(rows))
+    return place
+
+
+@pytest.fixture
 def instance() -> Iterator[DagsterInstance]:
     with DagsterInstance.ephemeral() as made:
         yield made
@@ -182,7 +193,7 @@ def test_metadata_of_a_materialisation(place: Path, instance: DagsterInstance) -
     rows = (place / "files" / f"BTC-{DAYS[0]}.csv").read_text().count("\n") - 1
     assert chain["dagster/row_count"].value == chain["dagster/partition_row_count"].value == rows
     assert (chain["files"].value, chain["new rows"].value) == (1, rows)
-    assert rejected["dagster/row_count"].value == 0
+    assert (rejected["dagster/row_count"].value, rejected["new rows"].value, chain["rejected"].value) == (0, 0, 0)
     assert (levels["partitions built"].value, levels["partitions fresh"].value) == (1, 0)
     assert levels["seconds"].value > 0
     for metadata in (chain, levels):
@@ -193,6 +204,25 @@ def test_metadata_of_a_materialisation(place: Path, instance: DagsterInstance) -
         assert "(data:image/png;base64,iVBOR" in picture
         assert len(picture) < 10_000
     assert "| zero_gamma |" in str(levels["rows"].value)
+
+
+def test_metadata_of_rows_that_are_not_in_chain(ticks: Path, instance: DagsterInstance) -> None:
+    """Each table says its own new rows; what was rejected or dropped, and why, is said at `chain`."""
+    rows = [
+        tick(CALL, f"{DAYS[0]}T11:58"),
+        tick(PUT, f"{DAYS[0]}T11:58", mark_iv=""),
+        tick(PUT, f"{DAYS[0]}T11:57", mark_iv=""),
+    ]
+    (ticks / "ticks" / f"{DAYS[0]}.csv").write_text(csv_text(rows))
+    assert run(ticks, instance, "imports", DAYS[0]).success
+    chain, rejected = (
+        instance.get_latest_materialization_event(AssetKey([name, "deribit"])).asset_materialization.metadata
+        for name in ("chain", "chain_rejected")
+    )
+    assert (chain["new rows"].value, rejected["new rows"].value) == (1, 1)
+    assert (chain["rejected"].value, chain["rejected: no_iv"].value, rejected["rejected: no_iv"].value) == (1, 1, 1)
+    assert (chain["dropped: superseded on the grid"].value, chain["notes"].value) == (1, 1)
+    assert "dropped: superseded on the grid" not in rejected
 
 
 def test_a_second_run_changes_nothing(place: Path, instance: DagsterInstance) -> None:
@@ -329,17 +359,6 @@ def test_a_missing_list_of_archives_is_one_line(place: Path, instance: DagsterIn
 # ---------------------------------------------------------------- rows of the next midnight
 
 SNAPSHOTS = "SELECT DISTINCT strftime(snapshot_at, '%d %H:%M') FROM chain ORDER BY ALL"
-
-
-@pytest.fixture
-def ticks(place: Path) -> Path:
-    """A vendor whose file of a day has the ticks received on it: on the grid they are of 01:00 to 24:00."""
-    (place / "archives.toml").write_text(TICKS)
-    (place / "ticks").mkdir()
-    for day in DAYS[:2]:
-        rows = [tick(name, f"{day}T{hour}:59:58") for hour in (22, 23) for name in (CALL, PUT)]
-        (place / "ticks" / f"{day}.csv").write_text(csv_text(rows))
-    return place
 
 
 def test_a_days_midnight_is_in_the_file_of_the_day_before(ticks: Path, instance: DagsterInstance) -> None:

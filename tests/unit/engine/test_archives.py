@@ -200,3 +200,27 @@ def test_a_wrong_option_names_its_archive(tmp_path: Path) -> None:
     archives = listed(tmp_path, f"[[archive]]\n{TICKS}\nevery = '7m'")
     with pytest.raises(UsageError, match=r"^archive \*\.csv: every = 0:07:00 does not divide a day"):
         import_archives(tmp_path / "warehouse", archives)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("source = 'tardis-options-chain'\nvenue = 'okx'\nevery = '7m'", "every = 0:07:00 does not divide a day"),
+        ("source = 'binance-eoh'\nmax_age = '7m'", "max_age needs a grid: give every as well"),
+        ("source = 'binance-eoh'\nmarket = 'spot'", "the source binance-eoh does not take market: remove it"),
+        ("source = 'binance-klines'", "binance-klines needs market spot or perp"),
+        ("source = 'chain'\nvenue = 'okx'", "the source chain needs mapping with a [chain] section"),
+        ("source = 'deribit-book-summary'\ninstruments = 'none.json'", "instruments {folder}/none.json does not exist"),
+        ("source = 'deribit-book-summary'\ninstruments = 'a.csv'", "instruments {folder}/a.csv is not "),
+    ],
+)
+def test_nothing_is_read_before_every_archive_can_be(tmp_path: Path, words: str, message: str) -> None:
+    """In the words of the list, not of the command line."""
+    (tmp_path / "a.csv").write_text(csv_text([tick()]))
+    first = TICKS.replace("okx", "deribit")
+    archives = listed(tmp_path, f"[[archive]]\n{first}\n[[archive]]\nfiles = 'b*.csv'\n{words}")
+    with pytest.raises(UsageError) as raised:
+        import_archives(tmp_path / "warehouse", archives)
+    assert str(raised.value).startswith(f"archive b*.csv: {message.format(folder=tmp_path)}")
+    assert "--" not in str(raised.value)
+    assert not (tmp_path / "warehouse").exists()

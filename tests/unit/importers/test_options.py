@@ -92,7 +92,7 @@ def test_mapping_of_the_target(source: str) -> None:
 
 def test_grids() -> None:
     sevens = "every = 7:00:00 does not divide a day into equal parts"
-    lonely = "--max-age (max_age) needs a grid: give --every (every) as well"
+    lonely = "--max-age needs a grid: give --every as well (in a mapping: max_age and every)"
     assert _refused("chain", mapping=_chain(), every=7 * HOUR) == sevens
     assert _refused("chain", mapping=_chain(every="7h")) == sevens
     assert _refused("binance-eoh", every=7 * HOUR) == sevens
