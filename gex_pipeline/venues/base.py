@@ -177,6 +177,8 @@ async def settled(*asked: Coroutine[Any, Any, object]) -> None:
 TOO_LARGE = "its body is above"
 _REDIRECT = range(300, 400)
 _SERVER_ERROR = 500
+#: Longest wait that is believed: the venues ban for three days at most, and a larger number may not fit a date.
+_LONGEST_WAIT = 7 * 86_400.0
 
 
 def transport_trouble(reply: Reply) -> ReplyError | None:
@@ -200,8 +202,8 @@ def http_trouble(reply: Reply, *, default_wait: float = 0.0) -> ReplyError | Non
 
 
 def retry_after(reply: Reply, default: float) -> float:
-    """Seconds that the header ``Retry-After`` asks for, the default where it is absent or no number."""
+    """Seconds that the header ``Retry-After`` asks for, a week at most; the default where it is absent or no number."""
     try:
-        return max(0.0, float(reply.headers.get("retry-after", "")))
+        return min(max(0.0, float(reply.headers.get("retry-after", ""))), _LONGEST_WAIT)
     except ValueError:
         return default

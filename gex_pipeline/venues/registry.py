@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gex_pipeline.venues.base import Venue
+from gex_pipeline.venues.bybit.client import Bybit
 from gex_pipeline.venues.deribit.client import Deribit
 
-_ALL: tuple[Venue, ...] = (Deribit(),)
+_ALL: tuple[Venue, ...] = (Deribit(), Bybit())
 VENUES = {venue.name: venue for venue in _ALL}
