@@ -6,6 +6,7 @@ A contract that any of the answers has is in the join; what an answer does not s
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,12 +50,12 @@ class Joined:
         """Listed contracts that had not expired when the marks came."""
         return {name: row for name, row in self.contracts.items() if _is_alive(row.expiry_date, self.priced_at)}
 
-    def unit(self, name: str) -> float | None:
-        """Coins per contract; of one that is not listed, those that all of the coin have in common."""
-        if name in self.contracts:
-            return self.contracts[name].unit
-        units = {row.unit for row in self.contracts.values()}
-        return units.pop() if len(units) == 1 else None
+    @property
+    def units(self) -> defaultdict[str, float | None]:
+        """Coins per contract by name; of one that is not listed, those that all of the coin have in common."""
+        common = {row.unit for row in self.contracts.values()}
+        of_others = common.pop() if len(common) == 1 else None
+        return defaultdict(lambda: of_others, {name: row.unit for name, row in self.contracts.items()})
 
     def frame(self) -> pl.DataFrame:
         """One row per contract, cells as sent; open interest only where the unit is the contract's own."""
@@ -62,9 +63,10 @@ class Joined:
         counted = {name: row for name, row in self.interest.items() if name in self.contracts}
         cells = _cells(names, self.marks, _MARK) | _cells(names, self.quotes, _QUOTE)
         cells = {"symbol": names} | cells | _cells(names, counted, _INTEREST)
+        units = self.units
         known = [max(self.received_at, self.interest_at.get(name, self.received_at)) for name in names]
         return pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String)).with_columns(
-            pl.Series("unit", [self.unit(name) for name in names], dtype=pl.Float64),
+            pl.Series("unit", [units[name] for name in names], dtype=pl.Float64),
             pl.Series("received_at", [round(at.timestamp() * _MICROSECONDS) for at in known], dtype=pl.Int64),
             indexPrice=pl.lit(self.index.index_price),
         )
