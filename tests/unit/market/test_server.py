@@ -173,6 +173,12 @@ def test_answers_are_quick_after_the_first() -> None:
         connection.close()
 
 
+def test_a_program_that_cannot_start_says_why() -> None:
+    command = [sys.executable, "-m", "gex_pipeline.market.server", "--at", "2020-01-01"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "synthetic prices begin on 2024-01-01" in done.stderr
+
+
 def test_as_a_program() -> None:
     command = [sys.executable, "-m", "gex_pipeline.market.server", "--seed", "7", "--at", "2026-11-20T09:30"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
