@@ -24,6 +24,7 @@ from gex_pipeline.commands.output import say, say_all, show, show_lines
 from gex_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
+    from gex_pipeline.engine.archives import Archive
     from gex_pipeline.engine.imports import ImportSummary
     from gex_pipeline.importers import Options
 
@@ -98,15 +99,26 @@ def _options(reading: Reading) -> Options:
 
 
 def _import_archives(paths: Sequence[Path], reading: Reading, context: Context) -> int:
-    from gex_pipeline.engine.archives import import_archives, load_archives
+    from gex_pipeline.engine.archives import import_archives
     from gex_pipeline.present import progress, summaries
 
     if reading != AS_IT_IS:
         raise UsageError(f"import {_ARCHIVES} takes no options: the file says how each archive is read")
-    archives = [archive for path in paths for archive in load_archives(path)]
+    archives = [archive for path in paths for archive in _listed(path)]
+    hear_ctrl_c()
     summary = import_archives(context.warehouse, archives, progress=progress.for_stream())
     show_lines(summaries.import_lines(summary))
     return _import_status(summary, paths)
+
+
+def _listed(path: Path) -> list[Archive]:
+    """The archives of a list. One without any is a mistake here; for Dagster it says that nothing is expected."""
+    from gex_pipeline.engine.archives import load_archives
+
+    archives = load_archives(path)
+    if not archives:
+        raise UsageError(f"{path} lists no archive: it needs [[archive]] with source and files")
+    return archives
 
 
 def _import_status(summary: ImportSummary, paths: Sequence[Path]) -> int:

@@ -38,9 +38,11 @@ class BatchedSqliteEventLog(SqliteEventLogStorage):
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events of one run: those of assets together, others one by one."""
-        of_assets = [e for e in events if e.is_dagster_event and e.dagster_event_type in ASSET_EVENTS]
+        of_assets: list[EventLogEntry] = []
         for event in events:
-            if event not in of_assets:
+            if event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS:
+                of_assets.append(event)
+            else:
                 self.store_event(event)
         if of_assets:
             self._store_asset_events(of_assets)

@@ -137,9 +137,17 @@ def files_of(archive: Archive, days: Days | None = None) -> list[Path]:
     A path tells its days: 2026-01-05, 20260105, 2026/01/05, or 2026-01 for the whole month; two days are a range.
     A path without a date belongs to every day. A day's 00:00 may lie in the file of the day before.
     """
+    return _of_days(archive, _all_files(archive), days)
+
+
+def _all_files(archive: Archive) -> list[str]:
+    """Names of the archive's files, as its pattern has them, sorted."""
     names = sorted(glob.glob(archive.files, root_dir=archive.folder, recursive=True))  # noqa: PTH207 (absolute too)
-    found = [(name, archive.folder / name) for name in names if name.endswith(SUFFIXES)]
-    return [path for name, path in found if path.is_file() and (days is None or _may_have(name, archive, days))]
+    return [name for name in names if name.endswith(SUFFIXES) and (archive.folder / name).is_file()]
+
+
+def _of_days(archive: Archive, names: list[str], days: Days | None) -> list[Path]:
+    return [archive.folder / name for name in names if days is None or _may_have(name, archive, days)]
 
 
 def _may_have(name: str, archive: Archive, days: Days) -> bool:
@@ -190,7 +198,8 @@ def _check(archive: Archive) -> None:
 
 def _import(root: Path, archive: Archive, days: Days | None, progress: Progress | None) -> ImportSummary:
     """One archive. A pattern that matches no file at all is a failure: it is misspelt, or the files are elsewhere."""
-    if not files_of(archive):
+    files = _all_files(archive)
+    if not files:
         return ImportSummary(failures=[f"no file matches {archive.folder / archive.files}: is the pattern right?"])
     venue = archive.venue if archive.table == "chain" else None
-    return import_files(root, archive.source, files_of(archive, days), archive.options, venue, progress)
+    return import_files(root, archive.source, _of_days(archive, files, days), archive.options, venue, progress)

@@ -15,7 +15,7 @@ from gex_pipeline.schema import RAW
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.venues.base import Reply, Request, Venue
-from gex_pipeline.venues.http import Session, ask, new_client
+from gex_pipeline.venues.http import Client, Session, ask, new_client
 from gex_pipeline.venues.raw import Poll, from_frame, to_frame
 from gex_pipeline.venues.registry import VENUES
 
@@ -58,16 +58,23 @@ async def _poll_all(
     snapshot_at: datetime,
     clock: Callable[[], datetime],
 ) -> list[tuple[Poll, Partition | None]]:
-    async def one(name: str) -> tuple[Poll, Partition | None]:
-        replies = await _poll(store, network, VENUES[name], coins, clock)
-        poll = Poll(snapshot_at, name, tuple(coins), tuple(replies))
-        return poll, _kept(store, poll)
+    async with new_client(network.timeout_seconds) as client:
 
-    return await asyncio.gather(*map(one, venues))
+        async def one(name: str) -> tuple[Poll, Partition | None]:
+            replies = await _poll(store, network, client, VENUES[name], coins, clock)
+            poll = Poll(snapshot_at, name, tuple(coins), tuple(replies))
+            return poll, _kept(store, poll)
+
+        return await asyncio.gather(*map(one, venues))
 
 
 async def _poll(
-    store: Store, network: Network, venue: Venue, coins: Sequence[str], clock: Callable[[], datetime]
+    store: Store,
+    network: Network,
+    client: Client,
+    venue: Venue,
+    coins: Sequence[str],
+    clock: Callable[[], datetime],
 ) -> list[Reply]:
     began, before = clock(), last_replies(store, venue.name)
     until = max((r.retry_at for r in before if r.retry_at is not None), default=began)
@@ -75,9 +82,8 @@ async def _poll(
         return [Reply(Request(""), "", None, began, began, error=_BANNED.format(until), retry_at=until)]
     known = [r for r in before if venue.is_specification(r.request) and began - r.received_at < _SPECIFICATION_AGE]
     deadline = began + timedelta(seconds=network.deadline_seconds)
-    async with new_client(network.timeout_seconds) as client:
-        session = Session(venue, network.hosts[venue.name], client, clock, deadline, network.timeout_seconds)
-        return await ask(venue, coins, known, session, network.deadline_seconds)
+    session = Session(venue, network.hosts[venue.name], client, clock, deadline, network.timeout_seconds)
+    return await ask(venue, coins, known, session, network.deadline_seconds)
 
 
 def _kept(store: Store, poll: Poll) -> Partition | None:

@@ -64,6 +64,8 @@ def _sizes(paths: tuple[Path, ...], versions: tuple[tuple[int, int], ...]) -> di
 def _rows(path: Path) -> list[tuple[str, Listed]]:
     """The instruments of a file, each with its place."""
     rows = [(f"{found.place}[{i}]", row) for found in responses(path, DECODER) for i, row in enumerate(found.rows)]
+    if not rows:
+        raise ImportFileError(f"{path} lists no instruments: its result is empty")
     if all(row.contract_size is None for _, row in rows):
         raise ImportFileError(f"{path} is no get_instruments response: no contract_size (a book summary is a PATH)")
     return rows

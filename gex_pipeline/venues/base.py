@@ -67,7 +67,7 @@ class Reply:
     sent_at: datetime
     received_at: datetime
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     error: str | None = None
     retry_at: datetime | None = None
     is_kept: bool = False

@@ -29,9 +29,12 @@ _ATTEMPTS = 5
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
 
 
-def new_client(timeout_seconds: float) -> httpx2.AsyncClient:
+Client = httpx2.AsyncClient
+
+
+def new_client(timeout_seconds: float) -> Client:
     """A client that follows no redirect and reads no proxy setting or password file of the machine's owner."""
-    return httpx2.AsyncClient(
+    return Client(
         timeout=httpx2.Timeout(timeout_seconds),
         follow_redirects=False,
         headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"},
@@ -50,7 +53,7 @@ class Session:
         self,
         venue: Venue,
         hosts: Mapping[str, str],
-        client: httpx2.AsyncClient,
+        client: Client,
         clock: Callable[[], datetime],
         deadline: datetime,
         timeout_seconds: float,

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import math
 import shlex
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -298,6 +299,27 @@ def test_an_import_of_a_folder_without_files_failed(gex, tmp_path, warehouse):
     assert status == 1
     assert err.startswith(f"gex: import: no file found in {tmp_path}: archives end in .csv, ")
     assert err.count("\n") == 1
+
+
+def test_a_list_without_archives_says_what_it_lacks(gex, tmp_path):
+    listed = tmp_path / "archives.toml"
+    listed.write_text("# nothing yet\n")
+    line = f"gex: {listed} lists no archive: it needs [[archive]] with source and files\n"
+    assert gex("import", "archives", str(listed)) == (2, "", line)
+
+
+@pytest.mark.parametrize("source", ["chain", "archives"])
+def test_an_import_hears_ctrl_c_itself(gex, tmp_path, warehouse, source):
+    """Polars has put its own handler in place, which may lose one."""
+    mapping = warehouse.parent / "mapping.toml"
+    (tmp_path / "archives.toml").write_text(f"[[archive]]\nsource = 'chain'\nfiles = '*.csv'\nmapping = '{mapping}'\n")
+    words = ["archives", str(tmp_path / "archives.toml")]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        gex("import", *(words if source == "archives" else ["chain", str(tmp_path), "--mapping", str(mapping)]))
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_difference_of_times_is_answered(gex):

@@ -7,15 +7,20 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.bench import tardis
 from tests.bench.measure import GEX
 
+ARCHIVES = "[[archive]]\nsource = 'tardis-options-chain'\nfiles = 'OPTIONS.csv.gz'\nvenue = 'deribit'\n"
 
-def test_ctrl_c_while_ticks_are_read(tmp_path: Path) -> None:
-    archive = tmp_path / "OPTIONS.csv.gz"
-    tardis.write(archive, 500_000)
+
+@pytest.mark.parametrize("source", [("tardis-options-chain", "OPTIONS.csv.gz"), ("archives", "archives.toml")])
+def test_ctrl_c_while_ticks_are_read(tmp_path: Path, source: tuple[str, str]) -> None:
+    tardis.write(tmp_path / "OPTIONS.csv.gz", 500_000)
+    (tmp_path / "archives.toml").write_text(ARCHIVES)
     root = tmp_path / "warehouse"
-    words = [*GEX, "--warehouse", str(root), "import", "tardis-options-chain", str(archive)]
+    words = [*GEX, "--warehouse", str(root), "import", source[0], str(tmp_path / source[1])]
     for pause in (0.1, 0.3):
         process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None

@@ -18,11 +18,13 @@ from gex_pipeline.schema.types import duckdb_type, polars_schema
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.warehouse import Warehouse
 from tests.slow import exposure as slow
+from tests.slow import strikes
 from tests.slow.books import BOOKS
 from tests.slow.chains import NOON
 from tests.slow.compare import assert_levels, scoped
 from tests.slow.exposure import Row
 from tests.slow.frames import chain_frame
+from tests.slow.levels import select
 from tests.unit.store.build import OVER, chain, rows, store
 
 AT = "TIMESTAMPTZ '2026-03-05 08:30Z'"
@@ -136,6 +138,35 @@ def test_levels_of_whole_and_filtered_books(tmp_path, book, sign_model, window):
         found = warehouse.query(f"FROM levels_for('BTC', at := ?{arguments})", [at])
     whole = dict(window) or {"moneyness_max": 1e9}  # the twin then compares `all` only, as the macro answers
     assert_levels(contracts, found, sign_model, **whole)
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+@pytest.mark.parametrize("sign_model", ["naive", "short_all", "unsigned"])
+@pytest.mark.parametrize("book", ["venues_that_disagree", "four_venues", "exactly_24_hours"])
+def test_strikes_of_whole_and_filtered_books(tmp_path, book, sign_model, window):
+    """Per strike, of all expiries and of the next 24 hours, and per expiry and strike."""
+    contracts = BOOKS[book]()
+    at = contracts[0]["snapshot_at"] + timedelta(minutes=1)
+    words = "".join(f", {k} := {v}" for k, v in {"sign_model": f"'{sign_model}'", **window}.items())
+    inside = {scope: select(contracts, scope, **window) for scope in ("all_expiry", "odte")}
+    with opened_with(tmp_path / "w", contracts) as warehouse:
+        whole = warehouse.query(f"FROM strike_profile('BTC', at := ?{words})", [at])
+        near = warehouse.query(f"FROM strike_profile('BTC', at := ?{words}, expiry := 'odte')", [at])
+        grid = warehouse.query(f"FROM strike_expiry_heatmap('BTC', at := ?{words})", [at])
+    assert_cells(whole, strikes.cells(inside["all_expiry"], lambda r: (r["strike_usd"],), sign_model), ["strike_usd"])
+    assert_cells(near, strikes.cells(inside["odte"], lambda r: (r["strike_usd"],), sign_model), ["strike_usd"])
+    by_both = strikes.cells(inside["all_expiry"], lambda r: (r["expiry_at"], r["strike_usd"]), sign_model)
+    assert_cells(grid, by_both, ["expiry_at", "strike_usd"])
+
+
+def assert_cells(found: pl.DataFrame, want: dict[tuple, dict[str, float]], keys: list[str]) -> None:
+    """The same keys, and sums alike relative to the gross of all."""
+    have = {tuple(row[k] for k in keys): row for row in found.rows(named=True)}
+    assert (have.keys(), found.height) == (want.keys(), len(want))
+    gross = sum(cell["gross_gex_usd"] for cell in want.values())
+    for key, cell in want.items():
+        for name, value in cell.items():
+            assert have[key][name] == pytest.approx(value, rel=1e-9, abs=1e-12 * gross), (key, name)
 
 
 def test_a_book_with_several_crossings_says_so(tmp_path):

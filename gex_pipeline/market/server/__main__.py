@@ -6,8 +6,10 @@ import argparse
 import sys
 import time
 from datetime import UTC, datetime
+from typing import NoReturn
 
-from gex_pipeline.market.server.server import VenueServer, serve, wall_clock
+from gex_pipeline.errors import UsageError
+from gex_pipeline.market.server.server import Now, VenueServer, serve, wall_clock
 
 _TICK_SECONDS = 0.2
 
@@ -19,15 +21,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="same seed, same numbers")
     parser.add_argument("--at", type=_instant, help="the simulated time stands still here (UTC)")
     given = parser.parse_args(arguments)
-    with serve(given.seed, given.at or wall_clock, port=given.port) as server:
-        try:
-            _announce(server)
-            # a wait without end is not woken where Ctrl-C reaches another thread of the process
-            while True:
-                time.sleep(_TICK_SECONDS)
-        except KeyboardInterrupt:
-            return 0
-    return 0
+    try:
+        _serve(given.seed, given.at or wall_clock, given.port)
+    except KeyboardInterrupt:
+        return 0
+    except (UsageError, OSError) as error:  # a time without prices, a port that is taken
+        parser.error(str(error))
+
+
+def _serve(seed: int, now: datetime | Now, port: int) -> NoReturn:
+    """Serve for ever; short waits, as a long one is not woken where Ctrl-C reaches another thread of the process."""
+    with serve(seed, now, port=port) as server:
+        _announce(server)
+        while True:
+            time.sleep(_TICK_SECONDS)
 
 
 def _instant(words: str) -> datetime:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -56,11 +56,6 @@ class Moment:
     def now_ms(self) -> int:
         """The simulated time in milliseconds since 1970."""
         return self.now_us // 1_000
-
-    @property
-    def utc(self) -> datetime:
-        """The simulated time."""
-        return datetime.fromtimestamp(self.now_us // _SECOND_US, UTC)
 
     def floored(self) -> Moment:
         """The last whole second: books move once a second."""
@@ -117,8 +112,3 @@ def text_or(value: float, decimals: int, missing: str) -> str:
 def or_none(value: float, decimals: int) -> float | None:
     """A rounded number; None where it is NaN."""
     return None if math.isnan(value) else round(value, decimals)
-
-
-def whole(query: Query, name: str, default: int) -> int:
-    """A whole number of a query; raises ``ValueError`` where it is something else."""
-    return int(query[name]) if query.get(name) else default

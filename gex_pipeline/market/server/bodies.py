@@ -47,7 +47,7 @@ def changed(body: bytes, fault: Fault) -> bytes:
     if fault.kind in ("stale", "future"):
         return encode(_shifted(msgspec.json.decode(body), _seconds(fault)))
     tree = msgspec.json.decode(body)
-    out = encode(_with_rows(tree, lambda rows: _ROWS[fault.kind](rows, fault)))
+    out = encode(_with_rows(tree, lambda rows: _ROWS[fault.kind](rows, fault) if any(rows) else rows))
     return out.replace(_NAN.encode(), b"NaN").replace(_HUGE.encode(), b"1e400")
 
 

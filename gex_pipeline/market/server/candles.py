@@ -28,7 +28,8 @@ class Step:
 
     def starts(self, first_ms: int, last_ms: int) -> Ints:
         """The starts (milliseconds) of the bars that begin within [first, last] and have prices."""
-        first_ms, last_ms = max(first_ms, START_MINUTE * MINUTE_MS), min(last_ms, END_MINUTE * MINUTE_MS)
+        begin_ms, end_ms = START_MINUTE * MINUTE_MS, END_MINUTE * MINUTE_MS
+        first_ms, last_ms = min(max(first_ms, begin_ms), end_ms), min(last_ms, end_ms)
         if self.is_month:
             return self._months(first_ms, last_ms)
         step, offset = self.minutes * MINUTE_MS, self.offset * MINUTE_MS

@@ -11,14 +11,17 @@ from dataclasses import dataclass
 
 from gex_pipeline.errors import known
 
-#: The connection misbehaves; ``value`` is seconds for ``slow`` (5) and ``drip`` (1).
+#: The connection misbehaves: RST before or in the middle of the answer, FIN in the middle, a late answer, or one byte
+#: at a time for ever. ``value`` is seconds for ``slow`` (5) and ``drip`` (1). Refused is what a closed server does.
 TRANSPORT = ("reset", "reset_midway", "cut", "slow", "drip")
 #: Another answer takes its place; ``value`` is the status of ``http_status`` (502), the seconds of ``Retry-After`` for
 #: ``rate_limit`` (1) and ``ban`` (120), the address of ``redirect``, the bytes a ``gzip_bomb`` unpacks to (64 MiB).
 ANSWERS = ("http_status", "html_200", "maintenance", "rate_limit", "ban", "redirect", "gzip_bomb")
 #: The body is changed. Those that touch a field touch every third row and ``field`` (the venue's name of it; else the
 #: mark volatility, open interest or a price, whichever the row has). ``value`` is the sentinel of ``iv_sentinel`` (-1),
-#: the seconds of ``stale`` and ``future`` (3,600), the bytes of ``oversize`` (32 MiB).
+#: the seconds of ``stale`` and ``future`` (3,600), the bytes of ``oversize`` (32 MiB). ``huge_number`` is 1e400;
+#: ``swapped_units`` puts Deribit's open interest off its lots, Bybit's volatility in percent, OKX's ``ctMult`` at 1 and
+#: Binance's ``unit`` at 100; ``new_instrument`` adds a contract that no list of instruments has.
 BODIES = (
     "invalid_json",
     "truncated_json",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +215,25 @@ def test_a_partition_vouches_for_a_way_of_reading(tmp_path: Path, mapping: Path)
     assert again == grids
     assert again[1] > 0
     assert chain_files(store) == whole
+
+
+def test_a_month_does_not_vouch_for_a_day_that_was_deleted_before_it_was_folded(
+    tmp_path: Path, mapping: Path, reads: list[str]
+) -> None:
+    """A file over two days: its name is among the month's inputs, by the day that is left."""
+    file, root = tmp_path / "a.csv", tmp_path / "warehouse"
+    rows = [f"2090-01-{day}T01:00:00Z,BTC-30JAN90-100-C,100,0.5,1.0\n" for day in ("05", "06")]
+    file.write_text(HEADER + "".join(rows))  # of a month that is not over yet, so that days are files
+    import_files(root, "chain", [file], read_with(mapping))
+    store = Store(root, lambda: datetime(2090, 2, 2, tzinfo=UTC))
+    first, _ = store.partitions(TABLES["chain"])
+    store.remove(first)
+    store.compact(TABLES["chain"], store.clock().date())
+    (month,) = store.partitions(TABLES["chain"])
+    assert (month.period, store.read(month).height) == ("2090-01", 1)
+    again = import_files(root, "chain", [file], read_with(mapping))
+    assert (again.skipped, again.rows["chain"], again.same["chain"]) == (0, 1, 1)
+    assert reads == ["a.csv", "a.csv"]
 
 
 def test_a_file_with_a_conflict_is_told_again(tmp_path: Path, mapping: Path) -> None:

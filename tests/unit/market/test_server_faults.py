@@ -17,6 +17,7 @@ from gex_pipeline.market.server.faults import BODIES, KINDS
 from tests.unit.market.venue_client import NOW, NOW_MS, Response, get
 
 SUMMARY = ("/api/v2/public/get_book_summary_by_currency", {"currency": "USDC", "kind": "option"})
+CHART = "/api/v2/public/get_tradingview_chart_data?instrument_name=BTC-PERPETUAL&resolution=1D"
 PATHS = {
     "deribit": SUMMARY,
     "bybit": ("/v5/market/tickers", {"category": "option", "baseCoin": "SOL"}),
@@ -273,7 +274,14 @@ def test_unknown_words_are_refused(server: VenueServer) -> None:
     [
         ("deribit", "/api/v2/public/get_index_price?index_name=btc_usd"),
         ("deribit", "/api/v2/public/get_instruments?currency=BTC&kind=option"),
+        ("deribit", "/api/v2/public/get_index_price"),
+        ("deribit", f"{CHART}&start_timestamp=0&end_timestamp={NOW_MS}"),
         ("bybit", "/v5/market/instruments-info?category=option"),
+        ("bybit", "/v5/market/tickers?category=option&baseCoin=HYPE"),
+        ("bybit", "/v5/market/tickers"),
+        ("bybit", "/v5/market/kline?category=linear&symbol=BTCUSDT&interval=D"),
+        ("okx", "/api/v5/system/status"),
+        ("okx", "/api/v5/public/instruments"),
         ("okx", "/api/v5/public/underlying?instType=OPTION"),
         ("okx", "/api/v5/public/open-interest?instType=OPTION&instFamily=BTC-USD"),
         ("binance", "/eapi/v1/index?underlying=BTCUSDT"),
@@ -281,8 +289,9 @@ def test_unknown_words_are_refused(server: VenueServer) -> None:
     ],
 )
 def test_bodies_change_on_any_endpoint(server: VenueServer, venue: str, path: str, kind: str) -> None:
+    proper = get(server.address, path)
     server.inject(Fault(venue, "", kind, value=100 if kind == "oversize" else None))
-    assert get(server.address, path).status == 200
+    assert get(server.address, path).status == proper.status
 
 
 def test_every_kind_is_tested_here() -> None:

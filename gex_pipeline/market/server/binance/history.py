@@ -22,7 +22,15 @@ _INTERVALS = {f"{m}m": candles.Step(m) for m in (1, 3, 5, 15, 30)} | {
     "1M": candles.month(),
 }
 _SOURCE = "binance/usdt"
-_MOST_BARS, _MOST_EXERCISES, _MOST_TRADES = 1_500, 100, 500
+_MOST_BARS, _MOST_EXERCISES, _MOST_TRADES, _MOST_FUNDINGS = 1_500, 100, 500, 1_000
+
+
+def _page(query: Query, default: int, most: int) -> int:
+    """How many rows are asked for."""
+    limit = whole(query, "limit", default)
+    if not 1 <= limit <= most:
+        raise refuse(-1130, "Data sent for parameter 'limit' is not valid.")
+    return limit
 
 
 def exercise_history(moment: Moment, query: Query) -> list[dict[str, Any]]:
@@ -30,7 +38,7 @@ def exercise_history(moment: Moment, query: Query) -> list[dict[str, Any]]:
     of = moment.books("binance")
     if query.get("underlying"):
         of = [of_underlying(moment, query["underlying"])]
-    most = min(whole(query, "limit", _MOST_EXERCISES) or _MOST_EXERCISES, _MOST_EXERCISES)
+    most = _page(query, 100, _MOST_EXERCISES)
     first, last = whole(query, "startTime", 0), whole(query, "endTime", moment.now_ms)
     rows: list[dict[str, Any]] = []
     for day in history.delivery_days(moment):
@@ -64,7 +72,7 @@ def trades(moment: Moment, query: Query) -> list[dict[str, Any]]:
     if not of or name not in books.contracts(of[0], moment.seed, books.listing_day(moment.now_us)).names:
         raise invalid_symbol()
     found = tape.newest_first(moment, of, moment.now_us - 2 * 86_400_000_000, moment.now_us, 100_000)
-    most = min(whole(query, "limit", 100) or 100, _MOST_TRADES)
+    most = _page(query, 100, _MOST_TRADES)
     return [_trade(t) for t in [t for t in found if t.name == name][:most][::-1]]
 
 
@@ -102,9 +110,7 @@ def klines(kind: str, parameter: str) -> Make:
 
 
 def _starts(moment: Moment, query: Query, step: candles.Step) -> Ints:
-    limit = whole(query, "limit", 500) or 500
-    if not 1 <= limit <= _MOST_BARS:
-        raise refuse(-1130, "Data sent for parameter 'limit' is not valid.")
+    limit = _page(query, 500, _MOST_BARS)
     starts = step.starts(whole(query, "startTime", 0), min(whole(query, "endTime", moment.now_ms), moment.now_ms))
     return starts[:limit] if query.get("startTime") else starts[-limit:]
 
@@ -127,7 +133,7 @@ def funding(moment: Moment, query: Query) -> list[dict[str, Any]]:
     coin = coin_of(moment, query["symbol"])
     first, last = whole(query, "startTime", 0), whole(query, "endTime", moment.now_ms)
     times, rates = history.funding(moment, _SOURCE, coin, first, last)
-    limit = min(whole(query, "limit", 100) or 100, 1_000)
+    limit = _page(query, 100, _MOST_FUNDINGS)
     pairs = list(zip(times.tolist(), rates.tolist(), strict=True))
     walk = history.price_walk(moment, _SOURCE, coin, "mark")
     chosen = pairs[:limit] if query.get("startTime") else pairs[-limit:]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gex_pipeline.market.server.answers import JSON, Answer, Moment, Query, Refused, encode
 
 
@@ -34,8 +32,3 @@ def whole(query: Query, name: str, default: int, most: int = 2**62) -> int:
     if not 0 <= value <= most:
         raise invalid(f"{name} invalid")
     return value
-
-
-def listing(category: str, rows: list[Any]) -> dict[str, Any]:
-    """A result that is a list."""
-    return {"category": category, "list": rows}

@@ -7,8 +7,6 @@ from typing import Any
 from gex_pipeline.market.server.answers import JSON, Answer, Make, Moment, Query, Refused, encoded
 from gex_pipeline.market.server.deribit import history, options, perps, wire
 
-_SUMMARY_CURRENCIES = options.CURRENCIES  # unlike the instruments, no "any"
-
 
 def _instruments(moment: Moment, query: Query) -> list[dict[str, Any]]:
     of = options.of_currency(moment, query, (*options.CURRENCIES, "any"))
@@ -19,7 +17,7 @@ def _instruments(moment: Moment, query: Query) -> list[dict[str, Any]]:
 
 
 def _summary(moment: Moment, query: Query) -> list[dict[str, Any]]:
-    of = options.of_currency(moment, query, _SUMMARY_CURRENCIES)
+    of = options.of_currency(moment, query)  # unlike the instruments, no "any"
     rows = [row for book in of for row in options.summary_rows(moment, book)]
     return rows + [perps.perpetual_row(moment, name) for name in _perpetuals(moment, query)]
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from gex_pipeline.market.server.answers import JSON, Answer, Moment, Query, Refused, encode
 
 _DURATION_US = 421  # any number: a venue that answers at once
@@ -36,11 +33,7 @@ def required(query: Query, *names: str) -> None:
 
 def whole(query: Query, name: str, default: int) -> int:
     """A whole number of a query."""
-    return _number(query, name, default, int)
-
-
-def _number(query: Query, name: str, default: int, kind: Callable[[str], Any]) -> int:
     try:
-        return kind(query[name]) if query.get(name) else default
+        return int(query[name]) if query.get(name) else default
     except ValueError:
         raise invalid(name, "value must be an integer") from None

@@ -78,7 +78,15 @@ def _starts(moment: Moment, query: Query, shelf: Shelf, step: candles.Step) -> I
         starts = starts[starts >= oldest[0]] if len(oldest) else starts
     elif len(starts) and step.end_ms(int(starts[-1])) > moment.now_ms:
         starts = starts[:-1]
-    return starts[-min(whole(query, "limit", 100) or 100, shelf.most) :]
+    return starts[-_page(query, shelf.most) :]
+
+
+def _page(query: Query, most: int) -> int:
+    """How many rows are asked for, as far as the endpoint gives them."""
+    limit = whole(query, "limit", 100)
+    if limit < 1:
+        raise wrong("limit")
+    return min(limit, most)
 
 
 def _rows(b: candles.Bars, coin: str, *, has_volume: bool) -> list[list[str]]:
@@ -98,7 +106,7 @@ def funding(moment: Moment, query: Query) -> list[dict[str, str]]:
     older, newer = whole(query, "after", _FAR_MS), whole(query, "before", 0)
     first = max(newer + 1, moment.now_ms - _RETAINED_MS)
     times, rates = history.funding(moment, source, coin, first, older - 1)
-    most = min(whole(query, "limit", 100) or 100, 100)
+    most = _page(query, 100)
     pairs = list(zip(times.tolist(), rates.tolist(), strict=True))[::-1][:most]
     fixed = {"instType": "SWAP", "instId": name, "formulaType": "noRate", "method": "current_period"}
     return [
@@ -117,7 +125,7 @@ def exercises(moment: Moment, query: Query) -> list[dict[str, Any]]:
     first = max(newer + 1, moment.now_ms - _RETAINED_MS)
     stamps = ((day, history.delivery_ms(day)) for day in history.delivery_days(moment))
     kept = [(day, ms) for day, ms in takewhile(lambda d: d[1] >= first, stamps) if ms < older]
-    most = min(whole(query, "limit", 100) or 100, 100)
+    most = _page(query, 100)
     return [{"ts": str(ms), "details": _details(moment, book, day)} for day, ms in kept[:most]]
 
 
@@ -157,7 +165,7 @@ def trades(moment: Moment, query: Query) -> list[dict[str, str]]:
     of = [book for book in moment.books("okx") if name.startswith(f"{book.family}-")]
     if not of or name not in books.contracts(of[0], moment.seed, books.listing_day(moment.now_us)).names:
         raise refuse(200, *NO_INSTRUMENT)
-    rows = [_option_trade(t) for t in _found(moment, of, name)[: min(whole(query, "limit", 100) or 100, 500)]]
+    rows = [_option_trade(t) for t in _found(moment, of, name)[: _page(query, 500)]]
     return [{key: row[key] for key in ("instId", "side", "sz", "px", "tradeId", "ts")} for row in rows]
 
 
