@@ -18,7 +18,7 @@ from gex_pipeline.venues.base import Answers, Book, VenueError
 from gex_pipeline.venues.bodies import is_of
 from gex_pipeline.venues.bybit import wire
 from gex_pipeline.venues.guards import Finding
-from gex_pipeline.venues.stated import contradictions, gamma, strangers
+from gex_pipeline.venues.stated import contradictions, gamma, strangers, unlisted
 
 MAPPING = mapping_from(
     {
@@ -57,15 +57,18 @@ def book(answers: Answers, coin: str, snapshot_at: datetime) -> Book | None:
     """The rows of a coin, None where the venue has no options of it. Raises ``VenueError`` for a missing answer."""
     reply = answers.get(wire.tickers(coin))
     found = wire.book(reply)
-    if not found.result.rows and answers.find(wire.instruments(coin)) is None:
+    if not wire.knows(reply) and answers.find(wire.instruments(coin)) is None:
         return None
     rows = [row for row in found.result.rows if is_of(coin, row.symbol)]
     listed = [row for row in wire.listed(wire.pages(answers, coin)) if is_of(coin, row.symbol)]
-    if rows and not listed:
+    if not found.result.rows and not listed:
+        return None
+    if not listed:
         raise VenueError(f"{wire.instruments(coin).label}: lists no contract of {coin}")
     findings = [
         *strangers("bybit", coin, (row.symbol for row in found.result.rows), reply.request.label),
         *contradictions("bybit", listed, _named),
+        *unlisted("bybit", (row.symbol for row in rows), {row.symbol for row in listed}),
         *_sizes(rows),
         *_gammas(rows, found.time),
     ]
