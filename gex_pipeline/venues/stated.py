@@ -5,7 +5,7 @@ Belongs here: the comparison. Not here: which fields of a venue say what (normal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -96,9 +96,3 @@ def strangers(venue: str, coin: str, names: Iterable[str], label: str) -> Sequen
     is_contract = any(parse(venue, name) is not None for name in odd)
     text = f"{label}: {len(odd)} rows are not of {coin}, first: {odd[0][:60]!r}"
     return [Finding("coin", "error" if is_contract else "warning", text)]
-
-
-def unlisted(venue: str, names: Iterable[str], listed: Collection[str]) -> Sequence[Finding]:
-    """Contracts that were sent and are in no list: a few come and go between two answers, so a warning."""
-    odd = [name for name in names if name not in listed and parse(venue, name) is not None]
-    return [Finding("unlisted", "warning", f"{len(odd)} contracts are in no list, first: {odd[0]}")] if odd else []

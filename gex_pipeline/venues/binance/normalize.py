@@ -18,7 +18,7 @@ from gex_pipeline.venues.base import Answers, Book, VenueError
 from gex_pipeline.venues.binance import wire
 from gex_pipeline.venues.binance.join import Joined, joined
 from gex_pipeline.venues.guards import Finding, graded
-from gex_pipeline.venues.stated import contradictions, gamma, strangers, unlisted
+from gex_pipeline.venues.stated import contradictions, gamma, strangers
 
 MAPPING = mapping_from(
     {
@@ -77,7 +77,7 @@ def _findings(found: Joined, coin: str, names: Sequence[str]) -> Iterable[Findin
     yield from contradictions("binance", found.contracts.values(), _named)
     yield from _units(found)
     yield from _missing(found, names)
-    yield from unlisted("binance", dict.fromkeys([*found.marks, *found.interest]), found.contracts)
+    yield from _unlisted(found)
     yield from _incomplete(found)
     yield from _ages(found)
     for reply, names_sent in found.interest_sent:
@@ -123,6 +123,13 @@ def _missing(found: Joined, names: Sequence[str]) -> Iterable[Finding]:
     finding = graded("completeness", len(missing) / max(len(names), 1), _MISSING_ERROR, _MISSING_WARNING, text)
     if finding is not None:
         yield finding
+
+
+def _unlisted(found: Joined) -> Iterable[Finding]:
+    """Contracts whose own unit is not known, so that their open interest is not taken: a few come and go, a warning."""
+    odd = [n for n in {**found.marks, **found.interest} if n not in found.contracts and parse("binance", n)]
+    if odd:
+        yield Finding("unlisted", "warning", f"{len(odd)} contracts are in no list, first: {odd[0]}")
 
 
 def _incomplete(found: Joined) -> Iterable[Finding]:

@@ -18,7 +18,7 @@ from gex_pipeline.venues.base import Answers, Book, VenueError
 from gex_pipeline.venues.bodies import is_of
 from gex_pipeline.venues.bybit import wire
 from gex_pipeline.venues.guards import Finding
-from gex_pipeline.venues.stated import contradictions, gamma, strangers, unlisted
+from gex_pipeline.venues.stated import contradictions, gamma, strangers
 
 MAPPING = mapping_from(
     {
@@ -68,7 +68,6 @@ def book(answers: Answers, coin: str, snapshot_at: datetime) -> Book | None:
     findings = [
         *strangers("bybit", coin, (row.symbol for row in found.result.rows), reply.request.label),
         *contradictions("bybit", listed, _named),
-        *unlisted("bybit", (row.symbol for row in rows), {row.symbol for row in listed}),
         *_sizes(rows),
         *_gammas(rows, found.time),
     ]
