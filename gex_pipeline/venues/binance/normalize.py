@@ -46,6 +46,8 @@ _SIDES = {"C": "CALL", "P": "PUT"}
 _UNIT_ERROR = 0.02
 #: As in guards.py, for contracts of the list without a mark.
 _MISSING_ERROR, _MISSING_WARNING = 0.2, 0.01
+#: Share of marks beside which another answer has no row.
+_UNCOUNTED_ERROR, _LACKING_WARNING = 0.999, 0.2
 #: Seconds that the index may lie from our clock, and the newest open interest behind it.
 _INDEX_ERROR, _INDEX_WARNING, _INTEREST_WARNING = 600.0, 120.0, 600.0
 #: In its last half hour a contract is priced on the running average of the index, not on the index.
@@ -76,6 +78,7 @@ def _findings(found: Joined, coin: str, names: Sequence[str]) -> Iterable[Findin
     yield from _units(found)
     yield from _missing(found, names)
     yield from _unlisted(found)
+    yield from _incomplete(found)
     yield from _ages(found)
     for reply, names_sent in found.interest_sent:
         yield from strangers("binance", coin, names_sent, reply.request.label)
@@ -127,6 +130,22 @@ def _unlisted(found: Joined) -> Iterable[Finding]:
     odd = [n for n in {**found.marks, **found.interest} if n not in found.contracts and parse("binance", n)]
     if odd:
         yield Finding("unlisted", "warning", f"{len(odd)} contracts are in no list, first: {odd[0]}")
+
+
+def _incomplete(found: Joined) -> Iterable[Finding]:
+    """Marks beside which open interest or quotes are missing.
+
+    Whether the venue leaves out contracts without open interest is not documented, so that many may be normal and only
+    none at all is an error.
+    """
+    n = max(len(found.marks), 1)
+    uncounted = len([m for m in found.marks if m not in found.interest or m not in found.contracts]) / n
+    unquoted = len([m for m in found.marks if m not in found.quotes]) / n
+    some = [
+        graded("open_interest", uncounted, _UNCOUNTED_ERROR, _LACKING_WARNING, f"{uncounted:.0%} of marks have none"),
+        graded("quotes", unquoted, np.inf, _LACKING_WARNING, f"{unquoted:.0%} of marks have no row of quotes"),
+    ]
+    yield from (finding for finding in some if finding is not None)
 
 
 def _ages(found: Joined) -> Iterable[Finding]:

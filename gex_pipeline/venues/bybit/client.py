@@ -64,15 +64,15 @@ class Bybit(Venue):
     async def _coin(self, ask: Asker, coin: str, known: Answers) -> None:
         reply = await ask.get(wire.tickers(coin))
         try:
-            names = {row.symbol for row in wire.book(reply).result.rows}
+            names, is_coin = {row.symbol for row in wire.book(reply).result.rows}, wire.knows(reply)
         except VenueError:
             return  # the reply is kept, and whoever normalises it says what is wrong
         pages = _known_pages(known, coin)
-        # a coin without options has no names, and nothing more is asked; with a list it is missing, and book() says so
-        if names <= {row.symbol for row in wire.listed(pages)}:
+        if pages and names <= {row.symbol for row in wire.listed(pages)}:
             for page in pages:
                 ask.keep(page)
-        else:
+        elif is_coin:
+            # an empty book may be no coin of the venue's or half an answer: the list tells
             await self._listing(ask, coin)
 
     async def _listing(self, ask: Asker, coin: str) -> None:

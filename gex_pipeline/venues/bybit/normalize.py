@@ -57,11 +57,13 @@ def book(answers: Answers, coin: str, snapshot_at: datetime) -> Book | None:
     """The rows of a coin, None where the venue has no options of it. Raises ``VenueError`` for a missing answer."""
     reply = answers.get(wire.tickers(coin))
     found = wire.book(reply)
-    if not found.result.rows and answers.find(wire.instruments(coin)) is None:
+    if not wire.knows(reply) and answers.find(wire.instruments(coin)) is None:
         return None
     rows = [row for row in found.result.rows if is_of(coin, row.symbol)]
     listed = [row for row in wire.listed(wire.pages(answers, coin)) if is_of(coin, row.symbol)]
-    if rows and not listed:
+    if not found.result.rows and not listed:
+        return None
+    if not listed:
         raise VenueError(f"{wire.instruments(coin).label}: lists no contract of {coin}")
     findings = [
         *strangers("bybit", coin, (row.symbol for row in found.result.rows), reply.request.label),

@@ -94,19 +94,22 @@ _LISTING = msgspec.json.Decoder(_Listing)
 def is_no_coin(request: Request, envelope: Envelope) -> bool:
     """Whether an error says that there are no options of a coin, which is an answer."""
     is_wrong = envelope.ret_code == _PARAMETER_ERROR and "baseCoin" in envelope.ret_msg
-    return is_wrong and request.endpoint == TICKERS
+    return is_wrong and request.endpoint in (TICKERS, INSTRUMENTS)
+
+
+def knows(reply: Reply) -> bool:
+    """False where an answer is that there is no such coin. Raises ``VenueError``."""
+    return decoded(reply, ENVELOPE).ret_code != _PARAMETER_ERROR
 
 
 def book(reply: Reply) -> Book:
     """An answer of `tickers`, without rows where the venue knows no such coin. Raises ``VenueError``."""
-    if decoded(reply, ENVELOPE).ret_code == _PARAMETER_ERROR:
-        return Book(_Tickers([]), 0)
-    return decoded(reply, _BOOK)
+    return decoded(reply, _BOOK) if knows(reply) else Book(_Tickers([]), 0)
 
 
 def cursor(reply: Reply) -> str:
     """The cursor of the page after, empty on the last one. Raises ``VenueError``."""
-    return decoded(reply, _LISTING).result.next_page_cursor or ""
+    return (decoded(reply, _LISTING).result.next_page_cursor or "") if knows(reply) else ""
 
 
 def pages(answers: Answers, coin: str) -> list[Reply]:
@@ -121,4 +124,4 @@ def pages(answers: Answers, coin: str) -> list[Reply]:
 
 def listed(replies: list[Reply]) -> list[Listed]:
     """The contracts of some pages. Raises ``VenueError``."""
-    return [row for reply in replies for row in decoded(reply, _LISTING).result.rows]
+    return [row for reply in replies if knows(reply) for row in decoded(reply, _LISTING).result.rows]

@@ -149,6 +149,11 @@ def test_without_open_interest_a_contract_is_rejected_and_not_0() -> None:
 def test_an_expiry_without_open_interest_is_an_empty_list() -> None:
     made = rows(chain(interest=INTEREST[6:]))
     assert {reason for _, reason in reasons(made)} == {"no_open_interest"} and made.chain.height == 6
+    assert made.warnings == ("open_interest: 50% of marks have none",)
+
+
+def test_no_open_interest_at_all_is_an_error() -> None:
+    assert "open_interest: 100% of marks have none" in (rows(chain(interest=[])).error or "")
 
 
 def test_a_listed_contract_without_a_mark_is_a_row_and_many_are_an_error() -> None:
@@ -167,6 +172,10 @@ def test_contracts_that_are_not_traded_need_no_mark() -> None:
 def test_without_a_quote_a_contract_stays() -> None:
     row = row_of(rows(chain(quotes=QUOTES[1:])))
     assert row["bid_usd"] is None and row["volume_24h_coin"] is None and row["open_interest_coin"] == 212.4
+
+
+def test_many_without_a_quote_are_a_warning() -> None:
+    assert rows(chain(quotes=[])).warnings == ("quotes: 100% of marks have no row of quotes",)
 
 
 def test_open_interest_without_a_mark_stays_as_a_row() -> None:

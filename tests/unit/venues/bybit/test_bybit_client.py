@@ -39,6 +39,15 @@ def test_two_requests_a_coin_and_one_where_it_is_not_listed() -> None:
     assert not replies.rows(VENUE, table.replies, "HYPE").is_listed
 
 
+def test_an_empty_book_is_checked_against_the_list_and_no_list_is_remembered() -> None:
+    empty = {HYPE: answer({"list": []}), wire.instruments("HYPE").label: answer({"list": [], "nextPageCursor": ""})}
+    table = polled(VENUE, empty, ["HYPE"])
+    assert table.asked == [HYPE, wire.instruments("HYPE").label]
+    assert not replies.rows(VENUE, table.replies, "HYPE").is_listed
+    again = polled(VENUE, empty, ["HYPE"], table.replies[1:])
+    assert again.asked == [HYPE] and not replies.rows(VENUE, again.replies, "HYPE").is_listed
+
+
 def test_a_known_list_is_kept_and_not_asked_for() -> None:
     table = polled(VENUE, bodies(), ["BTC"], [listing(NAMES)])
     assert (table.asked, table.kept) == ([BOOK], [LIST])
@@ -154,9 +163,9 @@ def test_a_body_that_is_no_answer_is_asked_for_again(body: bytes) -> None:
     assert trouble is not None and trouble.is_retryable and str(trouble).startswith(f"{BOOK}: no answer of Bybit's: ")
 
 
-def test_an_unknown_coin_is_an_answer_to_the_book_alone() -> None:
+def test_an_unknown_coin_is_an_answer_and_another_wrong_parameter_is_none() -> None:
     assert VENUE.trouble(reply(wire.tickers("HYPE"), NO_COIN)) is None
-    assert VENUE.trouble(reply(wire.instruments("HYPE"), NO_COIN)) is not None
+    assert VENUE.trouble(reply(wire.instruments("HYPE"), NO_COIN)) is None
     assert VENUE.trouble(reply(wire.tickers("BTC"), answer({}, 10001, "params error: category invalid"))) is not None
 
 

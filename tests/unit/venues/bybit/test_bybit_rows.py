@@ -120,16 +120,35 @@ def test_a_stranger_is_a_warning_and_another_coins_contract_an_error() -> None:
     assert other.chain.is_empty() and "coin: v5/market/tickers" in (other.error or "")
 
 
+NO_COIN = answer({}, 10001, "params error: baseCoin invalid")
+
+
 @pytest.mark.parametrize(
-    "body", [answer({"category": "option", "list": []}), answer({}, 10001, "params error: baseCoin invalid")]
+    "found",
+    [
+        [replies.reply(wire.tickers("HYPE"), NO_COIN)],
+        [book([], "HYPE"), replies.reply(wire.instruments("HYPE"), NO_COIN)],
+        [book([], "HYPE"), listing([], "HYPE")],
+    ],
 )
-def test_a_coin_that_is_not_listed_has_no_book(body: Any) -> None:
-    made = rows([replies.reply(wire.tickers("HYPE"), body)], "HYPE")
+def test_a_coin_that_is_not_listed_has_no_book(found: list[Reply]) -> None:
+    made = rows(found, "HYPE")
     assert (made.is_listed, made.error) == (False, None)
 
 
-def test_an_empty_book_beside_a_list_of_contracts_is_an_error() -> None:
-    made = rows([book([]), listing(NAMES)])
+def test_an_empty_book_alone_does_not_say_that_a_coin_is_not_listed() -> None:
+    made = rows([book([], "HYPE")], "HYPE")
+    assert made.is_listed and "instruments-info" in (made.error or "")
+
+
+def test_a_contract_that_is_in_no_list_is_a_row_as_its_size_needs_none() -> None:
+    made = rows([chain()[0], listing(NAMES[1:])])
+    assert (made.chain.height, made.error, made.warnings) == (6, None, ())
+
+
+@pytest.mark.parametrize("empty", [book([]), replies.reply(wire.tickers("BTC"), NO_COIN)])
+def test_an_empty_book_beside_a_list_of_contracts_is_an_error(empty: Reply) -> None:
+    made = rows([empty, listing(NAMES)])
     assert made.is_listed and "6 of 6 listed contracts are missing" in (made.error or "")
 
 
