@@ -16,7 +16,7 @@ from gex_pipeline.venues.feeds import Around, Feed
 _INVALID_SYMBOL = -1121
 #: Weight per minute: a page of bars weighs 5 of 2,400; a contract's trades 5 of the 400 that snapshots share.
 _BARS: tuple[float, float] = (5.0, 1.0)
-_TRADES: tuple[float, float] = (20.0, 60.0)
+_TRADES: tuple[float, float] = (30.0, 60.0)
 
 
 class _Refusal(msgspec.Struct):

@@ -1,7 +1,7 @@
 """Binance's settlement prices and option trades, as walks. Pure.
 
 Amounts are in contracts and prices per contract, of a size (``unit``) that is asked for first. Trades are asked for
-contract by contract, those alone that traded within a day.
+contract by contract, of those alone that may have traded within the span.
 """
 
 from __future__ import annotations
@@ -37,9 +37,12 @@ class _Specification(msgspec.Struct, rename="camel"):
     option_symbols: list[_Listed]
 
 
-class _Ticker(msgspec.Struct):
+class _Ticker(msgspec.Struct, rename="camel"):
+    """One contract's day; ``close_time``: not before its last trade."""
+
     symbol: str
     volume: Cell
+    close_time: Milliseconds
 
 
 class _Trade(msgspec.Struct):
@@ -86,7 +89,8 @@ def trades(coin: str) -> Feed:
         rows = decoded(reply, _SPECIFICATION).option_symbols
         units = {row.symbol: row.unit for row in rows if is_of(coin, row.symbol)}
         reply = yield Request("eapi/v1/ticker")
-        traded = [row.symbol for row in decoded(reply, _TICKERS) if row.symbol in units and number(row.volume)]
+        recent = [row for row in decoded(reply, _TICKERS) if row.close_time >= span.start_ms and number(row.volume)]
+        traded = [row.symbol for row in recent if row.symbol in units]
         found: list[Trade] = []
         full_ms = span.start_ms
         for symbol in traded:
