@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gex_pipeline.venues.base import Venue
 from gex_pipeline.venues.deribit.client import Deribit
+from gex_pipeline.venues.okx.client import Okx
 
-_ALL: tuple[Venue, ...] = (Deribit(),)
+_ALL: tuple[Venue, ...] = (Deribit(), Okx())
 VENUES = {venue.name: venue for venue in _ALL}
