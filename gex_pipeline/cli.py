@@ -95,7 +95,7 @@ _COMMANDS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
         "status": (
             "look:status",
             "Per venue and underlying: last snapshot, age, rows, gaps.",
-            ("gex status", "gex status --check && echo fresh"),
+            ("gex status", "gex status --check && echo fresh", "gex status --gaps"),
         ),
         "verify": (
             "look:verify",
@@ -111,7 +111,10 @@ def _examples(lines: Sequence[str]) -> str:
 
 
 def _environment() -> str:
-    rows = (f"    {name} (default {default}): {meaning}" for name, (default, meaning) in settings.VARIABLES.items())
+    rows = (
+        f"    {name} (default {default or 'none'}): {meaning}"
+        for name, (default, meaning) in settings.VARIABLES.items()
+    )
     return "Environment:\n\n" + "\n".join(rows)
 
 

@@ -22,6 +22,7 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "GEX_VENUES": ("deribit,bybit,okx,binance", "venues that are snapshot"),
     "GEX_HTTP_TIMEOUT": ("15", "seconds that one request to a venue may take"),
     "GEX_SNAPSHOT_DEADLINE": ("60", "seconds that all requests of a snapshot may take"),
+    "GEX_ALERT_COMMAND": ("", "command that Dagster hands the message of a failed run"),
     "GEX_DERIBIT_URL": ("https://www.deribit.com/api/v2", "address of Deribit"),
     "GEX_BYBIT_URL": ("https://api.bybit.com", "address of Bybit"),
     "GEX_OKX_URL": ("https://www.okx.com", "address of OKX"),
@@ -40,6 +41,7 @@ class Settings:
     venues: tuple[str, ...]
     http_timeout_seconds: float
     snapshot_deadline_seconds: float
+    alert_command: str
     hosts: Mapping[str, Mapping[str, str]]
 
 
@@ -53,6 +55,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         venues=_words(values, "GEX_VENUES", str.lower),
         http_timeout_seconds=_seconds(values, "GEX_HTTP_TIMEOUT"),
         snapshot_deadline_seconds=_seconds(values, "GEX_SNAPSHOT_DEADLINE"),
+        alert_command=values["GEX_ALERT_COMMAND"],
         hosts={
             "deribit": {"": values["GEX_DERIBIT_URL"]},
             "bybit": {"": values["GEX_BYBIT_URL"]},

@@ -33,7 +33,8 @@ def _asset(graph: AssetGraph, key: AssetKey) -> Iterator[str]:
     if node.parent_keys:
         yield f"  from {', '.join(sorted(k.to_user_string() for k in node.parent_keys))}"
     if node.partitions_def:
-        yield f"  partitions {node.partitions_def}; backfill {node.backfill_policy.policy_type.name}"
+        backfill = node.backfill_policy.policy_type.name if node.backfill_policy else "one run each"
+        yield f"  partitions {node.partitions_def}; backfill {backfill}"
     for check in sorted(node.check_keys, key=lambda c: c.name):
         spec = graph.get_check_spec(check)
         yield f"  check {check.name}{', blocking' if spec.blocking else ''}"
@@ -52,6 +53,8 @@ def _jobs(defs: Definitions) -> Iterator[str]:
     for schedule in sorted(repository.schedule_defs, key=lambda s: s.name):
         state = f"{schedule.default_status.value.lower()} at first"
         yield f"schedule {schedule.name}: {schedule.job_name} at {schedule.cron_schedule} UTC, {state}"
+    for sensor in sorted(repository.sensor_defs, key=lambda s: s.name):
+        yield f"sensor {sensor.name}: {sensor.default_status.value.lower()} at first"
 
 
 if __name__ == "__main__":

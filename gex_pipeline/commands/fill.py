@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +25,7 @@ from gex_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from gex_pipeline.engine.imports import ImportSummary
+    from gex_pipeline.importers import Options
 
 Duration = Annotated[timedelta | None, Parameter(converter=to_duration, metavar="DURATION")]
 Instant = Annotated[datetime | None, Parameter(converter=to_instant, metavar="TIME")]
@@ -43,7 +44,7 @@ class Reading:
     """TOML file that names the columns of the source."""
 
     every: Duration = None
-    """Grid of the snapshots, like 5m or 1h. Default: as the file has them; 1h for tardis-options-chain."""
+    """Grid of the snapshots, like 5m. Default: the file's; 1h for tardis-options-chain, 1m for deribit-book-summary."""
 
     max_age: Duration = None
     """Oldest row that a grid instant may take. Default: --every."""
@@ -84,10 +85,16 @@ def import_(source: str, /, *paths: Path, reading: Reading = AS_IT_IS, context: 
     from gex_pipeline.present import progress, summaries
 
     hear_ctrl_c()
-    options = {field.name: getattr(reading, field.name) for field in fields(reading)}
-    summary = import_files(context.warehouse, source, list(paths), progress=progress.for_stream(), **options)
+    summary = import_files(context.warehouse, source, list(paths), _options(reading), progress=progress.for_stream())
     show_lines(summaries.import_lines(summary))
     return _import_status(summary, paths)
+
+
+def _options(reading: Reading) -> Options:
+    from gex_pipeline.importers import Options, load_mapping
+
+    mapping = load_mapping(reading.mapping) if reading.mapping else None
+    return Options(**{**vars(reading), "mapping": mapping})
 
 
 def _import_archives(paths: Sequence[Path], reading: Reading, context: Context) -> int:
@@ -141,6 +148,7 @@ def build(
     *,
     underlying: Annotated[tuple[str, ...], Parameter(converter=to_underlyings, metavar="U")] = (),
     span: Span = WHOLE,
+    from_raw: bool = False,
     force: bool = False,
     workers: int | None = None,
     context: Given,
@@ -151,6 +159,8 @@ def build(
     ----------
     underlying
         Only these coins; repeat or separate by commas. Default: all.
+    from_raw
+        Make chain again from the stored replies of the venues first.
     force
         Build all of it again.
     workers
@@ -162,6 +172,8 @@ def build(
     if workers is not None and workers < 1:
         raise UsageError(f"--workers {workers} must be at least 1")
     hear_ctrl_c()
+    if from_raw:
+        _rebuild(underlying, span, context)
     summary = engine.build(
         context.warehouse,
         underlyings=list(underlying),
@@ -175,6 +187,16 @@ def build(
     if not say_all(summary.failures):
         return 0
     return 3 if summary.built or summary.fresh else 1
+
+
+def _rebuild(underlying: Sequence[str], span: Span, context: Context) -> None:
+    from gex_pipeline.engine.rebuild import rebuild
+    from gex_pipeline.present import progress, summaries
+    from gex_pipeline.store.partitions import Store
+
+    store = Store(context.warehouse)
+    done = rebuild(store, underlyings=underlying, start=span.start, end=span.end, progress=progress.for_stream())
+    show_lines(summaries.rebuild_lines(done))
 
 
 def demo(*, days: int = 3, out: Annotated[Path, Parameter(metavar="DIR")] = Path("data/demo"), context: Given) -> int:

@@ -8,13 +8,26 @@ from dagster import AssetSelection, RunRequest, ScheduleEvaluationContext, defin
 
 from gex_pipeline.defs.base import BASE
 from gex_pipeline.defs.derived import derived
+from gex_pipeline.defs.live import snapshots
 
 _IMPORTS, _BUILD = AssetSelection.assets(*BASE), AssetSelection.assets(derived)
 
-everything = define_asset_job("everything", _IMPORTS | _BUILD, description="Import the archives, then build.")
-imports = define_asset_job("imports", _IMPORTS, description="Import what the configured archives have.")
-build = define_asset_job("build", _BUILD, description="Bring the derived tables up to date with chain.")
-JOBS = [everything, imports, build]
+#: dagster.yaml lets a snapshot begin while a long import runs.
+_LIVE, _BATCH = {"gex/kind": "live"}, {"gex/kind": "batch"}
+
+everything = define_asset_job("everything", _IMPORTS | _BUILD, tags=_BATCH, description="Import archives, then build.")
+imports = define_asset_job("imports", _IMPORTS, tags=_BATCH, description="Import what the configured archives have.")
+build = define_asset_job("build", _BUILD, tags=_BATCH, description="Bring the derived tables up to date with chain.")
+hourly = define_asset_job(
+    "hourly", AssetSelection.assets(snapshots), tags=_LIVE, description="Take a snapshot of the venues, build its day."
+)
+JOBS = [everything, imports, build, hourly]
+
+
+@schedule(job=hourly, cron_schedule="0 * * * *", execution_timezone="UTC")
+def every_hour(context: ScheduleEvaluationContext) -> RunRequest:
+    """The hour that begins."""
+    return RunRequest(partition_key=f"{context.scheduled_execution_time:%Y-%m-%d-%H}:00")
 
 
 @schedule(job=everything, cron_schedule="30 6 * * *", execution_timezone="UTC")
@@ -24,4 +37,4 @@ def daily(context: ScheduleEvaluationContext) -> RunRequest:
     return RunRequest(partition_key=f"{yesterday:%Y-%m-%d}")
 
 
-SCHEDULES = [daily]
+SCHEDULES = [daily, every_hour]

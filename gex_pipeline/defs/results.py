@@ -12,7 +12,9 @@ from dagster import (
     AssetKey,
     MaterializeResult,
     MetadataValue,
+    Output,
 )
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION as NO_EVENT
 
 from gex_pipeline.defs.specs import HAS_DATA, IS_SOUND
 from gex_pipeline.schema import MAY_BE_EMPTY
@@ -20,20 +22,32 @@ from gex_pipeline.schema import MAY_BE_EMPTY
 if TYPE_CHECKING:
     from gex_pipeline.engine.stages import Outcome
 
-Result = MaterializeResult[Any] | AssetCheckResult
+Result = MaterializeResult[Any] | Output[None] | AssetCheckResult
 _WARN, _ERROR = AssetCheckSeverity.WARN, AssetCheckSeverity.ERROR
 
 
 def results(context: AssetExecutionContext, keys: Mapping[str, AssetKey], outcome: Outcome) -> Iterator[Result]:
-    """Everything a step has to say, per table. A table that is not sound is not materialised."""
+    """Everything a step has to say, per table. A table that is not sound, or wants rows, is not materialised."""
     for table, key in keys.items():
         sound = _is_sound(table, key, outcome)
         if sound.passed or sound.severity == _WARN:
-            _annotate(context, key, table, outcome)
-            yield MaterializeResult(key, metadata=_metadata(table, outcome))
+            yield _made(context, key, table, outcome)
         yield sound
         if table not in MAY_BE_EMPTY:
             yield _has_data(table, key, outcome)
+
+
+def _made(context: AssetExecutionContext, key: AssetKey, table: str, outcome: Outcome) -> Result:
+    """What lets the steps downstream run: a materialisation, or where rows were expected and none came, no event.
+
+    Without the output Dagster would skip every step that also has other venues to go by; with a materialisation the
+    asset would stay fresh, however long its archive has had nothing.
+    """
+    if table in outcome.blank and outcome.is_expected:
+        name = context.assets_def.get_output_name_for_asset_key(key)
+        return Output(None, name, metadata={NO_EVENT: True})
+    _annotate(context, key, table, outcome)
+    return MaterializeResult(key, metadata=_metadata(table, outcome))
 
 
 def _is_sound(table: str, key: AssetKey, outcome: Outcome) -> AssetCheckResult:
@@ -51,12 +65,11 @@ def _is_sound(table: str, key: AssetKey, outcome: Outcome) -> AssetCheckResult:
 
 def _has_data(table: str, key: AssetKey, outcome: Outcome) -> AssetCheckResult:
     line = outcome.empty.get(table)
-    is_all_empty = not outcome.tables[table].rows
     return AssetCheckResult(
         asset_key=key,
         check_name=HAS_DATA,
         passed=line is None,
-        severity=_ERROR if is_all_empty and outcome.is_expected else _WARN,
+        severity=_ERROR if table in outcome.blank and outcome.is_expected else _WARN,
         description=line,
     )
 
@@ -65,7 +78,7 @@ def _metadata(table: str, outcome: Outcome) -> dict[str, Any]:
     """Copied into the event of every partition of the run: a few numbers."""
     found = outcome.tables[table]
     reasons = {f"rejected: {reason}": rows for reason, rows in sorted(found.reasons.items())}
-    return {"dagster/row_count": found.rows.total(), **outcome.facts, **reasons}
+    return {"dagster/row_count": found.rows.total(), **outcome.facts, **outcome.own.get(table, {}), **reasons}
 
 
 def _annotate(context: AssetExecutionContext, key: AssetKey, table: str, outcome: Outcome) -> None:

@@ -13,6 +13,8 @@ from gex_pipeline.schema import TABLES, Table
 
 #: The daily run starts at 06:30 UTC: late is when the next one should be over, failed when two are missing.
 _DAILY = FreshnessPolicy.time_window(fail_window=timedelta(hours=50), warn_window=timedelta(hours=26))
+#: A snapshot is due every hour: one may be missing before it is red.
+_HOURLY = FreshnessPolicy.time_window(fail_window=timedelta(minutes=130), warn_window=timedelta(minutes=70))
 #: Check names.
 HAS_DATA, IS_SOUND = "has_data", "is_sound"
 CHAINS = [AssetKey(["chain", venue]) for venue in VENUES]
@@ -35,6 +37,12 @@ def stored(name: str, group: str, venue: str | None = None, *, deps: Iterable[As
         freshness_policy=_DAILY if group == "derived" or name == "chain" else None,
         skippable=True,
     )
+
+
+def polled(venue: str) -> AssetSpec:
+    """The asset of a venue's replies; its rows of chain and chain_rejected are made from them at once."""
+    spec = stored("raw", "live", venue)
+    return spec.replace_attributes(freshness_policy=_HOURLY, kinds={"parquet", "raw"})
 
 
 def view(name: str, deps: Iterable[AssetKey]) -> AssetSpec:

@@ -25,14 +25,29 @@ from gex_pipeline.engine.days import Days, period_days
 from gex_pipeline.engine.imports import SUFFIXES, ImportSummary, import_files
 from gex_pipeline.engine.progress import Progress
 from gex_pipeline.errors import UsageError, known
-from gex_pipeline.importers import READERS, load_mapping, parse_duration
+from gex_pipeline.importers import (
+    READERS,
+    Mapping,
+    Options,
+    check_options,
+    contract_sizes,
+    grid_of,
+    load_mapping,
+    parse_duration,
+    with_grid,
+)
 
 #: Sources of one venue's own files.
 _VENUE = {"binance-eoh": "binance", "binance-klines": "binance", "deribit-book-summary": "deribit"}
 #: Sources that fill another table than `chain`.
 _TABLE = {"binance-klines": "candles", "candles": "candles", "dvol": "dvol"}
+#: Sources whose rows describe the end of a span, and its length: the last of a day is of the next midnight.
+_NAMED_BY_ITS_END = {"binance-eoh": timedelta(hours=1)}
 _KEYS = ("source", "files", "mapping", "venue", "underlying", "every", "max_age", "market", "instruments")
-_DAY = re.compile(r"(?<!\d)(20\d\d)([-/]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
+_DATE = re.compile(r"(?<!\d)(20\d\d)([-/]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
+#: An option of the command line, which in the list is a key.
+_OPTION = re.compile(r"(?<!\S)--(mapping|underlying|every|max-age|market|instruments)\b")
+_DAY = timedelta(days=1)
 _MONTH = re.compile(r"(?<!\d)(20\d\d)-(0[1-9]|1[0-2])(?![\d])")
 
 
@@ -44,17 +59,18 @@ class Archive:
     source: str
     files: str
     venue: str
-    mapping: Path | None = None
-    underlying: str | None = None
-    every: timedelta | None = None
-    max_age: timedelta | None = None
-    market: str | None = None
-    instruments: tuple[Path, ...] = ()
+    options: Options
 
     @property
     def table(self) -> str:
         """The table it fills: `chain` (and `chain_rejected`), `candles` or `dvol`."""
         return _TABLE.get(self.source, "chain")
+
+    @property
+    def reach(self) -> timedelta:
+        """How long after the days its paths name it may have rows: what is last on a day serves the next midnight."""
+        grid = grid_of(with_grid(self.source, self.options), self.options.mapping)
+        return _NAMED_BY_ITS_END.get(self.source, timedelta(0)) + (grid[1] if grid else timedelta(0))
 
 
 def load_archives(path: Path) -> list[Archive]:
@@ -89,17 +105,23 @@ def _archive(folder: Path, table: dict[str, Any]) -> Archive:
         if key not in table:
             raise UsageError(f"an [[archive]] needs {key}")
     source = known(table["source"], sorted(READERS), "source")
-    mapping = folder / table["mapping"] if "mapping" in table else None
-    every, max_age = (parse_duration(table[k]) if k in table else None for k in ("every", "max_age"))
-    return Archive(
-        folder, source, table["files"], _venue(table, source, mapping), mapping,
-        table.get("underlying"), every, max_age, table.get("market"),
-        (folder / table["instruments"],) if "instruments" in table else (),
-    )  # fmt: skip
+    options = _options(folder, table)
+    return Archive(folder, source, table["files"], _venue(table, source, options.mapping), options)
 
 
-def _venue(table: dict[str, Any], source: str, mapping: Path | None) -> str:
-    told = load_mapping(mapping).venue if mapping else _VENUE.get(source)
+def _options(folder: Path, table: dict[str, Any]) -> Options:
+    return Options(
+        mapping=load_mapping(folder / table["mapping"]) if "mapping" in table else None,
+        underlying=table.get("underlying"),
+        every=parse_duration(table["every"]) if "every" in table else None,
+        max_age=parse_duration(table["max_age"]) if "max_age" in table else None,
+        market=table.get("market"),
+        instruments=(folder / table["instruments"],) if "instruments" in table else (),
+    )
+
+
+def _venue(table: dict[str, Any], source: str, mapping: Mapping | None) -> str:
+    told = mapping.venue if mapping else _VENUE.get(source)
     given = table.get("venue")
     if told is None and given is None:
         raise UsageError(f"an archive of {source} needs venue: its files do not say whose they are")
@@ -113,21 +135,21 @@ def files_of(archive: Archive, days: Days | None = None) -> list[Path]:
     """The archive's files that may have rows of these days (None: all), sorted.
 
     A path tells its days: 2026-01-05, 20260105, 2026/01/05, or 2026-01 for the whole month; two days are a range.
-    A path without a date belongs to every day.
+    A path without a date belongs to every day. A day's 00:00 may lie in the file of the day before.
     """
     names = sorted(glob.glob(archive.files, root_dir=archive.folder, recursive=True))  # noqa: PTH207 (absolute too)
     found = [(name, archive.folder / name) for name in names if name.endswith(SUFFIXES)]
-    return [path for name, path in found if path.is_file() and (days is None or _may_have(name, days))]
+    return [path for name, path in found if path.is_file() and (days is None or _may_have(name, archive, days))]
 
 
-def _may_have(name: str, days: Days) -> bool:
+def _may_have(name: str, archive: Archive, days: Days) -> bool:
     told = _told(name)
-    return told is None or days.meets(told.first, told.last)
+    return told is None or days.meets(told.first, told.last + -(-archive.reach // _DAY) * _DAY)
 
 
 def _told(name: str) -> Days | None:
     """The days a path names. A day says more than the month it is in."""
-    spans = [period_days("-".join(m.group(1, 3, 4))) for m in _DAY.finditer(name) if _is_date(m)]
+    spans = [period_days("-".join(m.group(1, 3, 4))) for m in _DATE.finditer(name) if _is_date(m)]
     spans = spans or [period_days("-".join(m.groups())) for m in _MONTH.finditer(name)]
     return Days(min(s.first for s in spans), max(s.last for s in spans)) if spans else None
 
@@ -145,8 +167,10 @@ def import_archives(
 ) -> ImportSummary:
     """Import the files that may have rows of these days (None: all files); the summary is of all archives together.
 
-    Raises what :func:`import_files` raises.
+    Raises ``UsageError``, before any file is read, for an archive that cannot be read as it says.
     """
+    for archive in archives:
+        _check(archive)
     total = ImportSummary()
     for archive in archives:
         part = _import(root, archive, days, progress)
@@ -154,23 +178,19 @@ def import_archives(
     return total
 
 
+def _check(archive: Archive) -> None:
+    """Raise ``UsageError``, in the words of the list, where the options or the files they name do not fit."""
+    try:
+        check_options(archive.source, archive.options)
+        contract_sizes(archive.options.instruments)
+    except UsageError as error:
+        words = _OPTION.sub(lambda option: option[1].replace("-", "_"), str(error))
+        raise UsageError(f"archive {archive.files}: {words}") from None
+
+
 def _import(root: Path, archive: Archive, days: Days | None, progress: Progress | None) -> ImportSummary:
     """One archive. A pattern that matches no file at all is a failure: it is misspelt, or the files are elsewhere."""
     if not files_of(archive):
         return ImportSummary(failures=[f"no file matches {archive.folder / archive.files}: is the pattern right?"])
-    try:
-        return import_files(
-            root,
-            archive.source,
-            files_of(archive, days),
-            mapping=archive.mapping,
-            underlying=archive.underlying,
-            every=archive.every,
-            max_age=archive.max_age,
-            market=archive.market,
-            instruments=archive.instruments,
-            venue=archive.venue if archive.table == "chain" else None,
-            progress=progress,
-        )
-    except UsageError as error:
-        raise UsageError(f"archive {archive.files}: {error}") from None
+    venue = archive.venue if archive.table == "chain" else None
+    return import_files(root, archive.source, files_of(archive, days), archive.options, venue, progress)

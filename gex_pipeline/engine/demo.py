@@ -11,6 +11,7 @@ from gex_pipeline.engine.build import BuildSummary, build
 from gex_pipeline.engine.imports import ImportSummary, import_files
 from gex_pipeline.engine.progress import Progress
 from gex_pipeline.errors import GexError
+from gex_pipeline.importers import Options, load_mapping
 from gex_pipeline.market import archive
 from gex_pipeline.present.answer import Answer
 from gex_pipeline.store.partitions import Store
@@ -49,7 +50,8 @@ def run(out: Path, n_days: int, progress: Progress) -> Demo:
     for name, rows in archive.days(START, n_days, SEED).items():
         rows.write_csv(files / name)
     (out / "archives.toml").write_text(_ARCHIVES.format(mapping=archive.mapping_path()), encoding="utf-8")
-    imported = import_files(warehouse, "chain", [files], mapping=archive.mapping_path(), progress=progress)
+    options = Options(load_mapping(archive.mapping_path()))
+    imported = import_files(warehouse, "chain", [files], options, progress=progress)
     built = build(warehouse, progress=progress)
     problems = [*imported.failures, *imported.conflicts, *built.failures]
     if problems:

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +13,7 @@ import polars as pl
 from gex_pipeline.engine.journal import Entry, Journal, inputs_now, key_of, way_of
 from gex_pipeline.engine.progress import Progress, Silent
 from gex_pipeline.errors import ImportFileError, StoreError
-from gex_pipeline.importers import READERS, Imported, Options, check_options, load_mapping
+from gex_pipeline.importers import READERS, Imported, Options, check_options
 from gex_pipeline.market import SOURCE as SYNTHETIC
 from gex_pipeline.schema import TABLES
 from gex_pipeline.store.layout import Partition
@@ -84,17 +83,11 @@ class _Batch:
         return self.rows >= _BATCH_ROWS or (self.rows > 0 and time.monotonic() - self.began > _BATCH_SECONDS)
 
 
-def import_files(  # noqa: PLR0913 - the options of one command
+def import_files(
     root: Path,
     source: str,
     paths: list[Path],
-    *,
-    mapping: Path | None = None,
-    underlying: str | None = None,
-    every: timedelta | None = None,
-    max_age: timedelta | None = None,
-    market: str | None = None,
-    instruments: tuple[Path, ...] = (),
+    options: Options,
     venue: str | None = None,
     progress: Progress | None = None,
 ) -> ImportSummary:
@@ -102,9 +95,8 @@ def import_files(  # noqa: PLR0913 - the options of one command
 
     Interrupting loses at most the last half minute and the file being read; running again skips the files whose rows
     are stored. ``venue``: files with rows of another one are refused. Raises ``UsageError`` for an unknown source and
-    for a mapping or instruments that do not fit it.
+    for options that do not fit it.
     """
-    options = Options(load_mapping(mapping) if mapping else None, underlying, every, max_age, market, instruments)
     check_options(source, options)
     store, progress = Store(root), progress or Silent()
     run = _Run(store, source, options, venue)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import polars as pl
 from gex_pipeline.engine.days import Days, period_days
 from gex_pipeline.engine.pool import run_all
 from gex_pipeline.engine.tasks import damage
-from gex_pipeline.errors import GexError
+from gex_pipeline.errors import GexError, StoreError
 from gex_pipeline.schema import TABLES
 from gex_pipeline.schema.checks import violations
 from gex_pipeline.store.layout import Partition
@@ -26,13 +26,18 @@ from gex_pipeline.store.partitions import Store
 
 #: Rows that are read faster here than in a pool that has to start first.
 _ROWS_WORTH_A_POOL = 3_000_000
+_DAY = timedelta(days=1)
 
 
 @dataclass
 class Inspection:
-    """Stored rows of one table: how many per day and per reason of rejection, and a line for each thing wrong."""
+    """Stored rows of one table: how many per day and per reason of rejection, and a line for each thing wrong.
+
+    ``inside``: those per day that are not of its 00:00, which ends the day before as much as it begins this one.
+    """
 
     rows: Counter[date] = field(default_factory=Counter)
+    inside: Counter[date] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
@@ -42,6 +47,7 @@ class Inspection:
             self.problems.append(str(outcome))
             return
         self.rows += outcome.rows
+        self.inside += outcome.inside
         self.reasons += outcome.reasons
         self.problems += outcome.problems
 
@@ -53,12 +59,24 @@ def inspect(
     store = Store(root)
     found = {name: Inspection() for name in tables}
     stored = [p for name in found for p in store.partitions(TABLES[name]) if _is_asked(p, days, venue, underlyings)]
-    rows = sum(m.rows for m in map(store.manifest, stored) if m is not None)
-    workers = None if rows > _ROWS_WORTH_A_POOL else 1
+    workers = None if sum(_rows(store, p) for p in stored) > _ROWS_WORTH_A_POOL else 1
     outcomes = dict(run_all(partial(_inspect, root, days), stored, workers))
     for partition in stored:
         found[partition.table].add(outcomes[partition])
     return found
+
+
+def days_without(
+    root: Path, table: str, found: Inspection, days: Days, venue: str | None = None, underlyings: Collection[str] = ()
+) -> list[date]:
+    """The days without data: no rows, or only those of the 00:00 that ends the day before.
+
+    A chain with one snapshot a day, at 00:00, has data: its day before has nothing else either.
+    """
+    inside, before = found.inside, days.first - _DAY
+    if found.rows[days.first] and not inside[days.first]:
+        inside = inside + inspect(root, [table], Days(before, before), venue, underlyings)[table].inside
+    return [day for day in days if not found.rows[day] or (not inside[day] and inside[day - _DAY])]
 
 
 def _is_asked(partition: Partition, days: Days, venue: str | None, underlyings: Collection[str]) -> bool:
@@ -70,16 +88,36 @@ def _is_asked(partition: Partition, days: Days, venue: str | None, underlyings: 
 def _inspect(root: Path, days: Days, partition: Partition) -> Inspection:
     """One file. Raises ``StoreError`` when it is damaged."""
     store, table = Store(root), TABLES[partition.table]
-    manifest = store.manifest(partition)
-    if manifest is None or manifest.content_hash != store.content_hash(partition):
+    if not _is_as_written(store, partition):
         raise damage(store, partition.path)
     frame = store.read(partition, where=days.holds(table.period_column))
-    where = f" ({partition.path})"
+    where, at = f" ({partition.path})", pl.col(table.period_column)
+    # A bar that opens at 00:00 is of that day; a snapshot then may be all that the day before has of it.
+    is_inside = at.dt.time() != time(0) if table.period_column == "snapshot_at" else pl.lit(True)
     return Inspection(
-        Counter(_counts(frame, pl.col(table.period_column).dt.date())),
+        Counter(_counts(frame, at.dt.date())),
+        Counter(_counts(frame.filter(is_inside), at.dt.date())),
         Counter(_counts(frame, pl.col("reason")) if "reason" in table.names else {}),
         [str(violation) + where for violation in violations(table, frame)],
     )
+
+
+def _rows(store: Store, partition: Partition) -> int:
+    """Rows of a file; 0 where its manifest is damaged, as the look into the file will say."""
+    try:
+        manifest = store.manifest(partition)
+    except StoreError:
+        return 0
+    return manifest.rows if manifest else 0
+
+
+def _is_as_written(store: Store, partition: Partition) -> bool:
+    """Whether a file is what its manifest says; looked at twice, as a writer may replace both between the reads."""
+    for _ in range(2):
+        manifest = store.manifest(partition)
+        if manifest is not None and manifest.content_hash == store.content_hash(partition):
+            return True
+    return False
 
 
 def _counts(frame: pl.DataFrame, by: pl.Expr) -> dict[Any, int]:

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gex_pipeline.errors import StoreError, UsageError
-from gex_pipeline.importers import Options
+from gex_pipeline.importers import Options, with_grid
 from gex_pipeline.store.layout import IMPORTS, Partition, parse
 from gex_pipeline.store.manifest import file_hash, source_hash
 from gex_pipeline.store.partitions import Store
@@ -39,12 +39,15 @@ class Entry:
 
 
 def way_of(source: str, options: Options) -> str:
-    """One way of reading files: source, options with the content of the files they name, and the code that reads."""
+    """One way of reading files: source, options with the content of the files they name, and the code that reads.
+
+    The grid is the one that is used, whether it was asked for or is the source's own.
+    """
     try:
         named = [file_hash(path) for path in options.instruments]
     except OSError as error:
         raise UsageError(f"--instruments {error.filename} cannot be read: {error.strerror}") from None
-    return "\0".join([source, repr(options), *named, source_hash(*_READING)])
+    return "\0".join([source, repr(with_grid(source, options)), *named, source_hash(*_READING)])
 
 
 def key_of(path: Path, content_hash: str, way: str) -> str:

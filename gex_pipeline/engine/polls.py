@@ -15,7 +15,7 @@ from gex_pipeline.schema import RAW
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.venues.base import Reply, Request, Venue
-from gex_pipeline.venues.http import Session, ask, new_client
+from gex_pipeline.venues.http import Client, Session, ask, new_client
 from gex_pipeline.venues.raw import Poll, from_frame, to_frame
 from gex_pipeline.venues.registry import VENUES
 
@@ -45,8 +45,8 @@ def poll_all(
     coins: Sequence[str],
     snapshot_at: datetime,
     clock: Callable[[], datetime] = now,
-) -> list[Partition]:
-    """Poll the venues and store what each replied; returns the files in the order of ``venues``."""
+) -> list[tuple[Poll, Partition | None]]:
+    """Poll the venues and store what each replied; returns polls and files in the order of ``venues``."""
     return asyncio.run(_poll_all(store, network, venues, coins, snapshot_at, clock))
 
 
@@ -57,16 +57,24 @@ async def _poll_all(
     coins: Sequence[str],
     snapshot_at: datetime,
     clock: Callable[[], datetime],
-) -> list[Partition]:
-    async def one(name: str) -> Partition:
-        replies = await _poll(store, network, VENUES[name], coins, clock)
-        return keep(store, Poll(snapshot_at, name, tuple(coins), tuple(replies)))
+) -> list[tuple[Poll, Partition | None]]:
+    async with new_client(network.timeout_seconds) as client:
 
-    return await asyncio.gather(*map(one, venues))
+        async def one(name: str) -> tuple[Poll, Partition | None]:
+            replies = await _poll(store, network, client, VENUES[name], coins, clock)
+            poll = Poll(snapshot_at, name, tuple(coins), tuple(replies))
+            return poll, _kept(store, poll)
+
+        return await asyncio.gather(*map(one, venues))
 
 
 async def _poll(
-    store: Store, network: Network, venue: Venue, coins: Sequence[str], clock: Callable[[], datetime]
+    store: Store,
+    network: Network,
+    client: Client,
+    venue: Venue,
+    coins: Sequence[str],
+    clock: Callable[[], datetime],
 ) -> list[Reply]:
     began, before = clock(), last_replies(store, venue.name)
     until = max((r.retry_at for r in before if r.retry_at is not None), default=began)
@@ -74,14 +82,19 @@ async def _poll(
         return [Reply(Request(""), "", None, began, began, error=_BANNED.format(until), retry_at=until)]
     known = [r for r in before if venue.is_specification(r.request) and began - r.received_at < _SPECIFICATION_AGE]
     deadline = began + timedelta(seconds=network.deadline_seconds)
-    async with new_client(network.timeout_seconds) as client:
-        session = Session(venue, network.hosts[venue.name], client, clock, deadline, network.timeout_seconds)
-        return await ask(venue, coins, known, session, network.deadline_seconds)
+    session = Session(venue, network.hosts[venue.name], client, clock, deadline, network.timeout_seconds)
+    return await ask(venue, coins, known, session, network.deadline_seconds)
 
 
-def keep(store: Store, poll: Poll) -> Partition:
-    """Store the replies of a poll in a file of their own."""
-    store.create("synthetic" if poll.is_synthetic else "real")
+def _kept(store: Store, poll: Poll) -> Partition | None:
+    """Store the replies of a poll in a file of their own.
+
+    Without any answer it is not known whether the market is real, so that no warehouse is made for it.
+    """
+    if poll.is_answered:
+        store.create("synthetic" if poll.is_synthetic else "real")
+    elif not store.is_made:
+        return None
     return store.add(RAW, {"venue": poll.venue}, poll.snapshot_at, to_frame(poll))
 
 

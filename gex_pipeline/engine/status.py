@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,10 +11,12 @@ import polars as pl
 
 from gex_pipeline.engine import tasks
 from gex_pipeline.engine.as_of import STALE_INTERVALS, steps_seconds, usual_interval_seconds
-from gex_pipeline.schema import TABLES
+from gex_pipeline.schema import SNAPSHOTS, TABLES
+from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
 
+_NONE = pl.DataFrame(schema={"snapshot_at": pl.Datetime("us", "UTC")})
 _CHAIN, _REJECTED = TABLES["chain"], TABLES["chain_rejected"]
 
 
@@ -21,13 +24,14 @@ _CHAIN, _REJECTED = TABLES["chain"], TABLES["chain_rejected"]
 class StatusRow:
     """One underlying at one venue. ``gaps`` counts distances between snapshots of over twice the usual one.
 
-    ``rows`` and ``rejected`` are totals; ``problem`` says in a few words what is red, None when nothing is.
+    ``last_snapshot_at`` and ``age_seconds`` are None where nothing was ever stored. ``rows`` and ``rejected`` are
+    totals; ``problem`` says in a few words what is red, None when nothing is.
     """
 
     underlying: str
     venue: str
-    last_snapshot_at: datetime
-    age_seconds: float
+    last_snapshot_at: datetime | None
+    age_seconds: float | None
     usual_interval_seconds: float | None
     rows: int
     rejected: int
@@ -40,26 +44,36 @@ def status(root: Path, now: datetime) -> list[StatusRow]:
     """Rows sorted by underlying and venue. Raises ``StoreError`` when the folder is no warehouse."""
     store = Store(root)
     store.require()
-    groups = sorted({p.hive for p in store.partitions(_CHAIN)})
-    return [_row(store, hive, now) for hive in groups]
+    polls = _polls(store)
+    polled = zip(polls["underlying"], polls["venue"], strict=True)
+    pairs = {(p.value("underlying"), p.value("venue")) for p in store.partitions(_CHAIN)} | set(polled)
+    return [_row(store, underlying, venue, now, polls) for underlying, venue in sorted(pairs)]
 
 
-def _row(store: Store, hive: tuple[tuple[str, str], ...], now: datetime) -> StatusRow:
-    mine = [p for p in store.partitions(_CHAIN) if p.hive == hive]
-    snapshots = pl.concat(store.read(p, ("snapshot_at",)).unique() for p in mine)["snapshot_at"].unique().sort()
+def _polls(store: Store) -> pl.DataFrame:
+    """All rows of `snapshots`."""
+    return pl.concat([pl.DataFrame(schema=polars_schema(SNAPSHOTS)), *map(store.read, store.partitions(SNAPSHOTS))])
+
+
+def _row(store: Store, underlying: str, venue: str, now: datetime, polls: pl.DataFrame) -> StatusRow:
+    mine = store.partitions(_CHAIN, underlying, venue)
+    parts = [store.read(p, ("snapshot_at",)).unique() for p in mine]
+    snapshots = pl.concat([_NONE, *parts])["snapshot_at"].unique().sort()
     steps, usual = steps_seconds(snapshots), usual_interval_seconds(snapshots)
-    age = (now - snapshots[-1]).total_seconds()
+    last = snapshots[-1] if len(snapshots) else None
+    age = (now - last).total_seconds() if last is not None else None
+    own = polls.filter((pl.col("underlying") == underlying) & (pl.col("venue") == venue))
     return StatusRow(
-        underlying=hive[0][1],
-        venue=hive[1][1],
-        last_snapshot_at=snapshots[-1],
+        underlying=underlying,
+        venue=venue,
+        last_snapshot_at=last,
         age_seconds=age,
         usual_interval_seconds=usual,
         rows=sum(_rows(store, p) for p in mine),
-        rejected=sum(_rows(store, p) for p in store.partitions(_REJECTED) if p.hive == hive),
+        rejected=sum(_rows(store, p) for p in store.partitions(_REJECTED, underlying, venue)),
         gaps=int((steps > STALE_INTERVALS * usual).sum()) if usual else 0,
-        is_stale=usual is not None and age > STALE_INTERVALS * usual,
-        problem=_problem(store, hive[0][1]),
+        is_stale=usual is not None and age is not None and age > STALE_INTERVALS * usual,
+        problem="; ".join(filter(None, (_failure(own), _not_built(store, underlying)))) or None,
     )
 
 
@@ -68,7 +82,48 @@ def _rows(store: Store, partition: Partition) -> int:
     return manifest.rows if manifest else 0
 
 
-def _problem(store: Store, underlying: str) -> str | None:
+def _failure(polls: pl.DataFrame) -> str | None:
+    """What is wrong since the last snapshot that was stored."""
+    ordered = polls.sort("snapshot_at")
+    stored = ordered.filter(pl.col("status") != "failed")["snapshot_at"].max()
+    since = ordered if stored is None else ordered.filter(pl.col("snapshot_at") > stored)
+    if since.is_empty():
+        return None
+    how_often = "the last snapshot" if since.height == 1 else f"the last {since.height} snapshots"
+    return f"{how_often} failed: {since['error'][-1]}"
+
+
+def _not_built(store: Store, underlying: str) -> str | None:
     """Derived tables that are missing, or made from another chain or by other code."""
     stale = [j.period for j in tasks.plan(store) if j.underlying == underlying and not tasks.is_fresh(store, j)]
     return f"not built: {', '.join(stale[:3])}{' ...' if len(stale) > 3 else ''}; run `gex build`" if stale else None
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Snapshots of one coin at one venue that are missing for good. ``reason``: what the failed ones said."""
+
+    underlying: str
+    venue: str
+    after: datetime
+    before: datetime
+    hours: int
+    reason: str
+
+
+def gaps(root: Path) -> list[Gap]:
+    """Every gap of the hourly snapshots, oldest first: a venue says only what is now, so none can be filled."""
+    store = Store(root)
+    store.require()
+    polls = _polls(store).sort("snapshot_at")
+    parts = polls.partition_by("underlying", "venue", maintain_order=True)
+    return sorted((gap for part in parts for gap in _gaps(part)), key=lambda g: (g.after, g.venue, g.underlying))
+
+
+def _gaps(polls: pl.DataFrame) -> Iterator[Gap]:
+    stored = polls.filter(pl.col("status") != "failed")
+    for after, row in zip(stored["snapshot_at"], stored.slice(1).iter_rows(named=True), strict=False):
+        if row["gaps"]:
+            between = polls.filter((pl.col("snapshot_at") > after) & (pl.col("snapshot_at") < row["snapshot_at"]))
+            reason = between["error"][-1] if between.height else "no snapshot was taken"
+            yield Gap(row["underlying"], row["venue"], after, row["snapshot_at"], row["gaps"], reason)

@@ -6,10 +6,19 @@ Belongs here: one reader per SOURCE of ``gex import``. Each takes a path and :cl
 """
 
 from gex_pipeline.importers.bars import bar_reader
-from gex_pipeline.importers.base import Imported, Options, Reader, check_options, parse_duration
+from gex_pipeline.importers.base import (
+    Imported,
+    Options,
+    Reader,
+    check_options,
+    grid_of,
+    parse_duration,
+    with_grid,
+)
 from gex_pipeline.importers.binance_eoh import read_binance_eoh
 from gex_pipeline.importers.chain import read_chain
 from gex_pipeline.importers.deribit_book_summary import read_book_summary
+from gex_pipeline.importers.deribit_instruments import contract_sizes
 from gex_pipeline.importers.klines import read_binance_klines
 from gex_pipeline.importers.mapping import Mapping, load_mapping
 from gex_pipeline.importers.tardis import read_tardis
@@ -25,4 +34,16 @@ READERS: dict[str, Reader] = {
     "dvol": bar_reader("dvol"),
 }
 
-__all__ = ["READERS", "Imported", "Mapping", "Options", "Reader", "check_options", "load_mapping", "parse_duration"]
+__all__ = [
+    "READERS",
+    "Imported",
+    "Mapping",
+    "Options",
+    "Reader",
+    "check_options",
+    "contract_sizes",
+    "grid_of",
+    "load_mapping",
+    "parse_duration",
+    "with_grid",
+]

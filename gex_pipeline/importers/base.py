@@ -33,8 +33,9 @@ _TAKES = {
     "candles": ("mapping",),
     "dvol": ("mapping",),
 }
-#: Grid of the sources that are ticks: as they are, they would be a snapshot per update.
-_EVERY = {"tardis-options-chain": timedelta(hours=1)}
+#: Grid of the sources whose rows share no instant by themselves: ticks would be a snapshot per update, and the
+#: responses of one poll, milliseconds apart, one each.
+_EVERY = {"tardis-options-chain": timedelta(hours=1), "deribit-book-summary": timedelta(minutes=1)}
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -126,7 +127,7 @@ def grid_of(options: Options, mapping: Mapping | None) -> tuple[timedelta, timed
         check_grid(every)
         return every, every if max_age is None else max_age
     if max_age is not None:
-        raise UsageError("--max-age (max_age) needs a grid: give --every (every) as well")
+        raise UsageError("--max-age needs a grid: give --every as well (in a mapping: max_age and every)")
     return None
 
 

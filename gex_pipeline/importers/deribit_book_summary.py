@@ -2,10 +2,11 @@
 
 Belongs here: the fields and units of this one method. The rows then take the way of every mapped chain.
 
-All rows of a response share its instant: ``usOut``, or where there is none (a bare list) the latest
-``creation_timestamp``. Open interest and volume are in coins whatever the contract size, prices in coin (inverse) or
-in USDC per coin (linear). No field is the spot index: ``estimated_delivery_price`` differs from it while a settlement
-price is being averaged.
+All rows of a response are of one time: ``usOut``, or where there is none (a bare list) the latest
+``creation_timestamp``. A poll is several responses, one a book, each with a time of its own: on the grid, by default
+the full minutes, they are one snapshot. A poll that reaches beyond its minute needs a wider grid.
+Open interest and volume are in coins whatever the contract size, prices in coin (inverse) or in USDC per coin (linear).
+No field is the spot index: ``estimated_delivery_price`` differs from it while a settlement price is being averaged.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import msgspec
 import polars as pl
 
 from gex_pipeline.errors import ImportFileError
-from gex_pipeline.importers.base import Imported, Options, check_options
+from gex_pipeline.importers.base import Imported, Options, check_options, with_grid
 from gex_pipeline.importers.chain import import_chain
 from gex_pipeline.importers.deribit_instruments import contract_sizes
 from gex_pipeline.importers.deribit_json import Decoder, Envelope, Epoch, Response, responses
@@ -79,7 +80,9 @@ class _Rows(Raw):
 
 
 def read_book_summary(path: Path, options: Options) -> Imported:
-    """Import one file of book summaries; ``options.instruments`` give the contract sizes, null without them.
+    """Import one file of book summaries, by default onto the minutes.
+
+    ``options.instruments`` give the contract sizes, null without them.
 
     Raises ``UsageError`` for instruments that cannot be used and ``ImportFileError`` for a file that is not whole, has
     no time, is of another method, or whose open interest is not a whole number of contracts.
@@ -92,7 +95,7 @@ def read_book_summary(path: Path, options: Options) -> Imported:
     raw = _raw(path, found, sizes)
     if sizes:
         _refuse_contracts(raw)
-    return import_chain(raw, MAPPING, options)
+    return import_chain(raw, MAPPING, with_grid(MAPPING.name, options))
 
 
 def _raw(path: Path, found: list[Response[Summary]], sizes: dict[str, float]) -> Raw:

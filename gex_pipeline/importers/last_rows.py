@@ -133,6 +133,10 @@ def _block_frame(reading: _Reading, block: Block) -> pl.DataFrame:
     if table[1].null_count or table.num_rows != len(block.ends):
         raise ImportFileError(_explained(reading, block))
     contract, time = (pl.Series(column) for column in table.columns)
+    is_nameless = contract == ""
+    if is_nameless.any():  # ticks of many contracts would be one, of which the last row stays
+        line = block.first_line + (is_nameless.arg_max() or 0)
+        raise ImportFileError(f"{reading.path} line {line}: {reading.ticks.contract} is empty")
     received = time.to_numpy()  # not pyarrow's, which imports pandas where it is installed
     line = np.arange(block.first_line, block.first_line + len(received))
     instant = -(-received // reading.step)

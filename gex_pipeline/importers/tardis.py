@@ -115,7 +115,10 @@ def read_tardis(path: Path, options: Options) -> Imported:
     mapping = MAPPINGS[exchange]
     raw = _as_the_venue_writes(chosen.raw, mapping)
     _check_contracts(raw, mapping.venue)
-    return _counted(import_chain(_with_sizes(raw) if mapping.venue == "okx" else raw, mapping, options), chosen)
+    if mapping.venue == "okx":
+        raw = _with_sizes(raw)
+        _refuse_unknown_sizes(raw, options.underlying)
+    return _counted(import_chain(raw, mapping, options), chosen)
 
 
 def _exchange(raw: Raw) -> str:
@@ -153,7 +156,7 @@ def _check_contracts(raw: Raw, venue: str) -> None:
 
 def _with_sizes(raw: Raw) -> Raw:
     """Add ``contract_size`` from the family in the name and the day."""
-    family = raw.frame["symbol"].str.extract(r"^(.+)-\d{6}-[^-]+-[CP]$")
+    family = _family(raw)
     at = instants(raw, "local_timestamp", TimeFormat("us"))
     is_unknown = at.is_between(*_OKX_CHANGE, closed="left")
     if is_unknown.any():
@@ -165,6 +168,27 @@ def _with_sizes(raw: Raw) -> Raw:
         )
     old, new = (family.replace_strict(s, default=None, return_dtype=pl.Float64) for s in (_OKX_OLD_SIZES, _OKX_SIZES))
     return replace(raw, frame=raw.frame.with_columns(contract_size=old.zip_with(at < _OKX_CHANGE[0], new)))
+
+
+def _family(raw: Raw) -> pl.Series:
+    """``BTC-USD`` of ``BTC-USD-260327-90000-C``, null for what is no option."""
+    return raw.frame["symbol"].str.extract(r"^(.+)-\d{6}-[^-]+-[CP]$")
+
+
+def _refuse_unknown_sizes(raw: Raw, underlying: str | None) -> None:
+    """Refuse a file with a family of no known contract size, be it of the one coin that is asked for."""
+    rows = raw.frame.select("contract_size", family=_family(raw)).with_row_index("row").drop_nulls("family")
+    rows = rows.with_columns(coin=pl.col("family").str.extract("^([^-]+)"))
+    odd = rows.filter(pl.col("contract_size").is_null())
+    if underlying is not None:
+        odd = odd.filter(coin=instruments.underlying_of(underlying))
+    if odd.is_empty():
+        return
+    others = sorted({*rows["coin"]} - {*odd["coin"]}) if underlying is None else []
+    hint = f": import the other coins one by one with --underlying {', '.join(others)}" if others else ""
+    place, name = raw.where(odd["row"][0]), odd["family"][0]
+    unknown = f"the contract size of {name} is not known, so its open interest cannot be counted in coins"
+    raise ImportFileError(f"{place}: {unknown}{hint}")
 
 
 def _counted(imported: Imported, chosen: Chosen) -> Imported:

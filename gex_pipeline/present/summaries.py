@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from gex_pipeline.engine.demo import Demo
     from gex_pipeline.engine.imports import ImportSummary
     from gex_pipeline.engine.live import SnapshotSummary
-    from gex_pipeline.engine.status import StatusRow
+    from gex_pipeline.engine.rebuild import RebuildSummary
+    from gex_pipeline.engine.status import Gap, StatusRow
 
 
 def import_lines(summary: ImportSummary) -> list[str]:
@@ -47,6 +48,15 @@ def status_table(rows: Sequence[StatusRow]) -> Table:
     return table
 
 
+def gap_table(gaps: Sequence[Gap]) -> Table:
+    """One line per gap, oldest first."""
+    table = plain_table("coin", "venue", "after (UTC)", "before (UTC)", "hours missing", "why")
+    for gap in gaps:
+        ends = (text.instant(t).removesuffix(" UTC") for t in (gap.after, gap.before))
+        table.add_row(gap.underlying, gap.venue, *ends, str(gap.hours), gap.reason)
+    return table
+
+
 def status_problems(rows: Iterable[StatusRow]) -> list[str]:
     """One line for each venue and underlying that is stale or red."""
     ordered = sorted(rows, key=lambda r: (r.underlying, r.venue))
@@ -65,7 +75,7 @@ def count(number: int, noun: str) -> str:
 
 
 def _status_cells(row: StatusRow) -> tuple[Any, ...]:
-    last = text.instant(row.last_snapshot_at).removesuffix(" UTC")
+    last = "never" if row.last_snapshot_at is None else text.instant(row.last_snapshot_at).removesuffix(" UTC")
     age = Text(text.age(row.age_seconds) + (" !" if row.is_stale else ""))
     every = text.age(row.usual_interval_seconds)
     return row.underlying, row.venue, last, age, every, f"{row.rows:,}", f"{row.rejected:,}", str(row.gaps)
@@ -109,6 +119,11 @@ def snapshot_lines(summary: SnapshotSummary) -> list[str]:
         asked = f"{count(requests, 'request')} in {summary.seconds[venue]:.1f} s"
         lines.append(f"{venue}: {coins or 'nothing stored'}{kept_out}; {asked}")
     return lines + [f"{venue}: {', '.join(coins)} stored before" for venue, coins in summary.taken.items()]
+
+
+def rebuild_lines(summary: RebuildSummary) -> list[str]:
+    """What was read from the stored replies."""
+    return [f"{count(summary.polls, 'poll')} read again: chain {summary.rows:,} rows, {summary.rejected:,} rejected"]
 
 
 def snapshot_problems(summary: SnapshotSummary) -> list[str]:

@@ -17,8 +17,8 @@ DERIVED = (LEVELS, FLIP_ZONES, GAMMA_PROFILE, RANKED, MAX_PAIN, EXPECTED_MOVE)
 #: The tables that are computed when they are read.
 VIEWS = (EXPOSURE, LEVELS_WIDE, EXPIRIES)
 
-#: Stored tables in which a day without rows is nothing unusual.
-MAY_BE_EMPTY = ("chain_rejected", "flip_zones")
+#: Stored tables in which a day without rows is nothing unusual; a book that nets to 0 at every strike has no ranks.
+MAY_BE_EMPTY = ("chain_rejected", "flip_zones", "ranked")
 
 #: Table macros: questions with arguments.
 MACROS = (LEVELS_FOR, STRIKE_PROFILE, STRIKE_EXPIRY_HEATMAP)

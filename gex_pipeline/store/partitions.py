@@ -111,6 +111,11 @@ class Store:
             raise StoreError(f"{path} has format {stored_format}, this version reads {_FORMAT}: use a newer gex")
         return kind
 
+    @property
+    def is_made(self) -> bool:
+        """True when the folder is a warehouse, whatever its state."""
+        return self.objects.exists(layout.MARKER)
+
     def require(self) -> None:
         """Raise ``StoreError`` unless the folder is a warehouse."""
         layout.refuse_odd_names(self.objects.root)
@@ -374,8 +379,9 @@ def _merged(
     distinct = rows.unique(subset=compared, keep="first", maintain_order=True)
     merged = pl.concat([before, distinct.select(names)]).unique(subset=key, keep="first", maintain_order=True)
     new = merged.height - before.height
-    # Everything offered that is not among the kept rows, value for value, contradicts one of them.
-    other = distinct.join(merged, on=compared, how="anti", nulls_equal=True)
+    # Everything offered that is not among the kept rows, value for value, contradicts one of them: of equal rows from
+    # several files each, so that all of the files are named.
+    other = rows.join(merged, on=compared, how="anti", nulls_equal=True)
     conflicts = (_conflict(table, partition, other),) if other.height else ()
     return merged, MergeReport(new, rows.height - new - other.height, conflicts)
 

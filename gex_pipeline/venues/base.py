@@ -67,7 +67,7 @@ class Reply:
     sent_at: datetime
     received_at: datetime
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     error: str | None = None
     retry_at: datetime | None = None
     is_kept: bool = False
@@ -173,15 +173,19 @@ async def settled(*asked: Coroutine[Any, Any, object]) -> None:
             raise outcome
 
 
+#: How the error of a reply begins that is too large: it would be too large again.
+TOO_LARGE = "its body is above"
 _REDIRECT = range(300, 400)
 _SERVER_ERROR = 500
+#: Longest wait that is believed: the venues ban for three days at most, and a larger number may not fit a date.
+_LONGEST_WAIT = 7 * 86_400.0
 
 
 def transport_trouble(reply: Reply) -> ReplyError | None:
     """What is wrong with a reply at every venue alike, None where its body has to be looked at."""
     label = reply.request.label
     if reply.error is not None:
-        return ReplyError(f"{label}: {reply.error}", is_retryable=reply.retry_at is None)
+        return ReplyError(f"{label}: {reply.error}", is_retryable=not reply.error.startswith(TOO_LARGE))
     if reply.status in _REDIRECT:
         target = reply.headers.get("location", "nowhere")
         return ReplyError(f"{label}: HTTP {reply.status} to {target[:80]!r}: redirects are not followed")
@@ -198,8 +202,8 @@ def http_trouble(reply: Reply, *, default_wait: float = 0.0) -> ReplyError | Non
 
 
 def retry_after(reply: Reply, default: float) -> float:
-    """Seconds that the header ``Retry-After`` asks for, the default where it is absent or no number."""
+    """Seconds that the header ``Retry-After`` asks for, a week at most; the default where it is absent or no number."""
     try:
-        return max(0.0, float(reply.headers.get("retry-after", "")))
+        return min(max(0.0, float(reply.headers.get("retry-after", ""))), _LONGEST_WAIT)
     except ValueError:
         return default

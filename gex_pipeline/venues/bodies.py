@@ -1,15 +1,23 @@
 """Bodies -> typed rows, with the place of whatever is wrong.
 
-Belongs here: what is the same for every venue. Not here: the fields of one (wire.py).
+Belongs here: what is the same for every venue that sends numbers as text. Not here: the fields of one (wire.py).
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
 from gex_pipeline.venues.base import Reply, VenueError
+
+_NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
+#: A number as text.
+Number = Annotated[str, msgspec.Meta(pattern=rf"\A{_NUMBER}\Z")]
+#: The same, or nothing.
+Cell = Annotated[str, msgspec.Meta(pattern=rf"\A({_NUMBER})?\Z")]
+#: Milliseconds since 1970, before the year 2100: every one is an instant.
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, lt=4_102_444_800_000)]
 
 #: What decoding a hostile body can raise: text that is no UTF-8 is found last, nesting without end never.
 DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

@@ -66,10 +66,10 @@ def against_previous(chain: pl.DataFrame, previous: pl.DataFrame, snapshot_at: d
     still = previous.filter(pl.col("expiry_at") > snapshot_at)
     gone = still.join(chain, on="instrument", how="anti").height
     text = f"{gone} of {still.height} contracts of the snapshot before are missing"
-    return _graded("contracts", gone / max(still.height, 1), _GONE_ERROR, _GONE_WARNING, text)
+    return graded("contracts", gone / max(still.height, 1), _GONE_ERROR, _GONE_WARNING, text)
 
 
-def _graded(guard: str, value: float, error: float, warning: float, text: str) -> Finding | None:
+def graded(guard: str, value: float, error: float, warning: float, text: str) -> Finding | None:
     """A finding of the severity that a value reaches."""
     if not value > min(error, warning):
         return None
@@ -83,7 +83,12 @@ def _completeness(chain: pl.DataFrame, rejected: pl.DataFrame, listed: frozenset
     if not missing:
         return None
     text = f"{len(missing)} of {len(listed)} listed contracts are missing, first: {missing[0]}"
-    return _graded("completeness", len(missing) / len(listed), _MISSING_ERROR, _MISSING_WARNING, text)
+    return graded("completeness", len(missing) / len(listed), _MISSING_ERROR, _MISSING_WARNING, text)
+
+
+def repeated(rows: int) -> list[Finding]:
+    """Rows that are sent twice, alike in every cell: one of each is kept."""
+    return [Finding("duplicates", "warning", f"{rows} rows are sent twice")] if rows else []
 
 
 def _duplicates(rejected: pl.DataFrame) -> Finding | None:
@@ -99,7 +104,7 @@ def _volatility(chain: pl.DataFrame, rejected: pl.DataFrame) -> Finding | None:
     odd = rejected.filter(pl.col("reason").is_in(_IV_REASONS)).height
     rows = chain.height + rejected.height
     text = f"{odd} of {rows} rows have no usable mark_iv"
-    return _graded("volatility", odd / max(rows, 1), _IV_ERROR, _IV_WARNING, text)
+    return graded("volatility", odd / max(rows, 1), _IV_ERROR, _IV_WARNING, text)
 
 
 def _forwards(chain: pl.DataFrame) -> Finding | None:
@@ -109,7 +114,7 @@ def _forwards(chain: pl.DataFrame) -> Finding | None:
         return None
     row = off.arg_max() or 0
     text = f"{chain['instrument'][row]}: forward {chain['forward_usd'][row]:g}, index {chain['index_usd'][row]:g}"
-    return _graded("forward", float(off[row]), _FORWARD_ERROR, _FORWARD_WARNING, text)
+    return graded("forward", float(off[row]), _FORWARD_ERROR, _FORWARD_WARNING, text)
 
 
 def _marks(chain: pl.DataFrame) -> Finding | None:
@@ -122,7 +127,7 @@ def _marks(chain: pl.DataFrame) -> Finding | None:
     )
     fair = black76.price(forward, strike, tenor, iv, (marked["option_type"] == "C").to_numpy())
     off = float(np.median(np.abs(fair - mark) / forward))
-    return _graded("mark", off, _MARK_ERROR, _MARK_WARNING, f"marks differ from Black-76 of mark_iv by {off:.2%} of F")
+    return graded("mark", off, _MARK_ERROR, _MARK_WARNING, f"marks differ from Black-76 of mark_iv by {off:.2%} of F")
 
 
 def _clocks(chain: pl.DataFrame) -> Iterable[Finding | None]:
@@ -138,4 +143,4 @@ def _clocks(chain: pl.DataFrame) -> Iterable[Finding | None]:
     ):
         seconds = late.total_seconds()
         text = f"its clock is {seconds:.0f} s {'behind' if guard == 'stale' else 'ahead of'} ours"
-        yield _graded(guard, seconds, error.total_seconds(), warning.total_seconds(), text)
+        yield graded(guard, seconds, error.total_seconds(), warning.total_seconds(), text)

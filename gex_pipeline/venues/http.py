@@ -17,21 +17,24 @@ import stamina
 from aiolimiter import AsyncLimiter
 from stamina.instrumentation import set_on_retry_hooks
 
-from gex_pipeline.venues.base import Answers, Reply, ReplyError, Request, Venue, transport_trouble
+from gex_pipeline.venues.base import TOO_LARGE, Answers, Reply, ReplyError, Request, Venue, transport_trouble
 
 set_on_retry_hooks(())  # they would write to standard error; what was tried is in the replies
 
 #: Two venues refuse requests without one.
 USER_AGENT = "gex-warehouse (open option warehouse)"
-#: Largest body, decompressed: ten times the largest answer the fact sheets lead to expect.
-MAX_BYTES = 32 * 1024 * 1024
+#: Largest body, decompressed: some ten times the largest answer that the fact sheets lead to expect.
+MAX_BYTES = 16 * 1024 * 1024
 _ATTEMPTS = 5
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
 
 
-def new_client(timeout_seconds: float) -> httpx2.AsyncClient:
+Client = httpx2.AsyncClient
+
+
+def new_client(timeout_seconds: float) -> Client:
     """A client that follows no redirect and reads no proxy setting or password file of the machine's owner."""
-    return httpx2.AsyncClient(
+    return Client(
         timeout=httpx2.Timeout(timeout_seconds),
         follow_redirects=False,
         headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"},
@@ -49,7 +52,7 @@ class Session:
         self,
         venue: Venue,
         hosts: Mapping[str, str],
-        client: httpx2.AsyncClient,
+        client: Client,
         clock: Callable[[], datetime],
         deadline: datetime,
         timeout_seconds: float,
@@ -111,7 +114,7 @@ class Session:
                 status, headers = response.status_code, dict(response.headers)
                 body = await _bounded(response)
         except _TooLarge:
-            error = f"its body is above {MAX_BYTES // 2**20} MB"
+            error = f"{TOO_LARGE} {MAX_BYTES // 2**20} MB"
         except TimeoutError:
             error = f"no whole answer within {self._timeout_seconds:g} s"
         except httpx2.HTTPError as reason:
@@ -149,7 +152,7 @@ def _said(reason: httpx2.HTTPError, timeout_seconds: float) -> str:
     if isinstance(reason, httpx2.TimeoutException):
         return f"no answer within {timeout_seconds:g} s"
     if isinstance(reason, httpx2.ConnectError):
-        return f"cannot connect: {reason or type(reason).__name__}"
+        return f"cannot connect: {str(reason) or type(reason).__name__}"
     if isinstance(reason, httpx2.DecodingError):
         return "its compression is broken"
-    return f"the connection broke: {reason or type(reason).__name__}"
+    return f"the connection broke: {str(reason) or type(reason).__name__}"

@@ -32,6 +32,11 @@ class Poll:
         return any(_SYNTHETIC in reply.headers for reply in self.replies)
 
     @property
+    def is_answered(self) -> bool:
+        """True where anything came back."""
+        return any(reply.status is not None for reply in self.replies)
+
+    @property
     def fresh(self) -> list[Reply]:
         """The replies that were asked for now."""
         return [reply for reply in self.replies if not reply.is_kept]

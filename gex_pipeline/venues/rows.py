@@ -12,14 +12,16 @@ from pathlib import Path
 import polars as pl
 
 from gex_pipeline.errors import ImportFileError
-from gex_pipeline.importers.base import Options
+from gex_pipeline.importers.base import Imported, Options
 from gex_pipeline.importers.chain import import_chain
 from gex_pipeline.importers.read import Raw
 from gex_pipeline.market import SOURCE as SYNTHETIC
 from gex_pipeline.schema.chain import CHAIN, CHAIN_REJECTED
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.venues.base import Answers, Book, Venue, VenueError
-from gex_pipeline.venues.guards import Finding, examine
+from gex_pipeline.venues.guards import Finding, examine, repeated
+
+_EMPTY, _EMPTY_REJECTED = (pl.DataFrame(schema=polars_schema(table)) for table in (CHAIN, CHAIN_REJECTED))
 
 
 @dataclass(frozen=True)
@@ -43,27 +45,26 @@ def coin_rows(venue: Venue, answers: Answers, coin: str, snapshot_at: datetime, 
         book = venue.book(answers, coin, snapshot_at)
         if book is None:
             return _none(is_listed=False)
-        chain, rejected = _mapped(venue.name, coin, book, snapshot_at, is_synthetic=is_synthetic)
+        imported = _mapped(venue.name, coin, book, snapshot_at)
     except (VenueError, ImportFileError) as error:
         return _none(error=str(error))
-    findings = [*book.findings, *examine(chain, rejected, book.listed)]
+    chain, rejected = (_marked(imported.tables[name], is_synthetic) for name in ("chain", "chain_rejected"))
+    findings = [*book.findings, *examine(chain, rejected, book.listed), *repeated(imported.dropped.get("identical", 0))]
     errors = [str(f) for f in findings if f.severity == "error"]
     if errors:
         return _none(error="; ".join(errors))
     return Rows(chain, rejected, warnings=_lines(findings))
 
 
-def _mapped(
-    venue: str, coin: str, book: Book, snapshot_at: datetime, *, is_synthetic: bool
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    raw = Raw(Path(f"{venue} {coin}"), book.frame, tuple(book.frame.columns))
+def _mapped(venue: str, coin: str, book: Book, snapshot_at: datetime) -> Imported:
     if book.frame.is_empty():
-        return pl.DataFrame(schema=polars_schema(CHAIN)), pl.DataFrame(schema=polars_schema(CHAIN_REJECTED))
-    tables = import_chain(raw, book.mapping, Options(), snapshot_at).tables
-    frames = (tables["chain"], tables["chain_rejected"])
-    if is_synthetic:
-        frames = tuple(f.with_columns(source=pl.concat_str(pl.lit(f"{SYNTHETIC}-"), "source")) for f in frames)
-    return frames[0], frames[1]
+        return Imported({"chain": _EMPTY, "chain_rejected": _EMPTY_REJECTED})
+    raw = Raw(Path(f"{venue} {coin}"), book.frame, tuple(book.frame.columns))
+    return import_chain(raw, book.mapping, Options(), snapshot_at)
+
+
+def _marked(frame: pl.DataFrame, is_synthetic: bool) -> pl.DataFrame:
+    return frame.with_columns(source=pl.concat_str(pl.lit(f"{SYNTHETIC}-"), "source")) if is_synthetic else frame
 
 
 def _lines(findings: list[Finding]) -> tuple[str, ...]:
@@ -71,5 +72,4 @@ def _lines(findings: list[Finding]) -> tuple[str, ...]:
 
 
 def _none(*, error: str | None = None, is_listed: bool = True) -> Rows:
-    empty = pl.DataFrame(schema=polars_schema(CHAIN)), pl.DataFrame(schema=polars_schema(CHAIN_REJECTED))
-    return Rows(*empty, error=error, is_listed=is_listed)
+    return Rows(_EMPTY, _EMPTY_REJECTED, error=error, is_listed=is_listed)

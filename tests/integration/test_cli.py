@@ -215,8 +215,8 @@ def test_a_defect_keeps_its_traceback_under_v(monkeypatch):
 def test_the_market_of_klines_has_no_default(monkeypatch, tmp_path):
     asked: list[str | None] = []
 
-    def import_files(*_: object, market: str | None, **__: object) -> ImportSummary:
-        asked.append(market)
+    def import_files(root: Path, source: str, paths: list[Path], options: Options, **_: object) -> ImportSummary:
+        asked.append(options.market)
         return ImportSummary(files=1)
 
     monkeypatch.setattr("gex_pipeline.engine.imports.import_files", import_files)

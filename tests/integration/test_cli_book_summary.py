@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gex_pipeline import cli, open_warehouse
-from tests.unit.importers.test_deribit_book_summary import CALL, FOUR, PUT, listed, response, saved, summary
+from tests.unit.importers.test_deribit_book_summary import CALL, FOUR, MINUTE, PUT, listed, response, saved, summary
 
 HOUR = 3_600_000
 
@@ -61,6 +61,30 @@ def test_a_grid_and_one_coin(folder: Path, tmp_path: Path) -> None:
     query = "SELECT DISTINCT underlying, strftime(snapshot_at, '%H:%M') FROM chain ORDER BY ALL"
     hours = ["17:00", "18:00", "19:00", "20:00"]
     assert open_warehouse(root).query(query).rows() == [("SOL", hour) for hour in hours]
+
+
+def test_two_books_of_one_poll_are_one_snapshot(tmp_path: Path, capsys) -> None:
+    """The inverse and the USDC book, a file each: the levels are those of both, and the answer is fresh."""
+    folder, root = tmp_path / "responses", tmp_path / "warehouse"
+    folder.mkdir()
+    for minute in range(3):
+        at = FOUR + minute * MINUTE
+        inverse = [summary(), summary("BTC-27MAR26-70000-P")]
+        linear = [summary("BTC_USDC-27MAR26-110000-C", open_interest=90), summary("BTC_USDC-27MAR26-60000-P")]
+        saved(folder, response(inverse, at), name=f"btc-{minute}.json")
+        saved(folder, response(linear, at + 341), name=f"usdc-{minute}.json")
+    assert run(root, folder) == 0
+    assert cli.main(["build", "--warehouse", str(root)]) == 0
+    warehouse = open_warehouse(root)
+    instants = "SELECT DISTINCT strftime(snapshot_at, '%H:%M:%S') FROM levels ORDER BY ALL"
+    assert [row[0] for row in warehouse.query(instants).rows()] == ["16:01:00", "16:02:00", "16:03:00"]
+    walls = """SELECT level, value_usd FROM levels WHERE venues = 'all' AND scope = 'all_expiry' AND level IN
+        ('call_resistance', 'call_wall_2', 'put_support', 'put_wall_2') AND value_usd IS NOT NULL GROUP BY ALL"""
+    strikes = {110_000.0, 100_000.0, 70_000.0, 60_000.0}
+    assert {row[1] for row in warehouse.query(walls).rows()} == strikes
+    capsys.readouterr()
+    assert cli.main(["levels", "BTC", "--at", "2026-03-17T16:03:20Z", "--warehouse", str(root)]) == 0
+    assert "stale" not in "".join(capsys.readouterr())
 
 
 def test_instruments_that_cannot_be_used_are_wrong_usage(folder: Path, tmp_path: Path, capsys) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult, RunRequest, build_schedule_context
 
+from gex_pipeline import open_warehouse
 from gex_pipeline.core.instruments import VENUES
 from gex_pipeline.definitions import build_defs
 from gex_pipeline.defs import partitions as days
@@ -26,17 +27,27 @@ from gex_pipeline.market import archive, chains
 from gex_pipeline.schema import DERIVED, TABLES
 from gex_pipeline.store.partitions import Store
 from tests import asset_graph
+from tests.unit.importers.build import csv_text
+from tests.unit.importers.test_tardis import tick
 
 PROJECT = Path(__file__).parents[2]
 TEMPLATE = PROJECT / "data" / "dagster" / "dagster.yaml"
 DAYS = ("2026-01-05", "2026-01-06", "2026-01-07")
 NONE = "2026-01-09"
 HOURS = 3
+CALL, PUT = "BTC-27MAR26-100000-C", "BTC-27MAR26-80000-P"
 ARCHIVES = """
 [[archive]]
 source = "chain"
 files = "files/*.csv"
 mapping = "map.toml"
+"""
+
+TICKS = """
+[[archive]]
+source = "tardis-options-chain"
+files = "ticks/*.csv"
+venue = "deribit"
 """
 
 
@@ -59,6 +70,17 @@ def place(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     """A copy of it for one test, where nothing waits for the disk."""
     monkeypatch.setattr(os, "fsync", lambda handle: None)
     return Path(shutil.copytree(template, tmp_path / "place"))
+
+
+@pytest.fixture
+def ticks(place: Path) -> Path:
+    """A vendor whose file of a day has the ticks received on it: on the grid they are of 01:00 to 24:00."""
+    (place / "archives.toml").write_text(TICKS)
+    (place / "ticks").mkdir()
+    for day in DAYS[:2]:
+        rows = [tick(name, f"{day}T{hour}:59:58") for hour in (22, 23) for name in (CALL, PUT)]
+        (place / "ticks" / f"{day}.csv").write_text(csv_text(rows))
+    return place
 
 
 @pytest.fixture
@@ -171,7 +193,7 @@ def test_metadata_of_a_materialisation(place: Path, instance: DagsterInstance) -
     rows = (place / "files" / f"BTC-{DAYS[0]}.csv").read_text().count("\n") - 1
     assert chain["dagster/row_count"].value == chain["dagster/partition_row_count"].value == rows
     assert (chain["files"].value, chain["new rows"].value) == (1, rows)
-    assert rejected["dagster/row_count"].value == 0
+    assert (rejected["dagster/row_count"].value, rejected["new rows"].value, chain["rejected"].value) == (0, 0, 0)
     assert (levels["partitions built"].value, levels["partitions fresh"].value) == (1, 0)
     assert levels["seconds"].value > 0
     for metadata in (chain, levels):
@@ -184,6 +206,25 @@ def test_metadata_of_a_materialisation(place: Path, instance: DagsterInstance) -
     assert "| zero_gamma |" in str(levels["rows"].value)
 
 
+def test_metadata_of_rows_that_are_not_in_chain(ticks: Path, instance: DagsterInstance) -> None:
+    """Each table says its own new rows; what was rejected or dropped, and why, is said at `chain`."""
+    rows = [
+        tick(CALL, f"{DAYS[0]}T11:58"),
+        tick(PUT, f"{DAYS[0]}T11:58", mark_iv=""),
+        tick(PUT, f"{DAYS[0]}T11:57", mark_iv=""),
+    ]
+    (ticks / "ticks" / f"{DAYS[0]}.csv").write_text(csv_text(rows))
+    assert run(ticks, instance, "imports", DAYS[0]).success
+    chain, rejected = (
+        instance.get_latest_materialization_event(AssetKey([name, "deribit"])).asset_materialization.metadata
+        for name in ("chain", "chain_rejected")
+    )
+    assert (chain["new rows"].value, rejected["new rows"].value) == (1, 1)
+    assert (chain["rejected"].value, chain["rejected: no_iv"].value, rejected["rejected: no_iv"].value) == (1, 1, 1)
+    assert (chain["dropped: superseded on the grid"].value, chain["notes"].value) == (1, 1)
+    assert "dropped: superseded on the grid" not in rejected
+
+
 def test_a_second_run_changes_nothing(place: Path, instance: DagsterInstance) -> None:
     run(place, instance, "everything", DAYS[0])
     before = {p: p.read_bytes() for p in (place / "warehouse").rglob("*.parquet")}
@@ -191,6 +232,21 @@ def test_a_second_run_changes_nothing(place: Path, instance: DagsterInstance) ->
     assert {p: p.read_bytes() for p in (place / "warehouse").rglob("*.parquet")} == before
     metadata = instance.get_latest_materialization_event(AssetKey("ranked")).asset_materialization.metadata
     assert (metadata["partitions built"].value, metadata["partitions fresh"].value) == (0, 1)
+
+
+def test_a_book_that_nets_to_nothing_has_no_ranks_and_no_flips(place: Path, instance: DagsterInstance) -> None:
+    """The call and the put of each strike cancel: the tables are empty, made, and fresh."""
+    (place / "archives.toml").write_text(TICKS)
+    (place / "ticks").mkdir()
+    rows = [tick(f"BTC-27MAR26-{strike}-{side}", f"{DAYS[0]}T12:00") for strike in (80_000, 90_000) for side in "CP"]
+    (place / "ticks" / f"{DAYS[0]}.csv").write_text(csv_text(rows))
+    result = run(place, instance, "everything", DAYS[0])
+    assert result.success
+    assert {t.name for t in DERIVED} <= materialised(result)
+    assert not {k for k in failed_checks(result) if k.split()[0] in {t.name for t in DERIVED}}
+    for name in ("ranked", "flip_zones"):
+        found = instance.get_latest_materialization_event(AssetKey(name)).asset_materialization
+        assert found.metadata["dagster/row_count"].value == 0
 
 
 # ---------------------------------------------------------------- what goes wrong
@@ -204,7 +260,8 @@ def test_a_day_without_chain(place: Path, instance: DagsterInstance) -> None:
     assert not result.success
     assert materialised(result) == set()
     asked = {f"{t.name} {c}" for t in DERIVED for c in ("is_sound", "has_data")}
-    assert failed_checks(result) == {k: ("ERROR", line) for k in asked if k != "flip_zones has_data"}
+    asked -= {"flip_zones has_data", "ranked has_data"}
+    assert failed_checks(result) == dict.fromkeys(asked, ("ERROR", line))
     done = gex("build", "--from", NONE, "--to", NONE, place=place)
     assert (done.returncode, done.stderr) == (1, f"gex: {line}\n")
 
@@ -215,6 +272,24 @@ def test_a_venue_without_data_that_has_an_archive(place: Path, instance: Dagster
         "ERROR",
         f"no chain of deribit on {NONE}: import it first",
     )
+
+
+def test_a_venue_of_whose_archive_nothing_comes_is_not_fresh_and_stops_nobody(
+    place: Path, instance: DagsterInstance
+) -> None:
+    """Freshness goes by materialisations: there is none until there are rows."""
+    (place / "okx-2026-01-02.csv").write_text("no file of the day")
+    okx = TICKS.replace("ticks/*.csv", "okx-*.csv").replace("deribit", "okx")
+    (place / "archives.toml").write_text(ARCHIVES + okx)
+    result = run(place, instance, "everything", DAYS[0])
+    assert result.success
+    words = ("ERROR", f"no chain of okx on {DAYS[0]}: import it first")
+    assert failed_checks(result)["chain/okx has_data"] == words
+    assert {"chain/deribit", "chain_rejected/okx", "levels"} <= materialised(result)
+    assert "chain/okx" not in materialised(result)
+    okx_chain = AssetKey(["chain", "okx"])
+    assert instance.get_latest_materialization_event(okx_chain) is None
+    assert instance.get_status_by_partition(okx_chain, [DAYS[0]], days.DAYS) == {DAYS[0]: None}
 
 
 def test_a_broken_archive_stops_what_is_downstream(place: Path, instance: DagsterInstance) -> None:
@@ -252,6 +327,15 @@ def test_a_damaged_chain_fails_and_stops_what_is_downstream(place: Path, instanc
     assert "levels" not in materialised(whole)
 
 
+def test_a_damaged_manifest_fails_a_check_and_not_the_step(place: Path, instance: DagsterInstance) -> None:
+    run(place, instance, "imports", DAYS[0])
+    (path,) = (place / "warehouse" / "chain").rglob("*.manifest.json")
+    path.write_text("{")
+    severity, words = failed_checks(run(place, instance, "imports", DAYS[0]))["chain/deribit is_sound"]
+    assert severity == "ERROR"
+    assert f"{path} is damaged" in words
+
+
 def test_a_damaged_derived_table_fails_alone(place: Path, instance: DagsterInstance) -> None:
     run(place, instance, "everything", DAYS[0])
     (path,) = (place / "warehouse" / "ranked").rglob("*.parquet")
@@ -270,6 +354,28 @@ def test_a_missing_list_of_archives_is_one_line(place: Path, instance: DagsterIn
     line = f"the list of archives {place / 'archives.toml'} cannot be read: No such file or directory"
     assert failed_checks(result)["chain/okx is_sound"] == ("ERROR", line)
     assert gex("import", "archives", str(place / "archives.toml"), place=place).stderr == f"gex: {line}\n"
+
+
+# ---------------------------------------------------------------- rows of the next midnight
+
+SNAPSHOTS = "SELECT DISTINCT strftime(snapshot_at, '%d %H:%M') FROM chain ORDER BY ALL"
+
+
+def test_a_days_midnight_is_in_the_file_of_the_day_before(ticks: Path, instance: DagsterInstance) -> None:
+    assert run(ticks, instance, "imports", DAYS[1]).success
+    found = open_warehouse(ticks / "warehouse").query(SNAPSHOTS)
+    assert found.rows() == [("05 23:00",), ("06 00:00",), ("06 23:00",), ("07 00:00",)]
+
+
+def test_a_day_with_nothing_but_the_midnight_that_ends_the_day_before(ticks: Path, instance: DagsterInstance) -> None:
+    """Its own file is missing, whatever the day before has left on it."""
+    line = f"no chain of deribit on {DAYS[2]}: import it first"
+    result = run(ticks, instance, "everything", DAYS[2])
+    assert failed_checks(result)["chain/deribit has_data"] == ("ERROR", line)
+    assert failed_checks(result)["levels has_data"] == ("ERROR", f"no chain on {DAYS[2]}: import it first")
+    before = failed_checks(run(ticks, instance, "everything", DAYS[1]))
+    assert not {"chain/deribit has_data", "levels has_data"} & before.keys()
+    assert "chain/deribit" not in materialised(result)
 
 
 # ---------------------------------------------------------------- a range, as a process
@@ -300,7 +406,14 @@ def home(tmp_path: Path) -> Path:
 
 def test_a_range_is_one_run_with_an_event_per_day(place: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last day has no file: a warning names it."""
-    words = ("asset", "materialize", "--select", "*", "--partition-range", f"{DAYS[0]}...2026-01-08")
+    words = (
+        "asset",
+        "materialize",
+        "--select",
+        "group:base or group:derived",
+        "--partition-range",
+        f"{DAYS[0]}...2026-01-08",
+    )
     done = dagster(*words, place=place, home=home)
     assert done.returncode == 0, done.stderr
     assert "no chain of deribit on 2026-01-08: import it first" in done.stderr

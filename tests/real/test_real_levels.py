@@ -14,6 +14,7 @@ from gex_pipeline import open_warehouse
 from gex_pipeline.core import black76
 from gex_pipeline.engine.build import build
 from gex_pipeline.engine.imports import import_files
+from gex_pipeline.importers import Options, load_mapping
 from gex_pipeline.store.verify import verify
 from gex_pipeline.warehouse import Warehouse
 from tests.slow import compare, expiry, levels, profile
@@ -34,13 +35,13 @@ def warehouse(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Ware
     """A day of the five-minute files, all daily files, all Binance files; built."""
     root = tmp_path_factory.mktemp("real") / "warehouse"
     five_minutes = sorted((real_data / "deribit-5min").glob("*/*_2025-12-11_18*.parquet"))
-    sources: list[tuple[str, list[Path], Path | None]] = [
-        ("chain", five_minutes, MAPPINGS / "deribit-5min.toml"),
-        ("chain", [real_data / "deribit-daily"], MAPPINGS / "deribit-daily.toml"),
-        ("binance-eoh", [real_data / "binance-eoh"], None),
+    sources = [
+        ("chain", five_minutes, Options(load_mapping(MAPPINGS / "deribit-5min.toml"))),
+        ("chain", [real_data / "deribit-daily"], Options(load_mapping(MAPPINGS / "deribit-daily.toml"))),
+        ("binance-eoh", [real_data / "binance-eoh"], Options()),
     ]
-    for source, paths, mapping in sources:
-        summary = import_files(root, source, paths, mapping=mapping)
+    for source, paths, options in sources:
+        summary = import_files(root, source, paths, options)
         assert summary.failures == []
         assert summary.conflicts == []
     assert build(root).failures == []

@@ -8,6 +8,7 @@ import pytest
 
 from gex_pipeline.engine.build import build
 from gex_pipeline.engine.imports import import_files
+from gex_pipeline.importers import Options, load_mapping
 from gex_pipeline.schema import CHAIN, LEVELS
 from tests import recipes
 
@@ -20,8 +21,9 @@ def warehouse(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     root = tmp_path_factory.mktemp("plain") / "warehouse"
     days = sorted((real_data / "deribit-daily").glob("*.csv"))[:3]
     hours = sorted((real_data / "binance-eoh").glob("*.csv"))[:1]
-    for summary in (import_files(root, "chain", days, mapping=MAPPING), import_files(root, "binance-eoh", hours)):
-        assert summary.failures == []
+    mapping = load_mapping(MAPPING)
+    for source, files, options in (("chain", days, Options(mapping)), ("binance-eoh", hours, Options())):
+        assert import_files(root, source, files, options).failures == []
     assert build(root).failures == []
     return root
 

@@ -70,7 +70,7 @@ class Okx(Venue):
         code = envelope.code
         if code == "0":
             return http_trouble(reply, default_wait=_WINDOW)
-        text = f"{label}: error {code[:20]} {envelope.msg[:80]}"
+        text = f"{label}: error {code[:20]} {' '.join(envelope.msg.split())[:80]}"
         is_busy = code in _WAITS or reply.status in _BUSY
         wait = retry_after(reply, _WAITS.get(code, _WINDOW)) if is_busy else 0.0
         return ReplyError(text, is_retryable=is_busy, wait_seconds=wait)

@@ -10,9 +10,12 @@ import pytest
 from gex_pipeline.engine.archives import Archive, files_of, import_archives, load_archives
 from gex_pipeline.engine.days import Days, period_days, spoken
 from gex_pipeline.errors import UsageError
+from gex_pipeline.importers import Options, load_mapping
 from gex_pipeline.market import archive
 from tests.unit.importers.build import csv_text
 from tests.unit.importers.test_tardis import tick
+
+HOUR = timedelta(hours=1)
 
 
 def listed(folder: Path, text: str) -> list[Archive]:
@@ -45,12 +48,12 @@ def test_a_list_is_read(tmp_path: Path) -> None:
         instruments = "instruments.json"
         """,
     )
-    hour = timedelta(hours=1)
-    assert (first.table, first.venue, first.underlying, first.every) == ("chain", "binance", "BTC", hour)
-    assert first.max_age == 1.5 * hour
-    assert (second.table, second.venue, second.mapping) == ("chain", "deribit", archive.mapping_path())
-    assert (third.table, third.market) == ("candles", "perp")
-    assert (fourth.venue, fourth.instruments) == ("deribit", (tmp_path / "instruments.json",))
+    assert (first.table, first.venue) == ("chain", "binance")
+    assert first.options == Options(underlying="BTC", every=HOUR, max_age=1.5 * HOUR)
+    assert (second.table, second.venue) == ("chain", "deribit")
+    assert second.options == Options(load_mapping(archive.mapping_path()))
+    assert (third.table, third.options.market) == ("candles", "perp")
+    assert (fourth.venue, fourth.options.instruments) == ("deribit", (tmp_path / "instruments.json",))
 
 
 @pytest.mark.parametrize(
@@ -113,15 +116,36 @@ def test_files_of_a_day(tmp_path: Path, name: str, is_of_the_day: bool | None) -
     folder = tmp_path / "2020-02-02"
     (folder / name).parent.mkdir(parents=True)
     (folder / name).write_text("")
-    found = Archive(folder, "chain", "**/*", "deribit")
+    found = Archive(folder, "chain", "**/*", "deribit", Options())
     expected = [folder / name] if is_of_the_day else []
     assert files_of(found, JANUARY_5) == expected
     assert files_of(found) == ([] if is_of_the_day is None else [folder / name])
 
 
+@pytest.mark.parametrize(
+    ("source", "options", "names"),
+    [
+        ("chain", Options(), ["2026-01-05"]),
+        ("candles", Options(), ["2026-01-05"]),
+        ("binance-eoh", Options(), ["2026-01-04", "2026-01-05"]),
+        ("tardis-options-chain", Options(), ["2026-01-04", "2026-01-05"]),
+        ("deribit-book-summary", Options(), ["2026-01-04", "2026-01-05"]),
+        ("chain", Options(every=HOUR), ["2026-01-04", "2026-01-05"]),
+        ("chain", Options(every=HOUR, max_age=26 * HOUR), ["2026-01-03", "2026-01-04", "2026-01-05"]),
+    ],
+)
+def test_files_that_reach_into_the_next_day(tmp_path: Path, source: str, options: Options, names: list[str]) -> None:
+    for day in range(2, 8):
+        (tmp_path / f"2026-01-0{day}.csv").write_text("")
+    found = files_of(Archive(tmp_path, source, "*.csv", "deribit", options), JANUARY_5)
+    assert [path.stem for path in found] == names
+
+
 def test_an_absolute_pattern(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("")
-    assert files_of(Archive(Path("elsewhere"), "chain", str(tmp_path / "*.csv"), "okx")) == [tmp_path / "a.csv"]
+    assert files_of(Archive(Path("elsewhere"), "chain", str(tmp_path / "*.csv"), "okx", Options())) == [
+        tmp_path / "a.csv"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -176,3 +200,27 @@ def test_a_wrong_option_names_its_archive(tmp_path: Path) -> None:
     archives = listed(tmp_path, f"[[archive]]\n{TICKS}\nevery = '7m'")
     with pytest.raises(UsageError, match=r"^archive \*\.csv: every = 0:07:00 does not divide a day"):
         import_archives(tmp_path / "warehouse", archives)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("source = 'tardis-options-chain'\nvenue = 'okx'\nevery = '7m'", "every = 0:07:00 does not divide a day"),
+        ("source = 'binance-eoh'\nmax_age = '7m'", "max_age needs a grid: give every as well"),
+        ("source = 'binance-eoh'\nmarket = 'spot'", "the source binance-eoh does not take market: remove it"),
+        ("source = 'binance-klines'", "binance-klines needs market spot or perp"),
+        ("source = 'chain'\nvenue = 'okx'", "the source chain needs mapping with a [chain] section"),
+        ("source = 'deribit-book-summary'\ninstruments = 'none.json'", "instruments {folder}/none.json does not exist"),
+        ("source = 'deribit-book-summary'\ninstruments = 'a.csv'", "instruments {folder}/a.csv is not "),
+    ],
+)
+def test_nothing_is_read_before_every_archive_can_be(tmp_path: Path, words: str, message: str) -> None:
+    """In the words of the list, not of the command line."""
+    (tmp_path / "a.csv").write_text(csv_text([tick()]))
+    first = TICKS.replace("okx", "deribit")
+    archives = listed(tmp_path, f"[[archive]]\n{first}\n[[archive]]\nfiles = 'b*.csv'\n{words}")
+    with pytest.raises(UsageError) as raised:
+        import_archives(tmp_path / "warehouse", archives)
+    assert str(raised.value).startswith(f"archive b*.csv: {message.format(folder=tmp_path)}")
+    assert "--" not in str(raised.value)
+    assert not (tmp_path / "warehouse").exists()

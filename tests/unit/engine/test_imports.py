@@ -11,9 +11,11 @@ import pytest
 from gex_pipeline.engine import imports
 from gex_pipeline.engine.imports import import_files
 from gex_pipeline.errors import StoreError
+from gex_pipeline.importers import Options, load_mapping
 from gex_pipeline.schema import TABLES
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.store.verify import verify
+from tests.unit.importers.test_deribit_book_summary import response, saved, summary
 
 MAPPING = """
 name = "test"
@@ -36,6 +38,10 @@ def mapping(tmp_path: Path) -> Path:
     return path
 
 
+def read_with(mapping: Path, **options: Any) -> Options:
+    return Options(load_mapping(mapping), **options)
+
+
 def archive(folder: Path, name: str, coin: str, oi: float = 1.0, hour: int = 0) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
@@ -55,7 +61,7 @@ def test_a_manifest_lists_the_files_whose_rows_it_has(tmp_path: Path, mapping: P
     two = archive(tmp_path / "2", "x.csv", "BTC", hour=1)
     other = archive(tmp_path / "2", "y.csv", "ETH")
     root = tmp_path / "warehouse"
-    summary = import_files(root, "chain", [one, two, other], mapping=mapping)
+    summary = import_files(root, "chain", [one, two, other], read_with(mapping))
     assert (summary.failures, summary.conflicts, summary.rows["chain"]) == ([], [], 3)
     assert inputs(Store(root), "BTC") == {str(one), str(two)}
     assert inputs(Store(root), "ETH") == {str(other)}
@@ -63,12 +69,12 @@ def test_a_manifest_lists_the_files_whose_rows_it_has(tmp_path: Path, mapping: P
 
 def test_a_damaged_partition_does_not_stop_the_others(tmp_path: Path, mapping: Path) -> None:
     root = tmp_path / "warehouse"
-    import_files(root, "chain", [archive(tmp_path, "btc.csv", "BTC")], mapping=mapping)
+    import_files(root, "chain", [archive(tmp_path, "btc.csv", "BTC")], read_with(mapping))
     store = Store(root)
     (damaged,) = store.partitions(TABLES["chain"])
     store.objects.path(damaged.path).write_bytes(b"not parquet")
     again = [archive(tmp_path, "btc2.csv", "BTC", hour=2), archive(tmp_path, "eth.csv", "ETH")]
-    summary = import_files(root, "chain", again, mapping=mapping)
+    summary = import_files(root, "chain", again, read_with(mapping))
     assert summary.rows["chain"] == 1
     (failure,) = summary.failures
     assert failure.startswith(f"{again[0]}: ")
@@ -81,19 +87,19 @@ def test_made_up_rows_and_real_ones_do_not_share_a_warehouse(tmp_path: Path, map
     made_up = tmp_path / "made-up.toml"
     made_up.write_text(MAPPING.replace('"test"', '"synthetic-test"'))
     root = tmp_path / "warehouse"
-    import_files(root, "chain", [real], mapping=mapping)
+    import_files(root, "chain", [real], read_with(mapping))
     with pytest.raises(StoreError, match="is a warehouse of real data: synthetic rows need another --warehouse"):
-        import_files(root, "chain", [real], mapping=made_up)
-    import_files(tmp_path / "other", "chain", [real], mapping=made_up)
+        import_files(root, "chain", [real], read_with(made_up))
+    import_files(tmp_path / "other", "chain", [real], read_with(made_up))
     with pytest.raises(StoreError, match="is a warehouse of synthetic data: real rows need another --warehouse"):
-        import_files(tmp_path / "other", "chain", [real], mapping=mapping)
+        import_files(tmp_path / "other", "chain", [real], read_with(mapping))
 
 
 def test_contradicting_rows_name_their_file_and_stay_out(tmp_path: Path, mapping: Path) -> None:
     root = tmp_path / "warehouse"
-    import_files(root, "chain", [archive(tmp_path, "a.csv", "BTC", oi=1.0)], mapping=mapping)
+    import_files(root, "chain", [archive(tmp_path, "a.csv", "BTC", oi=1.0)], read_with(mapping))
     other = archive(tmp_path, "b.csv", "BTC", oi=2.0)
-    summary = import_files(root, "chain", [other], mapping=mapping)
+    summary = import_files(root, "chain", [other], read_with(mapping))
     (line,) = summary.conflicts
     assert line.startswith(f"{other}: 1 row(s) contradict what is stored in chain/underlying=BTC/venue=deribit/")
     (partition,) = Store(root).partitions(TABLES["chain"])
@@ -104,15 +110,15 @@ def test_two_archives_that_agree_do_not_contradict_each_other(tmp_path: Path, ma
     root, file = tmp_path / "warehouse", archive(tmp_path, "a.csv", "BTC")
     other = tmp_path / "other.toml"
     other.write_text(MAPPING.replace('"test"', '"other"'))
-    import_files(root, "chain", [file], mapping=mapping)
-    summary = import_files(root, "chain", [file], mapping=other)
+    import_files(root, "chain", [file], read_with(mapping))
+    summary = import_files(root, "chain", [file], read_with(other))
     assert (summary.rows["chain"], summary.same["chain"], summary.conflicts) == (0, 1, [])
 
 
 def test_an_import_that_reads_nothing_makes_no_warehouse(tmp_path: Path, mapping: Path) -> None:
     bad = tmp_path / "bad.csv"
     bad.write_text("ts,name\n")
-    summary = import_files(tmp_path / "warehouse", "chain", [bad, tmp_path / "missing.csv"], mapping=mapping)
+    summary = import_files(tmp_path / "warehouse", "chain", [bad, tmp_path / "missing.csv"], read_with(mapping))
     assert len(summary.failures) == 2
     assert not (tmp_path / "warehouse").exists()
 
@@ -141,9 +147,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_files_that_are_stored_are_not_read_again(tmp_path: Path, mapping: Path, reads: list[str]) -> None:
     files = [archive(tmp_path, f"{hour:02d}.csv", "BTC", hour=hour) for hour in range(3)]
     root = tmp_path / "warehouse"
-    first = import_files(root, "chain", files[:2], mapping=mapping)
+    first = import_files(root, "chain", files[:2], read_with(mapping))
     before = chain_files(Store(root))
-    again = import_files(root, "chain", files, mapping=mapping)
+    again = import_files(root, "chain", files, read_with(mapping))
     assert reads == ["00.csv", "01.csv", "02.csv"]
     assert (first.files, first.skipped, again.files, again.skipped) == (2, 0, 1, 2)
     assert (again.rows["chain"], again.same["chain"], again.coins["BTC"]) == (1, 2, 3)
@@ -153,19 +159,29 @@ def test_files_that_are_stored_are_not_read_again(tmp_path: Path, mapping: Path,
 
 def test_another_way_of_reading_reads_again(tmp_path: Path, mapping: Path, reads: list[str]) -> None:
     root, file = tmp_path / "warehouse", archive(tmp_path, "a.csv", "BTC")
-    import_files(root, "chain", [file], mapping=mapping)
-    import_files(root, "chain", [file], mapping=mapping, every=timedelta(hours=1))
+    import_files(root, "chain", [file], read_with(mapping))
+    import_files(root, "chain", [file], read_with(mapping, every=timedelta(hours=1)))
     archive(tmp_path, "a.csv", "BTC", hour=5)
-    import_files(root, "chain", [file], mapping=mapping)
+    import_files(root, "chain", [file], read_with(mapping))
     mapping.write_text(MAPPING.replace('iv = "iv"', 'iv = { column = "iv", unit = "percent" }').replace("0.5", "50"))
-    import_files(root, "chain", [file], mapping=mapping)
+    import_files(root, "chain", [file], read_with(mapping))
     assert reads == ["a.csv"] * 4
+
+
+def test_the_grid_of_the_source_is_a_way_of_reading(tmp_path: Path) -> None:
+    """Asked for or the source's own, it is the same one; another grid is another way."""
+    file, root = saved(tmp_path, response([summary()])), tmp_path / "warehouse"
+    minute = timedelta(minutes=1)
+    read = [
+        import_files(root, "deribit-book-summary", [file], Options(every=e)).files for e in (None, minute, 5 * minute)
+    ]
+    assert read == [1, 0, 1]
 
 
 @pytest.mark.parametrize("harm", ["delete", "damage", "journal"])
 def test_what_is_no_longer_stored_is_read_again(tmp_path: Path, mapping: Path, reads: list[str], harm: str) -> None:
     root, file = tmp_path / "warehouse", archive(tmp_path, "a.csv", "BTC")
-    import_files(root, "chain", [file], mapping=mapping)
+    import_files(root, "chain", [file], read_with(mapping))
     store = Store(root)
     (partition,) = store.partitions(TABLES["chain"])
     whole = store.objects.read(partition.path)
@@ -177,7 +193,7 @@ def test_what_is_no_longer_stored_is_read_again(tmp_path: Path, mapping: Path, r
     else:
         (journal,) = (root / ".imports").iterdir()
         journal.write_text("[{")
-    summary = import_files(root, "chain", [file], mapping=mapping)
+    summary = import_files(root, "chain", [file], read_with(mapping))
     assert reads == ["a.csv", "a.csv"]
     if harm == "damage":
         assert "damaged" in summary.failures[0]
@@ -190,12 +206,12 @@ def test_a_partition_vouches_for_a_way_of_reading(tmp_path: Path, mapping: Path)
     file = archive(tmp_path, "a.csv", "BTC", hour=1)
     file.write_text(file.read_text() + "2026-01-05T01:20:00Z,BTC-30JAN26-200-C,100,0.5,1.0\n")
     root, hour, half = tmp_path / "warehouse", timedelta(hours=1), timedelta(minutes=30)
-    grids = [import_files(root, "chain", [file], mapping=mapping, every=g).rows["chain"] for g in (hour, half)]
+    grids = [import_files(root, "chain", [file], read_with(mapping, every=g)).rows["chain"] for g in (hour, half)]
     store = Store(root)
     whole = chain_files(store)
     for partition in store.partitions(TABLES["chain"]):
         store.remove(partition)
-    again = [import_files(root, "chain", [file], mapping=mapping, every=g).rows["chain"] for g in (hour, half)]
+    again = [import_files(root, "chain", [file], read_with(mapping, every=g)).rows["chain"] for g in (hour, half)]
     assert again == grids
     assert again[1] > 0
     assert chain_files(store) == whole
@@ -203,16 +219,28 @@ def test_a_partition_vouches_for_a_way_of_reading(tmp_path: Path, mapping: Path)
 
 def test_a_file_with_a_conflict_is_told_again(tmp_path: Path, mapping: Path) -> None:
     root = tmp_path / "warehouse"
-    import_files(root, "chain", [archive(tmp_path, "a.csv", "BTC", oi=1.0)], mapping=mapping)
+    import_files(root, "chain", [archive(tmp_path, "a.csv", "BTC", oi=1.0)], read_with(mapping))
     other = archive(tmp_path, "b.csv", "BTC", oi=2.0)
-    lines = [import_files(root, "chain", [other], mapping=mapping).conflicts for _ in range(2)]
+    lines = [import_files(root, "chain", [other], read_with(mapping)).conflicts for _ in range(2)]
     assert lines[0] == lines[1] != []
+
+
+def test_twin_files_with_a_conflict_are_both_named_and_told_again(tmp_path: Path, mapping: Path) -> None:
+    """The same row in both: neither is stored, whichever of them is read first."""
+    root = tmp_path / "warehouse"
+    import_files(root, "chain", [archive(tmp_path, "a.csv", "BTC", oi=1.0)], read_with(mapping))
+    twins = [archive(tmp_path, name, "BTC", oi=2.0) for name in ("b.csv", "c.csv")]
+    runs = [import_files(root, "chain", twins, read_with(mapping)) for _ in range(2)]
+    for done in runs:
+        (line,) = done.conflicts
+        assert line.startswith(f"{twins[0]}, {twins[1]}: 2 row(s) contradict what is stored")
+        assert (done.skipped, done.same["chain"]) == (0, 0)
 
 
 def test_a_file_of_which_no_row_can_be_used_is_told_again(tmp_path: Path, mapping: Path) -> None:
     root, file = tmp_path / "warehouse", archive(tmp_path, "a.csv", "BTC")
     file.write_text(file.read_text().replace(",0.5,", ",0,"))
-    lines = [import_files(root, "chain", [file], mapping=mapping).failures for _ in range(2)]
+    lines = [import_files(root, "chain", [file], read_with(mapping)).failures for _ in range(2)]
     assert lines[0] == lines[1] == [f"{file}: no row can be used, most are no_iv: is a unit or column wrong?"]
 
 
@@ -222,8 +250,8 @@ def test_a_twin_file_counts_as_stored_while_its_rows_are(tmp_path: Path, mapping
     one, two = archive(tmp_path, "a.csv", "BTC"), archive(tmp_path, "b.csv", "BTC")
     two.write_text(two.read_text() + "\n")
     for _ in range(2):
-        import_files(root, "chain", [one], mapping=mapping)
-        import_files(root, "chain", [two], mapping=mapping)
+        import_files(root, "chain", [one], read_with(mapping))
+        import_files(root, "chain", [two], read_with(mapping))
     assert reads == ["a.csv", "b.csv"]
 
 
@@ -243,21 +271,23 @@ def test_an_interrupted_import_goes_on_where_it_was(
     with monkeypatch.context() as patch:
         patch.setitem(imports.READERS, "chain", stop)
         with pytest.raises(KeyboardInterrupt):
-            import_files(root, "chain", files, mapping=mapping)
+            import_files(root, "chain", files, read_with(mapping))
     assert reads == ["00.csv", "01.csv", "02.csv", "03.csv", "04.csv"]
-    summary = import_files(root, "chain", files, mapping=mapping)
+    summary = import_files(root, "chain", files, read_with(mapping))
     assert reads[5:] == ["04.csv", "05.csv"]  # the batch that was not full is read again
     assert (summary.files, summary.skipped, summary.rows["chain"], summary.same["chain"]) == (2, 4, 2, 4)
     whole = tmp_path / "whole"
     monkeypatch.undo()
-    import_files(whole, "chain", files, mapping=mapping)
+    import_files(whole, "chain", files, read_with(mapping))
     assert chain_files(Store(root)) == chain_files(Store(whole))
 
 
 def test_a_batch_is_stored_when_it_is_old(tmp_path: Path, mapping: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imports, "_BATCH_SECONDS", -1.0)
     root = tmp_path / "warehouse"
-    import_files(root, "chain", [archive(tmp_path, f"{h:02d}.csv", "BTC", hour=h) for h in range(3)], mapping=mapping)
+    import_files(
+        root, "chain", [archive(tmp_path, f"{h:02d}.csv", "BTC", hour=h) for h in range(3)], read_with(mapping)
+    )
     assert len(list((root / ".imports").iterdir())) == 3
 
 
@@ -265,6 +295,6 @@ def test_a_glob_in_quotes(tmp_path: Path, mapping: Path) -> None:
     for hour in range(3):
         archive(tmp_path / "deep", f"{hour:02d}.csv", "BTC", hour=hour)
     root = tmp_path / "warehouse"
-    assert import_files(root, "chain", [tmp_path / "*" / "0[01].csv"], mapping=mapping).files == 2
-    nothing = import_files(root, "chain", [tmp_path / "*.csv"], mapping=mapping)
+    assert import_files(root, "chain", [tmp_path / "*" / "0[01].csv"], read_with(mapping)).files == 2
+    nothing = import_files(root, "chain", [tmp_path / "*.csv"], read_with(mapping))
     assert nothing.failures == [f"{tmp_path}/*.csv does not exist"]

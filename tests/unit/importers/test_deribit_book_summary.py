@@ -23,6 +23,7 @@ from tests.unit.importers.build import good, reasons, utc
 
 READ = READERS["deribit-book-summary"]
 FOUR = 1_773_763_200_000  # 2026-03-17T16:00Z in milliseconds
+MINUTE = 60_000
 CALL = "BTC-27MAR26-100000-C"
 PUT = "SOL_USDC-27MAR26-150-P"
 EXPIRY = 1_774_598_400_000  # 2026-03-27T08:00Z
@@ -99,9 +100,9 @@ def test_an_inverse_row(tmp_path: Path) -> None:
     frame = good(found)
     assert violations(TABLES["chain"], frame) == []
     assert frame.filter(instrument=CALL).row(0, named=True) == {
-        "snapshot_at": utc("2026-03-17T16:00:00.250"),  # of the envelope
+        "snapshot_at": utc("2026-03-17T16:01"),  # the minute after the envelope's time
         "venue_time": utc("2026-03-17T16:00"),  # of the row
-        "knowledge_time": utc("2026-03-17T16:00:00.250"),
+        "knowledge_time": utc("2026-03-17T16:01"),
         "underlying": "BTC",
         "venue": "deribit",
         "instrument": CALL,
@@ -121,7 +122,7 @@ def test_an_inverse_row(tmp_path: Path) -> None:
         "bid_usd": 1920.0,
         "ask_usd": None,
         "settlement": "inverse",
-        "tenor_years": (9 * 86_400 + 16 * 3_600 - 0.25) / (365 * 86_400),
+        "tenor_years": (9 * 86_400 + 16 * 3_600 - 60) / (365 * 86_400),
         "volume_24h_coin": 3.5,
         "source": "deribit-book-summary",
     }
@@ -193,7 +194,7 @@ def test_numbers_may_be_written_as_integers_and_unknown_keys_are_passed_over(tmp
 
 
 def test_every_container_gives_the_same_rows(tmp_path: Path) -> None:
-    early, late = response([summary()], FOUR), response([summary(PUT, open_interest=20)], FOUR + 1000)
+    early, late = response([summary()], FOUR), response([summary(PUT, open_interest=20)], FOUR + MINUTE)
     expected = pl.concat([good(imported(tmp_path, early)), good(imported(tmp_path, late))])
     text = json.dumps(early) + "\n\n" + json.dumps(late)
     names = {n: text.encode() for n in ("b.json", "b.jsonl", "b.ndjson")}
@@ -211,7 +212,7 @@ def test_every_container_gives_the_same_rows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("indent", [None, 2])
 def test_one_response_over_many_lines_or_on_one(tmp_path: Path, indent: int | None) -> None:
-    for document in (response([summary()]), [summary()]):
+    for document in (response([summary()]), [summary(creation_timestamp=FOUR + 7)]):
         path = tmp_path / "a.json"
         path.write_text(json.dumps(document, indent=indent))
         assert good(READ(path, Options()))["instrument"].to_list() == [CALL]
@@ -221,7 +222,7 @@ def test_a_bare_list_has_the_time_of_its_latest_row(tmp_path: Path) -> None:
     rows = [summary(), summary(PUT, creation_timestamp=FOUR + 7), summary("BTC-27MAR26-1-P", creation_timestamp=...)]
     for document in (rows, response(rows, usOut=None)):
         frame = good(imported(tmp_path, document))
-        assert set(frame["snapshot_at"]) == {utc("2026-03-17T16:00:00.007")}
+        assert set(frame["snapshot_at"]) == {utc("2026-03-17T16:01")}
         assert set(frame["venue_time"]) == {utc("2026-03-17T16:00"), utc("2026-03-17T16:00:00.007"), None}
 
 
@@ -232,6 +233,15 @@ def test_empty_responses_among_others_add_nothing(tmp_path: Path) -> None:
 
 
 # Grid, coin, repeats
+
+
+def test_the_books_of_one_poll_are_one_snapshot(tmp_path: Path) -> None:
+    """Each response has a time of its own, some milliseconds from the others; the minutes are the grid."""
+    usdc = response([summary("BTC_USDC-27MAR26-100000-C")], FOUR + 341)
+    frames = [good(imported(tmp_path, document)) for document in (response([summary()]), usdc)]
+    assert {t for frame in frames for t in frame["snapshot_at"]} == {utc("2026-03-17T16:01")}
+    later = good(imported(tmp_path, response([summary()], FOUR + MINUTE)))
+    assert later["snapshot_at"].to_list() == [utc("2026-03-17T16:02")]
 
 
 def test_the_grid_takes_the_last_response_before_it(tmp_path: Path) -> None:
@@ -253,7 +263,7 @@ def test_a_response_that_is_there_twice(tmp_path: Path) -> None:
     found = imported(tmp_path, *[response([summary(), summary()])] * 2)
     assert (found.rows, good(found).height, found.dropped) == (4, 1, {"identical": 3})
     other = imported(tmp_path, response([summary(open_interest=1)]), response([summary(open_interest=2)]))
-    assert (good(other)["open_interest_coin"].to_list(), reasons(other)) == ([2.0], ["duplicate"])
+    assert (good(other)["open_interest_coin"].to_list(), other.dropped) == ([2.0], {"superseded on the grid": 1})
 
 
 # Instruments

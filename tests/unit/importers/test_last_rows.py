@@ -67,6 +67,15 @@ def test_many_blocks_are_brought_down_on_the_way(tmp_path: Path) -> None:
     assert chosen.raw.frame.filter(name="n0")["x"].to_list() == ["-1"]
 
 
+@pytest.mark.parametrize("block", [8, 1 << 23])
+def test_a_tick_without_a_contract_refuses_the_file(tmp_path: Path, block: int) -> None:
+    """Those of all contracts would be one, of which the last stays."""
+    path = write(tmp_path, [("a", 1, 5), ("", 2, 6), ("", 3, 7)])
+    with pytest.raises(ImportFileError) as raised:
+        taken(path, block_bytes=block)
+    assert str(raised.value) == f"{path} line 3: name is empty"
+
+
 def test_windows_line_ends_and_no_line_feed_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(b"name,at,x\r\na,1,5\r\na,2,6")

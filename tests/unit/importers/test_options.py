@@ -92,7 +92,7 @@ def test_mapping_of_the_target(source: str) -> None:
 
 def test_grids() -> None:
     sevens = "every = 7:00:00 does not divide a day into equal parts"
-    lonely = "--max-age (max_age) needs a grid: give --every (every) as well"
+    lonely = "--max-age needs a grid: give --every as well (in a mapping: max_age and every)"
     assert _refused("chain", mapping=_chain(), every=7 * HOUR) == sevens
     assert _refused("chain", mapping=_chain(every="7h")) == sevens
     assert _refused("binance-eoh", every=7 * HOUR) == sevens
@@ -100,11 +100,11 @@ def test_grids() -> None:
     assert _refused("chain", mapping=_chain(), max_age=HOUR) == lonely
     assert _refused("chain", mapping=_chain(max_age="1h")) == lonely
     assert _refused("binance-eoh", max_age=HOUR) == lonely
-    assert _refused("deribit-book-summary", max_age=HOUR) == lonely
     check_options("chain", Options(_chain(every="7h"), every=HOUR))  # the option counts
     check_options("chain", Options(_chain(max_age="1h"), every=HOUR))
     check_options("chain", Options(_chain(every="1h"), max_age=HOUR))
-    check_options("tardis-options-chain", Options(max_age=HOUR))  # ticks have a grid of their own
+    for source in ("tardis-options-chain", "deribit-book-summary"):  # they have a grid of their own
+        check_options(source, Options(max_age=HOUR))
     assert _refused("tardis-options-chain", every=7 * HOUR) == sevens
 
 

@@ -149,7 +149,25 @@ def test_sizes_of_okx_that_nobody_knows(tmp_path: Path) -> None:
     assert "OKX changed its contract sizes between 2022-05-14 and 2022-05-27" in refused(
         tmp_path, [okx("BTC-USD-260327-90000-C", "0.06", at="2022-05-20T00:00")]
     )
-    assert "contract_size_coin is None for SOL" in refused(tmp_path, [okx("SOL-USD-260327-90-C", "0.06")])
+
+
+def test_a_family_of_okx_whose_size_nobody_knows_leaves_the_others(tmp_path: Path) -> None:
+    """The message says how: coin by coin."""
+    rows = [
+        okx("BTC-USD-260327-90000-C", "0.06"),
+        okx("SOL-USD-260327-90-C", "0.06"),
+        okx("ETH-USD-260327-3000-C", "0.06"),
+    ]
+    assert refused(tmp_path, rows).endswith(
+        "OPTIONS.csv.gz line 3: the contract size of SOL-USD is not known, so its open interest cannot be counted in "
+        "coins: import the other coins one by one with --underlying BTC, ETH"
+    )
+    imported = read(tmp_path, rows, underlying="BTC")
+    assert good(imported)["instrument"].to_list() == ["BTC-USD-260327-90000-C"]
+    assert imported.dropped == {"other underlying": 2}
+    assert "the contract size of SOL-USD is not known" in refused(tmp_path, rows, underlying="SOL")
+    alone = refused(tmp_path, rows[1:2])
+    assert alone.endswith("the contract size of SOL-USD is not known, so its open interest cannot be counted in coins")
 
 
 def test_the_grid_is_an_hour_unless_said_otherwise(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ EXPECTED = {
     "string": (pa.string(), pl.String(), "VARCHAR"),
     "category": (pa.dictionary(pa.int32(), pa.string()), pl.String(), "VARCHAR"),
     "bool": (pa.bool_(), pl.Boolean(), "BOOLEAN"),
+    "binary": (pa.binary(), pl.Binary(), "BLOB"),
 }
 
 OPEN = Table(

@@ -120,7 +120,7 @@ def test_what_does_not_depend_on_a_request_in_trouble_is_asked_all_the_same(bad:
     ],
 )
 def test_error_codes(code: str, status: int, is_retryable: bool, wait: float) -> None:
-    trouble = Okx().trouble(reply(INDEX, body([], code, "Some words"), status=status))
+    trouble = Okx().trouble(reply(INDEX, body([], code, "Some\nwords"), status=status))
     assert trouble is not None and not trouble.is_ban
     assert (trouble.is_retryable, trouble.wait_seconds) == (is_retryable, wait)
     assert str(trouble) == f"api/v5/market/index-tickers instId=BTC-USD: error {code} Some words"

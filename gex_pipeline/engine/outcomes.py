@@ -1,0 +1,113 @@
+"""What one poll of a venue means: rows per coin, or why there are none. Pure.
+
+Belongs here: the order of the checks and what `snapshots` says. Not: reading or writing (`live`, `rebuild`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from gex_pipeline.schema import SNAPSHOTS
+from gex_pipeline.schema.types import polars_schema
+from gex_pipeline.venues.base import Answers
+from gex_pipeline.venues.guards import against_previous
+from gex_pipeline.venues.raw import Poll
+from gex_pipeline.venues.registry import VENUES
+from gex_pipeline.venues.rows import Rows, coin_rows
+
+_HOUR = timedelta(hours=1)
+#: A snapshot that is older says nothing of how many contracts there should be: a venue may have delisted half.
+_PREVIOUS_AGE = timedelta(hours=6)
+#: How the `source` of a live row ends.
+LIVE = "-rest"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one coin of one poll. ``gaps``: hours without a stored snapshot before it."""
+
+    venue: str
+    coin: str
+    rows: Rows
+    gaps: int = 0
+
+    @property
+    def status(self) -> str:
+        """As in `snapshots`."""
+        return "failed" if self.rows.error else "partial" if self.rows.warnings else "ok"
+
+    @property
+    def text(self) -> str | None:
+        """What failed or is warned of."""
+        return self.rows.error or "; ".join(self.rows.warnings) or None
+
+
+def outcomes(poll: Poll, known: pl.DataFrame, previous: Mapping[str, pl.DataFrame]) -> list[Outcome]:
+    """Rows of every coin of a poll that is not stored yet.
+
+    ``known``: rows of `snapshots` of the venue. ``previous``: coin -> ``snapshot_at``, ``instrument``, ``expiry_at`` of
+    the last live snapshot before.
+    """
+    answers, done = Answers(VENUES[poll.venue], poll.replies), taken(known, poll.snapshot_at)
+    return [_outcome(poll, answers, coin, known, previous[coin]) for coin in poll.coins if coin not in done]
+
+
+def _outcome(poll: Poll, answers: Answers, coin: str, known: pl.DataFrame, previous: pl.DataFrame) -> Outcome:
+    at = poll.snapshot_at
+    rows = coin_rows(VENUES[poll.venue], answers, coin, at, is_synthetic=poll.is_synthetic)
+    recent = previous.filter(pl.col("snapshot_at") >= at - _PREVIOUS_AGE)
+    return Outcome(poll.venue, coin, _checked(rows, recent, at), _gaps(known, coin, at))
+
+
+def _checked(rows: Rows, previous: pl.DataFrame, at: datetime) -> Rows:
+    """The same rows after the check against the snapshot before."""
+    finding = None if rows.error else against_previous(rows.chain, previous, at)
+    if finding is None:
+        return rows
+    if finding.severity == "warning":
+        return replace(rows, warnings=(*rows.warnings, str(finding)))
+    return Rows(rows.chain.clear(), rows.rejected.clear(), error=str(finding))
+
+
+def latest_live(chain: pl.DataFrame) -> pl.DataFrame:
+    """The contracts of the last live snapshot among rows of `chain`."""
+    live = chain.filter(pl.col("source").cast(pl.String).str.ends_with(LIVE))
+    last = live.filter(pl.col("snapshot_at") == pl.col("snapshot_at").max())
+    return last.select("snapshot_at", "instrument", "expiry_at")
+
+
+def taken(known: pl.DataFrame, at: datetime) -> list[str]:
+    """Coins of which a venue's snapshot of that instant is stored."""
+    return known.filter((pl.col("snapshot_at") == at) & (pl.col("status") != "failed"))["underlying"].to_list()
+
+
+def _gaps(known: pl.DataFrame, coin: str, at: datetime) -> int:
+    """Whole hours between the last stored snapshot of a coin and this one."""
+    is_before = (pl.col("underlying") == coin) & (pl.col("status") != "failed") & (pl.col("snapshot_at") < at)
+    last = known.filter(is_before)["snapshot_at"].max()
+    return max(0, (at - last) // _HOUR - 1) if isinstance(last, datetime) else 0
+
+
+def snapshot_rows(poll: Poll, found: Iterable[Outcome]) -> pl.DataFrame:
+    """Rows of `snapshots`; a coin that the venue does not list has none."""
+    rows = [_row(poll, outcome) for outcome in found if outcome.rows.is_listed]
+    return pl.DataFrame(rows, schema=polars_schema(SNAPSHOTS), orient="row")
+
+
+def _row(poll: Poll, outcome: Outcome) -> dict[str, object]:
+    return {
+        "snapshot_at": poll.snapshot_at,
+        "venue": poll.venue,
+        "underlying": outcome.coin,
+        "rows": outcome.rows.chain.height,
+        "rejected": outcome.rows.rejected.height,
+        "requests": len(poll.fresh),
+        "duration_seconds": poll.duration_seconds,
+        "status": outcome.status,
+        "error": outcome.text,
+        "gaps": outcome.gaps,
+    }

@@ -1,0 +1,52 @@
+"""`python -m gex_pipeline.market.server`: the five variables that point the clients here, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from datetime import UTC, datetime
+from typing import NoReturn
+
+from gex_pipeline.errors import UsageError
+from gex_pipeline.market.server.server import Now, VenueServer, serve, wall_clock
+
+_TICK_SECONDS = 0.2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m gex_pipeline.market.server", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (0: a free one)")
+    parser.add_argument("--seed", type=int, default=1, help="same seed, same numbers")
+    parser.add_argument("--at", type=_instant, help="the simulated time stands still here (UTC)")
+    given = parser.parse_args(arguments)
+    try:
+        _serve(given.seed, given.at or wall_clock, given.port)
+    except KeyboardInterrupt:
+        return 0
+    except (UsageError, OSError) as error:  # a time without prices, a port that is taken
+        parser.error(str(error))
+
+
+def _serve(seed: int, now: datetime | Now, port: int) -> NoReturn:
+    """Serve for ever; short waits, as a long one is not woken where Ctrl-C reaches another thread of the process."""
+    with serve(seed, now, port=port) as server:
+        _announce(server)
+        while True:
+            time.sleep(_TICK_SECONDS)
+
+
+def _instant(words: str) -> datetime:
+    at = datetime.fromisoformat(words)
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _announce(server: VenueServer) -> None:
+    for name, url in server.urls.items():
+        sys.stdout.write(f"{name}={url}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

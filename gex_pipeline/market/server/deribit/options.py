@@ -1,0 +1,157 @@
+"""Deribit's option lists: instruments and the book summary."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from gex_pipeline.core.black76 import Floats
+from gex_pipeline.core.calendar import expiry_type
+from gex_pipeline.core.instruments import build, parse
+from gex_pipeline.market.server import books
+from gex_pipeline.market.server.answers import Moment, Query, or_none
+from gex_pipeline.market.server.books import Book, Quotes
+from gex_pipeline.market.server.deribit.wire import invalid, required
+
+CURRENCIES = ("BTC", "ETH", "USDC", "USDT", "EURR")
+KINDS = ("option", "future", "spot", "option_combo", "future_combo", "any")
+_PERIODS = {"daily": "day", "weekly": "week", "monthly": "month", "quarterly": "month"}
+_EXPIRED_DAYS = 30  # how far back `expired=true` goes
+_LINEAR_TICKS = {"BTC": 5.0, "ETH": 0.2, "SOL": 0.01, "HYPE": 0.01}
+
+
+def of_currency(moment: Moment, query: Query, words: tuple[str, ...] = CURRENCIES) -> list[Book]:
+    """The books that settle in the currency of a query."""
+    required(query, "currency")
+    if query["currency"] not in words:
+        raise invalid("currency", "invalid currency")
+    if query.get("kind", "any") not in KINDS:
+        raise invalid("kind", "invalid kind")
+    if query.get("kind", "any") not in ("option", "any"):
+        return []
+    return [b for b in moment.books("deribit") if query["currency"] in (b.settle_coin, "any")]
+
+
+def instrument_rows(moment: Moment, book: Book, is_expired: bool) -> list[dict[str, Any]]:
+    """What `get_instruments` says of a book: live, or what expired in the last 30 days."""
+    return _instrument_rows(moment.seed, book, books.listing_day(moment.now_us), is_expired)
+
+
+@lru_cache(maxsize=32)
+def _instrument_rows(seed: int, book: Book, today: date, is_expired: bool) -> list[dict[str, Any]]:
+    if not is_expired:
+        return [_instrument(book, today, True, *row) for row in _specs(books.contracts(book, seed, today))]
+    rows: list[dict[str, Any]] = []
+    for day in (today - timedelta(days=back) for back in range(_EXPIRED_DAYS)):
+        names = books.expiring(book, seed, day)
+        rows += [_instrument(book, day, False, *row) for row in _specs(names)]
+    return rows
+
+
+def _specs(listed: books.Contracts) -> list[tuple[str, int, float, bool]]:
+    columns = (listed.expiry_us, listed.strike, listed.is_call)
+    return list(zip(listed.names, *(c.tolist() for c in columns), strict=True))
+
+
+def _instrument(
+    book: Book, day: date, is_active: bool, name: str, expiry_us: int, strike: float, is_call: bool
+) -> dict[str, Any]:
+    is_inverse = book.settlement == "inverse"
+    quote = book.coin if is_inverse else "USDC"
+    at = books.EPOCH + timedelta(microseconds=expiry_us)
+    tick = 0.0001 if is_inverse else _LINEAR_TICKS[book.coin]
+    return {
+        "instrument_name": name,
+        "instrument_id": crc32(name.encode()),
+        "kind": "option",
+        "option_type": "call" if is_call else "put",
+        "strike": strike,
+        "expiration_timestamp": expiry_us // 1_000,
+        "creation_timestamp": books.listed_since_us(expiry_us, day) // 1_000,
+        "is_active": is_active,
+        "state": "open" if is_active else "closed",
+        "base_currency": book.coin,
+        "quote_currency": quote,
+        "counter_currency": "USD" if is_inverse else "USDC",
+        "settlement_currency": book.settle_coin,
+        "settlement_period": _PERIODS[expiry_type(at.date())],
+        "instrument_type": "reversed" if is_inverse else "linear",
+        "price_index": f"{book.coin.lower()}_{'usd' if is_inverse else 'usdc'}",
+        "contract_size": book.contract_coin,
+        "min_trade_amount": book.lot_coin,
+        "lot_size": 1,
+        "tick_size": tick,
+        "tick_size_steps": [{"above_price": 0.005, "tick_size": 0.0005}] if is_inverse else [],
+        "maker_commission": 0.0003,
+        "taker_commission": 0.0003,
+        "block_trade_commission": 0.0003,
+        "block_trade_tick_size": tick,
+        "block_trade_min_trade_amount": 25,
+        "product_group": book.coin,
+        "underlying_type": "crypto",
+    }
+
+
+def ticks(book: Book, price: Floats) -> Floats:
+    """The tick of a price in the book's own unit."""
+    if book.settlement == "linear":
+        return np.full_like(price, _LINEAR_TICKS[book.coin])
+    return np.where(price >= 0.005, 0.0005, 0.0001)
+
+
+def per_usd(q: Quotes) -> Floats:
+    """What turns USD per coin into the unit of the book: 1 / forward where it is quoted in coin."""
+    return 1.0 / q.forward if q.book.settlement == "inverse" else np.ones_like(q.forward)
+
+
+def underlying_name(book: Book, expiry_us: int) -> str:
+    """The future of an expiry, or its synthetic stand-in for dailies: BTC-25DEC26, SYN.BTC-20NOV26."""
+    at = books.EPOCH + timedelta(microseconds=expiry_us)
+    contract = parse("deribit", f"{book.family}-1JAN26-1-C")
+    assert contract is not None
+    day = build("deribit", contract).replace("1JAN26", f"{at.day}{at:%b%y}".upper()).removesuffix("-1-C")
+    return f"SYN.{day}" if expiry_type(at.date()) == "daily" else day
+
+
+def summary_rows(moment: Moment, book: Book) -> list[dict[str, Any]]:
+    """What `get_book_summary_by_currency` says of a book: no greeks; null where there is no quote or trade."""
+    q = moment.quotes(book)
+    unit = per_usd(q)
+    mark = q.price(q.mark_iv) * unit
+    bid, ask = q.bid_and_ask(unit, ticks(book, mark))
+    names = {us: underlying_name(book, us) for us in np.unique(q.listed.expiry_us).tolist()}
+    columns = (q.listed.expiry_us, mark, bid, ask, q.mark_iv, q.forward, q.open_interest, q.volume)
+    rows = zip(q.listed.names, *(c.tolist() for c in columns), strict=True)
+    return [_summary(q, name, names[us], *rest) for name, us, *rest in rows]
+
+
+def _summary(q: Quotes, name: str, future: str, mark: float, bid: float, ask: float, *rest: float) -> dict[str, Any]:
+    iv, forward, open_interest, volume = rest
+    decimals = 4 if q.book.settlement == "inverse" else 2
+    is_traded = volume > 0
+    return {
+        "instrument_name": name,
+        "base_currency": q.book.coin,
+        "quote_currency": q.book.coin if q.book.settlement == "inverse" else "USDC",
+        "open_interest": open_interest,
+        "mark_price": round(mark, 8 if decimals == 4 else 4),
+        "bid_price": or_none(bid, decimals),
+        "ask_price": or_none(ask, decimals),
+        "mid_price": or_none((bid + ask) / 2, decimals + 2),
+        "last": round(mark, decimals) if is_traded else None,
+        "high": round(mark * 1.1, decimals) if is_traded else None,
+        "low": round(mark * 0.9, decimals) if is_traded else None,
+        "mark_iv": round(100 * iv, 2),
+        "underlying_price": forward,
+        "underlying_index": future,
+        "interest_rate": 0.0,
+        "estimated_delivery_price": q.index,
+        "volume": volume,
+        "volume_usd": round(volume * mark * (forward if decimals == 4 else 1.0), 2),
+        "price_change": round(-4.91 + 100 * (iv % 0.1), 4) if is_traded else None,
+        "creation_timestamp": q.instant_us // 1_000,
+    }

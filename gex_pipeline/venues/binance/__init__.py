@@ -1,0 +1,1 @@
+"""Binance European options: USDT-settled, quoted per contract, open interest by coin and expiry."""

@@ -1,0 +1,248 @@
+"""`gex snapshot` against the local venues: what is asked, stored and said, and what a rebuild makes of it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from gex_pipeline import cli
+from gex_pipeline.engine import live, polls
+from gex_pipeline.market.server.faults import Fault
+from gex_pipeline.market.server.server import VenueServer, serve
+from gex_pipeline.schema import RAW
+from gex_pipeline.store.partitions import Store
+from gex_pipeline.warehouse import open_warehouse
+
+SUMMARY = "public/get_book_summary_by_currency"
+LISTING = "public/get_instruments"
+COINS = ("BTC", "ETH", "SOL", "HYPE")
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def venues() -> Iterator[VenueServer]:
+    with serve() as made:
+        yield made
+
+
+@pytest.fixture
+def server(venues: VenueServer, monkeypatch: pytest.MonkeyPatch) -> VenueServer:
+    for name, url in venues.urls.items():
+        monkeypatch.setenv(name, url)
+    monkeypatch.setenv("GEX_HTTP_TIMEOUT", "5")
+    monkeypatch.setenv("GEX_SNAPSHOT_DEADLINE", "10")
+    venues.heal()
+    venues.requests.clear()
+    return venues
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "warehouse"
+
+
+@pytest.fixture
+def gex(place: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*words: str) -> tuple[int, str, str]:
+        status = cli.main([*words, "--warehouse", str(place)])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+def minutes_ago(minutes: int) -> str:
+    return f"{polls.now() - timedelta(minutes=minutes):%Y-%m-%dT%H:%MZ}"
+
+
+def query(place: Path, sql: str) -> pl.DataFrame:
+    with open_warehouse(place) as warehouse:
+        return warehouse.query(sql)
+
+
+def digests(place: Path) -> dict[str, str]:
+    names = ("chain", "chain_rejected", "snapshots")
+    files = [f for name in names for f in (place / name).rglob("*.parquet")]
+    return {str(f.relative_to(place)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+
+
+def test_a_snapshot_is_stored_and_said(server: VenueServer, gex: Run, place: Path) -> None:
+    at = minutes_ago(3)
+    status, out, err = gex("snapshot", "--venue", "deribit", "--at", at)
+    assert (status, err) == (0, "")
+    rows = query(place, "SELECT underlying, count(*) AS n FROM chain GROUP BY ALL ORDER BY n DESC, 1")
+    assert set(rows["underlying"]) == set(COINS)
+    assert out.startswith(f"snapshot {at.removesuffix('Z')}:00Z\nderibit: BTC ")
+    said = query(place, "SELECT underlying, rows, rejected, status, error, gaps, requests FROM snapshots")
+    assert dict(said.select("underlying", "rows").rows()) == dict(rows.rows())
+    assert set(said["status"]) == {"ok"} and set(said["gaps"]) == {0} and set(said["requests"]) == {12}
+
+
+def test_all_rows_are_of_the_instant_and_known_after_it(server: VenueServer, gex: Run, place: Path) -> None:
+    at = minutes_ago(3)
+    gex("snapshot", "--venue", "deribit", "--at", at)
+    found = query(place, "SELECT DISTINCT snapshot_at, venue_time <= knowledge_time AS is_later, source FROM chain")
+    assert found.rows() == [(datetime.fromisoformat(at), True, "synthetic-deribit-rest")]
+    known = query(place, "SELECT min(knowledge_time) AS first, max(knowledge_time) AS last FROM chain").row(0)
+    raw = query(place, f"SELECT min(received_at) AS a, max(received_at) AS b FROM raw WHERE endpoint = '{SUMMARY}'")
+    assert known == raw.row(0)
+
+
+def test_every_reply_is_in_raw(server: VenueServer, gex: Run, place: Path) -> None:
+    gex("snapshot", "--venue", "deribit", "--underlying", "BTC")
+    raw = query(place, "SELECT endpoint, params, status, error, body, headers, asked FROM raw")
+    assert raw.height == sum(server.requests.values())
+    assert set(raw["status"]) == {200} and raw["error"].null_count() == raw.height
+    assert all(body.startswith(b'{"jsonrpc"') and body.endswith(b"}") for body in raw["body"])
+    assert set(raw["asked"]) == {"BTC"}
+
+
+def test_both_books_of_a_coin_and_sizes_that_are_stated_and_not_multiplied(
+    server: VenueServer, gex: Run, place: Path
+) -> None:
+    gex("snapshot", "--venue", "deribit")
+    sizes = query(place, "SELECT DISTINCT underlying, settlement, contract_size_coin FROM chain ORDER BY ALL")
+    assert sizes.rows() == [
+        ("BTC", "inverse", 1.0),
+        ("BTC", "linear", 1.0),
+        ("ETH", "inverse", 1.0),
+        ("ETH", "linear", 1.0),
+        ("HYPE", "linear", 10.0),
+        ("SOL", "linear", 10.0),
+    ]
+    odd = query(place, "SELECT count(*) AS n FROM chain WHERE contract_size_coin = 10 AND open_interest_coin % 10 <> 0")
+    assert odd["n"].item() == 0
+
+
+def test_the_same_instant_is_taken_once(server: VenueServer, gex: Run) -> None:
+    at = minutes_ago(2)
+    gex("snapshot", "--venue", "deribit", "--at", at)
+    server.requests.clear()
+    assert gex("snapshot", "--venue", "deribit", "--at", at)[1].splitlines()[1].endswith("stored before")
+    assert not server.requests
+
+
+def test_lists_of_instruments_are_kept_until_a_name_is_unknown(server: VenueServer, gex: Run, place: Path) -> None:
+    gex("snapshot", "--venue", "deribit", "--at", minutes_ago(3))
+    gex("snapshot", "--venue", "deribit", "--at", minutes_ago(2))
+    assert server.requests["deribit", LISTING] == 3
+    kept = query(place, "SELECT snapshot_at, count(*) AS n FROM raw WHERE is_kept GROUP BY ALL")
+    assert kept["n"].to_list() == [3]
+    server.inject(Fault("deribit", SUMMARY, "new_instrument"))
+    gex("snapshot", "--venue", "deribit", "--at", minutes_ago(1))
+    assert server.requests["deribit", LISTING] == 4
+
+
+def test_a_rebuild_gives_the_same_bytes(server: VenueServer, gex: Run, place: Path) -> None:
+    for minutes in (4, 3, 2):
+        server.heal()
+        if minutes == 3:
+            server.inject(Fault("deribit", SUMMARY, "half_the_rows", times=None))
+        if minutes == 2:
+            server.inject(Fault("deribit", SUMMARY, "iv_sentinel", times=None))
+        gex("snapshot", "--venue", "deribit", "--at", minutes_ago(minutes))
+    before = digests(place)
+    assert any(name.startswith("chain_rejected") for name in before)
+    for name in ("chain", "chain_rejected", "snapshots"):
+        shutil.rmtree(place / name)
+    status, out, _ = gex("build", "--from-raw")
+    assert status == 0 and out.startswith("3 polls read again")
+    assert digests(place) == before
+
+
+def test_a_rebuild_leaves_other_rows_alone_and_mends_its_own(server: VenueServer, gex: Run, place: Path) -> None:
+    gex("snapshot", "--venue", "deribit", "--at", minutes_ago(2))
+    before = digests(place)
+    store = Store(place)
+    file = store.partitions(live.CHAIN, "BTC", "deribit")[0]
+    wrong = store.read(file).with_columns(open_interest_coin=pl.col("open_interest_coin") * 10)
+    other = wrong.head(5).with_columns(
+        source=pl.lit("synthetic-archive"), snapshot_at=pl.col("snapshot_at") - timedelta(hours=1)
+    )
+    store.replace(file, pl.concat([wrong, other]), {})
+    assert gex("build", "--from-raw", "--underlying", "BTC")[0] == 0
+    mended = store.read(store.partitions(live.CHAIN, "BTC", "deribit")[0])
+    assert mended.filter(pl.col("source") == "synthetic-archive").height == 5
+    store.replace(file, mended.filter(pl.col("source") != "synthetic-archive"), {})
+    assert digests(place) == before
+
+
+def test_a_venue_that_is_away_is_one_line(
+    server: VenueServer, gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEX_SNAPSHOT_DEADLINE", "2")
+    server.inject(Fault("deribit", SUMMARY, "reset", times=None))
+    status, out, err = gex("snapshot", "--venue", "deribit", "--underlying", "BTC")
+    assert status == 1 and "deribit: nothing stored" in out and not place.exists()
+    assert err.startswith(f"gex: deribit BTC: {SUMMARY} currency=") and err.count("\n") == 1
+    server.heal()
+    assert gex("snapshot", "--venue", "deribit", "--underlying", "BTC")[0] == 0
+
+
+def test_a_coin_whose_book_failed_does_not_cost_the_others(server: VenueServer, gex: Run, place: Path) -> None:
+    server.inject(Fault("deribit", "public/get_index_price", "wrong_type", field="index_price", after=2))
+    status, _, err = gex("snapshot", "--venue", "deribit")
+    assert status == 3 and err.count("\n") == 1 and "$.result.index_price" in err
+    found = query(place, "SELECT status, count(*) AS n FROM snapshots GROUP BY ALL ORDER BY 1")
+    assert found.rows() == [("failed", 1), ("ok", 3)]
+    failed = query(place, "SELECT underlying FROM snapshots WHERE status = 'failed'").item()
+    assert query(place, f"SELECT count(*) AS n FROM chain WHERE underlying = '{failed}'").item() == 0
+
+
+def test_what_was_polled_and_not_made_into_rows_is_finished(server: VenueServer, gex: Run, place: Path) -> None:
+    gex("snapshot", "--venue", "deribit", "--at", minutes_ago(3))
+    before = digests(place)
+    for name in ("chain", "snapshots"):
+        shutil.rmtree(place / name)
+    gex("snapshot", "--venue", "deribit", "--at", minutes_ago(2))
+    assert query(place, "SELECT count(DISTINCT snapshot_at) AS n FROM chain").item() == 2
+    shutil.rmtree(next((place / "raw").rglob("month=*")).parent / "none", ignore_errors=True)
+    assert set(before) <= set(digests(place))
+
+
+def test_a_made_up_market_cannot_enter_a_real_warehouse(server: VenueServer, gex: Run, place: Path) -> None:
+    Store(place).create("real")
+    status, _, err = gex("snapshot", "--venue", "deribit")
+    assert status == 1 and "is a warehouse of real data: synthetic rows need another" in err
+
+
+@pytest.mark.parametrize("at", ["2026-01-01", "2999-01-01"])
+def test_an_instant_that_cannot_be_taken(server: VenueServer, gex: Run, at: str) -> None:
+    status, _, err = gex("snapshot", "--at", at)
+    assert status == 2 and "is not within the last hour" in err
+    assert not server.requests
+
+
+def test_status_says_what_failed_and_gaps_are_recorded(
+    server: VenueServer, gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gex("snapshot", "--venue", "deribit", "--underlying", "BTC", "--at", minutes_ago(2))
+    store = Store(place)
+    year = store.partitions(live.SNAPSHOTS, "deribit")[0]
+    hours_ago = [store.read(year).with_columns(pl.col("snapshot_at") - timedelta(hours=h)) for h in (5, 9)]
+    failed = hours_ago[0].with_columns(status=pl.lit("failed"), error=pl.lit("HTTP 502"))
+    store.replace(year, pl.concat([failed, hours_ago[1]]), {})
+    store.remove(store.partitions(RAW, "deribit")[0])  # else it would be made into rows again
+    gex("snapshot", "--venue", "deribit", "--underlying", "BTC", "--at", minutes_ago(1))
+    assert query(place, "SELECT gaps FROM snapshots ORDER BY snapshot_at DESC LIMIT 1").item() == 8
+    _, out, _ = gex("status", "--gaps")
+    assert out.splitlines()[-1].split()[:2] == ["BTC", "deribit"] and out.rstrip().endswith("8  HTTP 502")
+    server.inject(Fault("deribit", "", "maintenance", times=None))
+    gex("snapshot", "--venue", "deribit", "--underlying", "BTC")
+    status, _, err = gex("status", "--check")
+    assert status == 1 and "the last snapshot failed: " in err and "11051" in err
+
+
+def test_raw_is_never_replaced(server: VenueServer, gex: Run, place: Path) -> None:
+    at = minutes_ago(2)
+    server.inject(Fault("deribit", SUMMARY, "half_the_rows", times=3))
+    assert gex("snapshot", "--venue", "deribit", "--at", at)[0] == 1
+    assert gex("snapshot", "--venue", "deribit", "--at", at)[0] == 0
+    assert len(Store(place).partitions(RAW, "deribit")) == 2
+    assert query(place, "SELECT DISTINCT status FROM snapshots")["status"].to_list() == ["ok"]
