@@ -1,0 +1,1 @@
+"""OKX: a coin-margined and a USD-margined family of options per coin, joined from six endpoints."""
