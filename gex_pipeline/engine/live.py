@@ -61,11 +61,19 @@ def snapshot(
         _store_rows(store, from_frame(store.read(file)), file)
     before = {venue: taken(snapshots_of(store, venue), at) for venue in venues}
     summary = SnapshotSummary(at, taken={venue: done for venue, done in before.items() if done})
-    for poll, file in poll_all(store, network, [v for v in venues if set(coins) - set(before[v])], coins, at):
+    for poll, file in poll_all(store, network, [v for v in venues if not _is_over(store, v, coins, at)], coins, at):
         found = _store_rows(store, poll, file)
         summary.outcomes += [outcome for outcome in found if outcome.rows.is_listed]
         summary.requests[poll.venue], summary.seconds[poll.venue] = len(poll.fresh), poll.duration_seconds
     return summary
+
+
+def _is_over(store: Store, venue: str, coins: Sequence[str], at: datetime) -> bool:
+    """Whether every coin was asked for at that instant, and none of them failed."""
+    files = [f for f in store.recent(RAW, {"venue": venue}, at) if snapshot_at(f) == at]
+    asked = {coin for f in files for coin in from_frame(store.read(f)).coins}
+    known = snapshots_of(store, venue).filter(pl.col("snapshot_at") == at)
+    return set(coins) <= asked - set(known.filter(pl.col("status") == "failed")["underlying"])
 
 
 def _unfinished(store: Store, venues: Sequence[str]) -> list[Partition]:

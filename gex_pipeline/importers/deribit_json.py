@@ -73,7 +73,7 @@ def _documents(path: Path, data: bytes) -> list[tuple[str, bytes]]:
 def _is_json(text: bytes) -> bool:
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
 
@@ -102,5 +102,7 @@ def _decoded(place: str, text: bytes, decoder: Decoder[RowT]) -> Envelope[RowT] 
         if "truncated" in str(error):
             raise ImportFileError(f"{place} is cut off: its JSON has no end at byte {len(text)}") from None
         raise ImportFileError(f"{place} is not JSON: {str(error).removeprefix('JSON is malformed: ')}") from None
+    except UnicodeDecodeError:
+        raise ImportFileError(f"{place} is not JSON: it is not UTF-8") from None
     except RecursionError:
         raise ImportFileError(f"{place} is not JSON: it is nested too deeply") from None

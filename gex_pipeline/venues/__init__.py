@@ -2,5 +2,6 @@
 
 Every folder has the same three files: client.py (which requests make a snapshot, and what an answer means for the next
 one; no socket), wire.py (the fields of the answers) and normalize.py (answers -> rows; pure); Binance, whose rows are
-made of many answers, has join.py besides. Sockets are opened in http.py alone. Nothing here writes to the warehouse.
+made of many answers, has join.py besides, and OKX, which says much twice, checks.py. Sockets are opened in http.py
+alone. Nothing here writes to the warehouse.
 """

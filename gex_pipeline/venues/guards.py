@@ -55,7 +55,7 @@ def examine(chain: pl.DataFrame, rejected: pl.DataFrame, listed: frozenset[str])
         _duplicates(rejected),
         _volatility(chain, rejected),
         _forwards(chain),
-        _marks(chain),
+        *_marks(chain),
         *_clocks(chain),
     ]
     return [finding for finding in found if finding is not None]
@@ -117,17 +117,19 @@ def _forwards(chain: pl.DataFrame) -> Finding | None:
     return graded("forward", float(off[row]), _FORWARD_ERROR, _FORWARD_WARNING, text)
 
 
-def _marks(chain: pl.DataFrame) -> Finding | None:
-    """Marks are what Black-76 makes of mark_iv on the forward: else one of the three is in another unit."""
-    marked = chain.filter(pl.col("mark_usd") > 0)
-    if marked.is_empty():
-        return None
-    forward, strike, tenor, iv, mark = (
-        marked[name].to_numpy() for name in ("forward_usd", "strike_usd", "tenor_years", "mark_iv", "mark_usd")
-    )
-    fair = black76.price(forward, strike, tenor, iv, (marked["option_type"] == "C").to_numpy())
-    off = float(np.median(np.abs(fair - mark) / forward))
-    return graded("mark", off, _MARK_ERROR, _MARK_WARNING, f"marks differ from Black-76 of mark_iv by {off:.2%} of F")
+def _marks(chain: pl.DataFrame) -> Iterable[Finding | None]:
+    """Marks are what Black-76 makes of mark_iv on the forward: else one of the three is in another unit.
+
+    One median per settlement: the prices of a small book may be wrong beside a large one's.
+    """
+    for (settlement,), marked in chain.filter(pl.col("mark_usd") > 0).group_by("settlement", maintain_order=True):
+        forward, strike, tenor, iv, mark = (
+            marked[name].to_numpy() for name in ("forward_usd", "strike_usd", "tenor_years", "mark_iv", "mark_usd")
+        )
+        fair = black76.price(forward, strike, tenor, iv, (marked["option_type"] == "C").to_numpy())
+        off = float(np.median(np.abs(fair - mark) / forward))
+        text = f"{settlement} marks differ from Black-76 of mark_iv by {off:.2%} of F"
+        yield graded("mark", off, _MARK_ERROR, _MARK_WARNING, text)
 
 
 def _clocks(chain: pl.DataFrame) -> Iterable[Finding | None]:

@@ -71,6 +71,10 @@ OWN: dict[tuple[str, str], tuple[str, str]] = {
     ("huge_number", "deribit"): ("failed", "Number out of range - at `$"),
     ("missing_field", "deribit"): ("partial", "have no usable mark_iv"),
     ("null_field", "deribit"): ("partial", "have no usable mark_iv"),
+    # a number that no float holds is none to OKX's wire; its units are in another answer, and lists are asked by quotes
+    ("huge_number", "okx"): ("failed", "`$"),
+    ("swapped_units", "okx"): ("ok", ""),
+    ("new_instrument", "okx"): ("partial", "are not listed"),
     # marks of Binance carry no time, and its units are in another answer
     ("stale", "binance"): ("ok", ""),
     ("future", "binance"): ("ok", ""),

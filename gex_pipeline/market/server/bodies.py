@@ -135,7 +135,7 @@ def _renamed(row: Row, _field: str, fault: Fault) -> Row:
 def _unlisted(rows: Rows, fault: Fault) -> Rows:
     """The rows and one more: a contract like the first one, with a strike that no list of instruments has."""
     key = WIRES[fault.venue].name
-    if key not in rows[0]:
+    if not rows or key not in rows[0]:
         return rows
     point = "d" if fault.venue == "deribit" else "."
     parts = rows[0][key].split("-")

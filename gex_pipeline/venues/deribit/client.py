@@ -26,6 +26,7 @@ from gex_pipeline.venues.base import (
     http_trouble,
     settled,
 )
+from gex_pipeline.venues.bodies import DECODE_ERRORS
 from gex_pipeline.venues.deribit import normalize, wire
 
 #: Error codes after which the same request may succeed -> seconds to wait: limits, settlement, maintenance.
@@ -54,7 +55,7 @@ class Deribit(Venue):
         label = reply.request.label
         try:
             envelope = _ENVELOPE.decode(reply.body)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except DECODE_ERRORS as error:
             return http_trouble(reply) or ReplyError(f"{label}: no JSON-RPC answer: {error}", is_retryable=True)
         if envelope.error is not None:
             code, text = envelope.error.code, f"{label}: error {envelope.error.code} {envelope.error.message[:80]}"

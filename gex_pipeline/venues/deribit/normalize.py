@@ -14,6 +14,7 @@ from gex_pipeline.core.instruments import parse
 from gex_pipeline.importers.deribit_book_summary import FIELDS, not_whole_contracts, summary_frame
 from gex_pipeline.importers.mapping import mapping_from
 from gex_pipeline.venues.base import Answers, Book
+from gex_pipeline.venues.bodies import is_of
 from gex_pipeline.venues.deribit import wire
 from gex_pipeline.venues.guards import Finding
 
@@ -41,18 +42,13 @@ def book(answers: Answers, coin: str, snapshot_at: datetime) -> Book | None:
 def _part(answers: Answers, coin: str, currency: str) -> tuple[pl.DataFrame, list[str]]:
     """The rows of one settlement currency that are of a coin, and the names that are listed of it."""
     reply = answers.get(wire.summary(currency))
-    rows = [row for row in wire.summaries(reply) if _is_of(coin, row.instrument_name)]
-    instruments = [row for row in wire.listed(answers.get(wire.listing(currency))) if _is_of(coin, row.instrument_name)]
+    rows = [row for row in wire.summaries(reply) if is_of(coin, row.instrument_name)]
+    instruments = [row for row in wire.listed(answers.get(wire.listing(currency))) if is_of(coin, row.instrument_name)]
     sizes = {row.instrument_name: row.contract_size for row in instruments if row.contract_size is not None}
     received_us = round(reply.received_at.timestamp() * _MICROSECONDS)
     index_usd = wire.index_usd(answers.get(wire.index(coin, currency))) if rows else None
     frame = summary_frame(rows, [received_us] * len(rows), sizes).rename({"usOut": "received_at"})
     return frame.with_columns(index_usd=pl.lit(index_usd, dtype=pl.Float64)), [r.instrument_name for r in instruments]
-
-
-def _is_of(coin: str, name: str) -> bool:
-    """Whether a name is of a coin, be it a name that cannot be read."""
-    return name.startswith((f"{coin}-", f"{coin}_"))
 
 
 def _odd_contracts(frame: pl.DataFrame) -> Sequence[Finding]:

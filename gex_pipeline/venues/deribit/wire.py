@@ -15,6 +15,7 @@ from gex_pipeline.importers.deribit_book_summary import Summary
 from gex_pipeline.importers.deribit_instruments import Listed
 from gex_pipeline.importers.deribit_json import Decoder, response
 from gex_pipeline.venues.base import Reply, Request, VenueError
+from gex_pipeline.venues.bodies import decoded
 
 #: Coins with a book that is settled in coin; every coin may have one that is settled in USDC.
 INVERSE = ("BTC", "ETH")
@@ -81,10 +82,7 @@ def listed(reply: Reply) -> list[Listed]:
 
 def index_usd(reply: Reply) -> float:
     """The price of `get_index_price`. Raises ``VenueError``."""
-    try:
-        return _INDEX.decode(reply.body).result.index_price
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise VenueError(f"{reply.request.label}: {error}") from None
+    return decoded(reply, _INDEX).result.index_price
 
 
 def _rows(reply: Reply, decoder: Decoder[_RowT]) -> list[_RowT]:
