@@ -128,7 +128,7 @@ def fetch_lines(summary: FetchSummary) -> list[str]:
     lines = [f"requests: {asked}" if asked else "nothing is missing"]
     tables = sorted({*summary.rows, *summary.same})
     lines += [f"{t}: {summary.rows.get(t, 0):,} new rows, {summary.same.get(t, 0):,} already stored" for t in tables]
-    return lines + ([f"not listed: {', '.join(summary.unlisted)}"] if summary.unlisted else [])
+    return lines + ([f"not listed: {', '.join(sorted(summary.unlisted))}"] if summary.unlisted else [])
 
 
 def rebuild_lines(summary: RebuildSummary) -> list[str]:
