@@ -32,6 +32,20 @@ _COMMANDS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
             "Take the option chains of the venues as they are now.",
             ("gex snapshot", "gex snapshot --venue deribit --underlying BTC,ETH", "gex snapshot && gex build"),
         ),
+        "candles": (
+            "around:candles",
+            "Fetch price bars from the venues: what is missing.",
+            (
+                "gex candles",
+                "gex candles --venue bybit --underlying BTC --interval 5m --from 2026-11-01",
+                "gex candles --market index --interval 1d --from 2024-01-01",
+            ),
+        ),
+        "market": (
+            "around:market",
+            "Fetch perpetuals, funding, settlements, DVOL and trades.",
+            ("gex market", "gex market --venue deribit --underlying BTC --from 2026-11-01 --to 2026-11-08"),
+        ),
         "demo": (
             "fill:demo",
             "The whole job on the built-in synthetic market.",

@@ -24,10 +24,12 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "GEX_SNAPSHOT_DEADLINE": ("60", "seconds that all requests of a snapshot may take"),
     "GEX_ALERT_COMMAND": ("", "command that Dagster hands the message of a failed run"),
     "GEX_DERIBIT_URL": ("https://www.deribit.com/api/v2", "address of Deribit"),
+    "GEX_DERIBIT_HISTORY_URL": ("https://history.deribit.com/api/v2", "address of Deribit's old trades"),
     "GEX_BYBIT_URL": ("https://api.bybit.com", "address of Bybit"),
     "GEX_OKX_URL": ("https://www.okx.com", "address of OKX"),
     "GEX_BINANCE_OPTIONS_URL": ("https://eapi.binance.com", "address of Binance's options"),
     "GEX_BINANCE_FUTURES_URL": ("https://fapi.binance.com", "address of Binance's futures"),
+    "GEX_BINANCE_SPOT_URL": ("https://api.binance.com", "address of Binance's spot market"),
 }
 
 
@@ -57,10 +59,14 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         snapshot_deadline_seconds=_seconds(values, "GEX_SNAPSHOT_DEADLINE"),
         alert_command=values["GEX_ALERT_COMMAND"],
         hosts={
-            "deribit": {"": values["GEX_DERIBIT_URL"]},
+            "deribit": {"": values["GEX_DERIBIT_URL"], "history": values["GEX_DERIBIT_HISTORY_URL"]},
             "bybit": {"": values["GEX_BYBIT_URL"]},
             "okx": {"": values["GEX_OKX_URL"]},
-            "binance": {"": values["GEX_BINANCE_OPTIONS_URL"], "futures": values["GEX_BINANCE_FUTURES_URL"]},
+            "binance": {
+                "": values["GEX_BINANCE_OPTIONS_URL"],
+                "futures": values["GEX_BINANCE_FUTURES_URL"],
+                "spot": values["GEX_BINANCE_SPOT_URL"],
+            },
         },
     )
 

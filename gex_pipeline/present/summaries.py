@@ -14,6 +14,7 @@ from gex_pipeline.present.tables import plain_table
 if TYPE_CHECKING:
     from gex_pipeline.engine.build import BuildSummary
     from gex_pipeline.engine.demo import Demo
+    from gex_pipeline.engine.feeds import FetchSummary
     from gex_pipeline.engine.imports import ImportSummary
     from gex_pipeline.engine.live import SnapshotSummary
     from gex_pipeline.engine.rebuild import RebuildSummary
@@ -119,6 +120,15 @@ def snapshot_lines(summary: SnapshotSummary) -> list[str]:
         asked = f"{count(requests, 'request')} in {summary.seconds[venue]:.1f} s"
         lines.append(f"{venue}: {coins or 'nothing stored'}{kept_out}; {asked}")
     return lines + [f"{venue}: {', '.join(coins)} stored before" for venue, coins in summary.taken.items()]
+
+
+def fetch_lines(summary: FetchSummary) -> list[str]:
+    """Rows per table, requests per venue, and what a venue does not have."""
+    asked = ", ".join(f"{venue} {n:,}" for venue, n in sorted(summary.requests.items()))
+    lines = [f"requests: {asked}" if asked else "nothing is missing"]
+    tables = sorted({*summary.rows, *summary.same})
+    lines += [f"{t}: {summary.rows.get(t, 0):,} new rows, {summary.same.get(t, 0):,} already stored" for t in tables]
+    return lines + ([f"not listed: {', '.join(summary.unlisted)}"] if summary.unlisted else [])
 
 
 def rebuild_lines(summary: RebuildSummary) -> list[str]:

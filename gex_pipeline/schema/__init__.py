@@ -9,6 +9,7 @@ from gex_pipeline.schema.live import RAW, SNAPSHOTS
 from gex_pipeline.schema.macros import LEVELS_FOR, STRIKE_EXPIRY_HEATMAP, STRIKE_PROFILE
 from gex_pipeline.schema.market import CANDLES, DVOL
 from gex_pipeline.schema.model import Column, Table
+from gex_pipeline.schema.tape import FUNDING, PERPS, SETTLEMENTS, TRADES
 from gex_pipeline.schema.views import EXPIRIES, EXPOSURE, LEVELS_WIDE
 
 #: The tables that are computed from `chain` and stored.
@@ -23,9 +24,13 @@ MAY_BE_EMPTY = ("chain_rejected", "flip_zones", "ranked")
 #: Table macros: questions with arguments.
 MACROS = (LEVELS_FOR, STRIKE_PROFILE, STRIKE_EXPIRY_HEATMAP)
 
-TABLES: dict[str, Table] = {t.name: t for t in (RAW, SNAPSHOTS, CHAIN, CHAIN_REJECTED, *DERIVED, CANDLES, DVOL, *VIEWS)}
+#: Tables of what is around the chain.
+AROUND = (CANDLES, DVOL, PERPS, FUNDING, SETTLEMENTS, TRADES)
+
+TABLES: dict[str, Table] = {t.name: t for t in (RAW, SNAPSHOTS, CHAIN, CHAIN_REJECTED, *DERIVED, *AROUND, *VIEWS)}
 
 __all__ = [
+    "AROUND",
     "CANDLES",
     "CHAIN",
     "CHAIN_REJECTED",
@@ -35,16 +40,20 @@ __all__ = [
     "EXPIRIES",
     "EXPOSURE",
     "FLIP_ZONES",
+    "FUNDING",
     "GAMMA_PROFILE",
     "LEVELS",
     "LEVELS_WIDE",
     "MACROS",
     "MAX_PAIN",
     "MAY_BE_EMPTY",
+    "PERPS",
     "RANKED",
     "RAW",
+    "SETTLEMENTS",
     "SNAPSHOTS",
     "TABLES",
+    "TRADES",
     "VIEWS",
     "Column",
     "Table",

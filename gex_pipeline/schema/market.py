@@ -9,7 +9,7 @@ INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h"
 _INTERVAL = Column("interval", "category", "", "Length of the bar.", choices=INTERVALS)
 _OPEN_AT = Column("open_at", "timestamp", "UTC", "First instant of the bar.")
 _CLOSE_AT = Column("close_at", "timestamp", "UTC", "First instant after the bar: when its close is known.")
-_SOURCE = Column("source", "category", "", "The archive or client the row came through.")
+SOURCE = Column("source", "category", "", "The archive or client the row came through.")
 
 CANDLES = Table(
     name="candles",
@@ -27,7 +27,7 @@ CANDLES = Table(
         price("low", "Lowest price of the bar."),
         price("close", "Last price of the bar."),
         Column("volume_coin", "float", "coin", "Traded volume in coins.", is_nullable=True, minimum=0),
-        _SOURCE,
+        SOURCE,
     ),
     key=("venue", "market", "symbol", "interval", "open_at"),
     hive=("underlying", "venue"),
@@ -55,7 +55,7 @@ DVOL = Table(
         _points("high", "Highest value of the bar."),
         _points("low", "Lowest value of the bar."),
         _points("close", "Last value of the bar."),
-        _SOURCE,
+        SOURCE,
     ),
     key=("venue", "underlying", "interval", "open_at"),
     hive=("underlying", "venue"),

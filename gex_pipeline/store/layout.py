@@ -24,6 +24,8 @@ DATA, MANIFEST, PENDING, TEMPORARY = ".parquet", ".manifest.json", ".manifest.pe
 MARKER = "gex-warehouse.json"
 #: Folder of the import journal; its name keeps every reader of tables out of it.
 IMPORTS = ".imports"
+#: Folder of what is known of histories that are fetched.
+FETCHED = ".fetched"
 
 
 @dataclass(frozen=True, order=True)

@@ -17,6 +17,8 @@ _NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 Number = Annotated[str, msgspec.Meta(pattern=rf"\A{_NUMBER}\Z")]
 #: The same, or nothing.
 Cell = Annotated[str, msgspec.Meta(pattern=rf"\A({_NUMBER})?\Z")]
+#: Milliseconds since 1970 as text: up to thirteen digits, every one is an instant.
+Stamp = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,13}\Z")]
 #: Milliseconds since 1970, before the year 2100: every one is an instant.
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, lt=4_102_444_800_000)]
 

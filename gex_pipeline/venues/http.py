@@ -17,7 +17,7 @@ import stamina
 from aiolimiter import AsyncLimiter
 from stamina.instrumentation import set_on_retry_hooks
 
-from gex_pipeline.venues.base import TOO_LARGE, Answers, Reply, ReplyError, Request, Venue, transport_trouble
+from gex_pipeline.venues.base import TOO_LARGE, Answers, Limits, Reply, ReplyError, Request, Venue, transport_trouble
 
 set_on_retry_hooks(())  # they would write to standard error; what was tried is in the replies
 
@@ -46,6 +46,7 @@ class Session:
     """Requests to one venue during one snapshot. ``replies``: everything that came back, in order of arrival.
 
     ``hosts``: host name of a request -> address. ``deadline``: time of ``clock`` after which no retry begins.
+    ``limits``: those of endpoints that the venue's own do not name.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class Session:
         clock: Callable[[], datetime],
         deadline: datetime,
         timeout_seconds: float,
+        limits: Limits | None = None,
     ) -> None:
         self.replies: list[Reply] = []
         self._venue, self._hosts, self._client = venue, hosts, client
         self._clock, self._deadline, self._timeout_seconds = clock, deadline, timeout_seconds
-        self._limiters = {endpoint: AsyncLimiter(*limit) for endpoint, limit in venue.limits.items()}
+        every = {**venue.limits, **(limits or {})}
+        self._limiters = {endpoint: AsyncLimiter(*limit) for endpoint, limit in every.items()}
         self._ban: ReplyError | None = None
 
     async def get(self, request: Request) -> Reply:
@@ -72,6 +75,10 @@ class Session:
             with attempt:
                 return await self._once(request)
         raise AssertionError("a retry context ends with a result or an error")
+
+    def extend(self, deadline: datetime) -> None:
+        """Another deadline: work of many requests has one for each."""
+        self._deadline = deadline
 
     def keep(self, reply: Reply) -> None:
         """Take the answer of an earlier snapshot for this one's."""

@@ -17,6 +17,11 @@ from gex_pipeline.venues.base import Reply, Request
 _SYNTHETIC = "x-synthetic"
 
 
+def is_synthetic(reply: Reply) -> bool:
+    """True where a reply says that its numbers are made up."""
+    return _SYNTHETIC in reply.headers
+
+
 @dataclass(frozen=True)
 class Poll:
     """One snapshot of one venue: the coins it was taken for, and every reply."""
@@ -29,7 +34,7 @@ class Poll:
     @property
     def is_synthetic(self) -> bool:
         """True where a reply says that its numbers are made up."""
-        return any(_SYNTHETIC in reply.headers for reply in self.replies)
+        return any(map(is_synthetic, self.replies))
 
     @property
     def is_answered(self) -> bool:

@@ -1,4 +1,4 @@
-"""`python -m gex_pipeline.market.server`: the five variables that point the clients here, until Ctrl-C."""
+"""`python -m gex_pipeline.market.server`: the variables that point the clients here, until Ctrl-C."""
 
 from __future__ import annotations
 

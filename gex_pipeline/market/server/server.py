@@ -99,8 +99,10 @@ class VenueServer:
     @property
     def urls(self) -> dict[str, str]:
         """The variables that point the clients here."""
-        same = ("GEX_BYBIT_URL", "GEX_OKX_URL", "GEX_BINANCE_OPTIONS_URL", "GEX_BINANCE_FUTURES_URL")
-        return {"GEX_DERIBIT_URL": f"{self.address}/api/v2"} | dict.fromkeys(same, self.address)
+        deribit, binance = ("", "_HISTORY"), ("OPTIONS", "FUTURES", "SPOT")
+        others = ["GEX_BYBIT_URL", "GEX_OKX_URL", *(f"GEX_BINANCE_{which}_URL" for which in binance)]
+        urls = {f"GEX_DERIBIT{which}_URL": f"{self.address}/api/v2" for which in deribit}
+        return urls | dict.fromkeys(others, self.address)
 
     def moment(self) -> Moment:
         """The market now."""

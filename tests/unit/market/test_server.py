@@ -39,10 +39,12 @@ def test_urls_are_complete_and_work() -> None:
     with serve(1, NOW) as server:
         paths = {
             "GEX_DERIBIT_URL": "/public/status",
+            "GEX_DERIBIT_HISTORY_URL": "/public/status",
             "GEX_BYBIT_URL": "/v5/market/time",
             "GEX_OKX_URL": "/api/v5/public/time",
             "GEX_BINANCE_OPTIONS_URL": "/eapi/v1/time",
             "GEX_BINANCE_FUTURES_URL": "/fapi/v1/time",
+            "GEX_BINANCE_SPOT_URL": "/fapi/v1/time",  # there is no spot market, and nobody is sent to the real one
         }
         assert server.urls.keys() == paths.keys()
         base = server.address
@@ -182,7 +184,7 @@ def test_a_program_that_cannot_start_says_why() -> None:
 def test_as_a_program() -> None:
     command = [sys.executable, "-m", "gex_pipeline.market.server", "--seed", "7", "--at", "2026-11-20T09:30"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
-        lines = [program.stdout.readline().strip() for _ in range(5)]
+        lines = [program.stdout.readline().strip() for _ in range(7)]
         urls = dict(line.split("=", 1) for line in lines)
         body = get(urls["GEX_BYBIT_URL"], "/v5/market/time").json()
         program.send_signal(signal.SIGINT)
@@ -190,8 +192,10 @@ def test_as_a_program() -> None:
     assert body["time"] == NOW_MS
     assert list(urls) == [
         "GEX_DERIBIT_URL",
+        "GEX_DERIBIT_HISTORY_URL",
         "GEX_BYBIT_URL",
         "GEX_OKX_URL",
         "GEX_BINANCE_OPTIONS_URL",
         "GEX_BINANCE_FUTURES_URL",
+        "GEX_BINANCE_SPOT_URL",
     ]

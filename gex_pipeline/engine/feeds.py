@@ -1,0 +1,279 @@
+"""`gex candles` and `gex market`: what the venues have around the chain -> base tables, asked page by page.
+
+Belongs here: what to ask for, sockets through `venues.http`, and storing. Not here: what a page means (`venues`), what
+is known already (known.py). Venues go side by side, the feeds of one in turn. A stretch is stored when it was walked to
+its end, some seconds' worth at a time: whatever stops a run, the next one asks for the rest. Replies are not kept:
+unlike a snapshot's, they can be asked for again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from gex_pipeline.engine.known import last_time, note, notes, times
+from gex_pipeline.engine.polls import Network, last_replies, now
+from gex_pipeline.engine.progress import Progress, Silent
+from gex_pipeline.engine.spans import Stretch, cut, missing_bars, on_grid, without
+from gex_pipeline.errors import StoreError
+from gex_pipeline.market import SOURCE as SYNTHETIC
+from gex_pipeline.store.partitions import Conflict, Store
+from gex_pipeline.venues.around import AROUND
+from gex_pipeline.venues.base import Reply, ReplyError, Request, VenueError
+from gex_pipeline.venues.feeds import Feed, Haul, Span
+from gex_pipeline.venues.http import Session, new_client
+from gex_pipeline.venues.raw import is_synthetic
+from gex_pipeline.venues.registry import VENUES
+
+#: Rows and seconds of walking to collect before they are stored: each time rewrites the partitions it touches.
+_BATCH_ROWS, _BATCH_SECONDS = 50_000, 5.0
+#: No stretch needs more requests: a list without end is none.
+_MOST_PAGES = 10_000
+
+
+@dataclass
+class FetchSummary:
+    """What was fetched.
+
+    ``rows``, ``same``: new and known rows per table; ``requests``: per venue. ``done``: feeds that were walked to their
+    end. ``failures`` and ``conflicts`` make the result partial; ``notes`` are worth knowing; ``unlisted``: what a venue
+    does not have.
+    """
+
+    rows: Counter[str] = field(default_factory=Counter)
+    same: Counter[str] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=Counter)
+    done: int = 0
+    failures: list[str] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is missing of a feed, in pieces to be walked."""
+
+    feed: Feed
+    spans: tuple[Span, ...]
+
+
+def fetch(
+    store: Store,
+    network: Network,
+    feeds: Sequence[Feed],
+    start: datetime | None = None,
+    end: datetime | None = None,
+    *,
+    progress: Progress | None = None,
+    clock: Callable[[], datetime] = now,
+) -> FetchSummary:
+    """Fetch what is missing of some feeds from ``start`` (default: since what is stored) to ``end`` (now)."""
+    summary, progress, at = FetchSummary(), progress or Silent(), clock()
+    plans = [plan for plan in (plan_of(store, feed, start, end, at) for feed in feeds) if plan.spans]
+    progress.start("fetch", sum(len(plan.spans) for plan in plans))
+    try:
+        asyncio.run(_fetch(store, network, plans, summary, progress, clock))
+    finally:
+        progress.close()
+    summary.done += len(feeds) - len(plans)
+    return summary
+
+
+def plan_of(store: Store, feed: Feed, start: datetime | None, end: datetime | None, at: datetime) -> Plan:
+    """What is missing of a feed, as of an instant."""
+    if feed.is_now:
+        return Plan(feed, () if end is not None else (Span(at, at, at),))
+    stretches = cut(_missing(store, feed, start, min(end or at, at)), feed.window)
+    return Plan(feed, tuple(Span(begins, ends, at) for begins, ends in stretches))
+
+
+def _missing(store: Store, feed: Feed, start: datetime | None, end: datetime) -> list[Stretch]:
+    if feed.step is not None:
+        last = last_time(store, feed) if start is None else None
+        whole = on_grid((start or (last + feed.step if last else end - feed.first), end), feed.step)
+        return missing_bars(whole, feed.step, times(store, feed, whole).to_list())
+    known = notes(store, feed)
+    since = start or max((n.end for n in known), default=end - feed.first)
+    return without((since, end), [n.stretch for n in known])
+
+
+async def _fetch(
+    store: Store,
+    network: Network,
+    plans: Sequence[Plan],
+    summary: FetchSummary,
+    progress: Progress,
+    clock: Callable[[], datetime],
+) -> None:
+    async with new_client(network.timeout_seconds) as client:
+
+        async def one(name: str) -> None:
+            deadline, limits = clock(), AROUND[name].limits
+            hosts, seconds = network.hosts[name], network.timeout_seconds
+            session = Session(VENUES[name], hosts, client, clock, deadline, seconds, limits)
+            walker = _Walker(store, session, summary, progress, clock, network.deadline_seconds)
+            await walker.all([plan for plan in plans if plan.feed.venue == name])
+
+        await asyncio.gather(*map(one, dict.fromkeys(plan.feed.venue for plan in plans)))
+
+
+class _Walker:
+    """Walks the feeds of one venue."""
+
+    def __init__(
+        self,
+        store: Store,
+        session: Session,
+        summary: FetchSummary,
+        progress: Progress,
+        clock: Callable[[], datetime],
+        patience_seconds: float,
+    ) -> None:
+        self._store, self._session, self._summary, self._progress = store, session, summary, progress
+        self._clock, self._patience = clock, timedelta(seconds=patience_seconds)
+
+    async def all(self, plans: Sequence[Plan]) -> None:
+        """Walk them all; a feed that fails costs only itself, a venue that is down the rest."""
+        venue = plans[0].feed.venue
+        if (until := _banned_until(self._store, venue, self._clock())) is not None:
+            self._summary.failures.append(f"{venue}: not asked: it has banned us until {until:%Y-%m-%dT%H:%MZ}")
+            return
+        for n, plan in enumerate(plans, start=1):
+            batch = _Batch(self._store, plan.feed, self._summary)
+            try:
+                await self._feed(plan, batch)
+            except _DownError as down:
+                rest = f"; {len(plans) - n} more not asked" if len(plans) > n else ""
+                self._summary.failures.append(f"{venue}: {down}{rest}")
+                return
+            finally:
+                batch.store()
+
+    async def _feed(self, plan: Plan, batch: _Batch) -> None:
+        try:
+            for span in plan.spans:
+                batch.take(span, *await self._walked(plan.feed, span))
+                self._progress.advance(note=f"{plan.feed.label} {span.start:%Y-%m-%d}")
+            self._summary.done += 1
+            self._summary.notes += batch.remarks()
+        except ReplyError as error:
+            self._refused(plan.feed, error)
+        except VenueError as error:
+            self._summary.failures.append(f"{plan.feed.venue}: {error}")
+
+    def _refused(self, feed: Feed, error: ReplyError) -> None:
+        """A request without an answer. Raises ``_DownError`` where the next one would have none either."""
+        replies = self._session.replies
+        if replies and AROUND[feed.venue].is_unlisted(replies[-1]):
+            self._summary.unlisted.append(feed.label)
+        elif error.is_retryable or error.is_ban:
+            raise _DownError(str(error)) from None
+        else:
+            self._summary.failures.append(f"{feed.venue}: {error}")
+
+    async def _walked(self, feed: Feed, span: Span) -> tuple[Haul, bool]:
+        """What a walk brings back, and whether it is made up. Raises ``VenueError`` for one that goes in a circle."""
+        walk, asked, made_up = feed.walk(span), set[str](), False
+        try:
+            request = next(walk)
+            while True:
+                if request.label in asked or len(asked) == _MOST_PAGES:
+                    raise VenueError(f"{request.label}: the pages repeat or do not end: asked for before")
+                asked.add(request.label)
+                reply = await self._asked(feed.venue, request)
+                made_up = made_up or is_synthetic(reply)
+                request = walk.send(reply)
+        except StopIteration as done:
+            return done.value, made_up
+
+    async def _asked(self, venue: str, request: Request) -> Reply:
+        self._summary.requests[venue] += 1
+        self._session.replies.clear()  # histories are long
+        self._session.extend(self._clock() + self._patience)
+        return await self._session.get(request)
+
+
+class _DownError(Exception):
+    """A venue does not answer any more; never leaves this file."""
+
+
+class _Batch:
+    """Stretches of one feed that are walked and not yet stored."""
+
+    def __init__(self, store: Store, feed: Feed, summary: FetchSummary) -> None:
+        self._store, self._feed, self._summary = store, feed, summary
+        self._frames: list[pl.DataFrame] = []
+        self._walked: list[Stretch] = []
+        self._dropped, self._absent = Counter[str](), 0
+        self._unknown: Stretch | None = None
+        self._began = time.monotonic()
+
+    def take(self, span: Span, haul: Haul, is_made_up: bool) -> None:
+        """Take the rows of a stretch; store what there is when it is much or old."""
+        self._store.create(SYNTHETIC if is_made_up else "real")
+        source = pl.concat_str(pl.lit(f"{SYNTHETIC}-"), "source") if is_made_up else pl.col("source")
+        self._frames.append(haul.frame.with_columns(source=source))
+        self._walked.append(self._known(span, haul))
+        self._dropped.update(haul.dropped)
+        if self._feed.step is not None:
+            self._absent += (span.end - span.start) // self._feed.step - haul.frame.height
+        if sum(f.height for f in self._frames) >= _BATCH_ROWS or time.monotonic() - self._began > _BATCH_SECONDS:
+            self.store()
+
+    def _known(self, span: Span, haul: Haul) -> Stretch:
+        """The stretch of a span after which nothing more of it is to come."""
+        start, end = span.start, min(span.end, span.now - self._feed.lag)
+        if haul.since is not None and haul.since > start:
+            self._unknown, start = (start, haul.since), haul.since
+        return start, max(start, end)
+
+    def store(self) -> None:
+        """Store the rows, then note what was walked."""
+        frames, walked = self._frames, self._walked
+        self._frames, self._walked, self._began = [], [], time.monotonic()
+        if not frames:
+            return
+        name = self._feed.table.name
+        try:
+            report = self._store.merge(self._feed.table, pl.concat(frames), {})
+            if self._feed.step is None and not self._feed.is_now:
+                note(self._store, self._feed, walked)
+        except StoreError as error:
+            self._summary.failures.append(f"{self._feed.label}: {error}")
+            return
+        self._summary.rows[name] += report.new
+        self._summary.same[name] += report.same
+        self._summary.conflicts += [_conflict_line(self._feed, conflict) for conflict in report.conflicts]
+
+    def remarks(self) -> list[str]:
+        """What is worth knowing of the rows."""
+        lines: list[str] = []
+        if self._dropped:
+            reasons = ", ".join(f"{reason} {n:,}" for reason, n in sorted(self._dropped.items()))
+            lines.append(f"{self._feed.label}: rows that cannot be used: {reasons}")
+        if self._absent > 0:
+            lines.append(f"{self._feed.label}: {self._absent:,} bars of the range are not there")
+        if self._unknown is not None:
+            gap = f"from {self._unknown[0]:%Y-%m-%dT%H:%MZ} to {self._unknown[1]:%Y-%m-%dT%H:%MZ}"
+            lines.append(f"{self._feed.label}: nothing known {gap}: the venue keeps no more; ask more often")
+        return lines
+
+
+def _conflict_line(feed: Feed, conflict: Conflict) -> str:
+    return (
+        f"{feed.label}: {conflict.count} row(s) contradict what is stored in {conflict.partition.path}, first: "
+        f"{conflict.example}; the stored rows were kept"
+    )
+
+
+def _banned_until(store: Store, venue: str, at: datetime) -> datetime | None:
+    """Until when a venue is not to be asked, None where it is."""
+    times_given = (reply.retry_at for reply in last_replies(store, venue))
+    return max((until for until in times_given if until is not None and until > at), default=None)
