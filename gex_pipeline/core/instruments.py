@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from gex_pipeline.core.calendar import SETTLEMENT_TIME
 
@@ -41,6 +42,10 @@ _IN_B_OR_T = re.compile(
 )
 
 
+#: Names repeat from snapshot to snapshot, and within one.
+_CACHED_NAMES = 100_000
+
+
 @dataclass(frozen=True)
 class Instrument:
     """One option contract.
@@ -58,6 +63,7 @@ class Instrument:
     settle_coin: str = ""
 
 
+@lru_cache(maxsize=_CACHED_NAMES)
 def parse(venue: str, name: str) -> Instrument | None:
     """The contract a name means at a venue, or None where it is not an option name of that venue.
 

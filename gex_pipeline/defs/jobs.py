@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from dagster import AssetSelection, RunRequest, ScheduleEvaluationContext, define_asset_job, schedule
 
+from gex_pipeline.defs.around import market
 from gex_pipeline.defs.base import BASE
 from gex_pipeline.defs.derived import derived
 from gex_pipeline.defs.live import snapshots
@@ -21,7 +22,10 @@ build = define_asset_job("build", _BUILD, tags=_BATCH, description="Bring the de
 hourly = define_asset_job(
     "hourly", AssetSelection.assets(snapshots), tags=_LIVE, description="Take a snapshot of the venues, build its day."
 )
-JOBS = [everything, imports, build, hourly]
+around = define_asset_job(
+    "around", AssetSelection.assets(market), tags=_LIVE, description="Fetch candles, trades, funding and settlements."
+)
+JOBS = [everything, imports, build, hourly, around]
 
 
 @schedule(job=hourly, cron_schedule="0 * * * *", execution_timezone="UTC")
@@ -37,4 +41,10 @@ def daily(context: ScheduleEvaluationContext) -> RunRequest:
     return RunRequest(partition_key=f"{yesterday:%Y-%m-%d}")
 
 
-SCHEDULES = [daily, every_hour]
+@schedule(job=around, cron_schedule="20 * * * *", execution_timezone="UTC")
+def around_every_hour() -> RunRequest:
+    """What came since the last time; between two snapshots, as some venues keep trades for a short while only."""
+    return RunRequest()
+
+
+SCHEDULES = [daily, every_hour, around_every_hour]

@@ -6,7 +6,6 @@ Belongs here: finding columns, constants, names. Not here: units, forwards and r
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 import polars as pl
 
@@ -31,8 +30,6 @@ _NAME_TYPES = {
     "option_type": pl.String,
     "settlement": pl.String,
 }
-#: Seen often enough in a run of many files to keep: names repeat from snapshot to snapshot.
-_CACHED_NAMES = 100_000
 
 
 def mapped(raw: Raw, mapping: Mapping, options: Options) -> pl.DataFrame:
@@ -150,7 +147,6 @@ def _option_type() -> pl.Expr:
     return pl.when(letter.is_in(["C", "P"])).then(letter).alias("option_type")
 
 
-@lru_cache(maxsize=_CACHED_NAMES)
 def _contract(venue: str, name: str) -> tuple[str, int, float, str, str] | None:
     """The parts of a name in the order of FROM_NAME, the expiry in microseconds."""
     found = instruments.parse(venue, name)

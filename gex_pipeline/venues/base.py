@@ -185,7 +185,8 @@ def transport_trouble(reply: Reply) -> ReplyError | None:
     """What is wrong with a reply at every venue alike, None where its body has to be looked at."""
     label = reply.request.label
     if reply.error is not None:
-        return ReplyError(f"{label}: {reply.error}", is_retryable=not reply.error.startswith(TOO_LARGE))
+        text = f"{label}: {reply.error}" if label else reply.error
+        return ReplyError(text, is_retryable=not reply.error.startswith(TOO_LARGE))
     if reply.status in _REDIRECT:
         target = reply.headers.get("location", "nowhere")
         return ReplyError(f"{label}: HTTP {reply.status} to {target[:80]!r}: redirects are not followed")

@@ -5,6 +5,7 @@ Belongs here: what is the same for every venue that sends numbers as text. Not h
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -24,15 +25,23 @@ Milliseconds = Annotated[int, msgspec.Meta(ge=0, lt=4_102_444_800_000)]
 #: What decoding a hostile body can raise: text that is no UTF-8 is found last, nesting without end never.
 DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
+#: Decoded answers to keep: one is read to ask on, and again for every coin that is in it.
+KEPT_ANSWERS = 64
+
 _AnswerT = TypeVar("_AnswerT")
 
 
 def decoded(reply: Reply, decoder: msgspec.json.Decoder[_AnswerT]) -> _AnswerT:
     """The answer in a body. Raises ``VenueError`` naming the request and the field."""
     try:
-        return decoder.decode(reply.body)
+        return _decoded(reply.body, decoder)
     except DECODE_ERRORS as error:
         raise VenueError(f"{reply.request.label}: {error}") from None
+
+
+@lru_cache(maxsize=KEPT_ANSWERS)
+def _decoded(body: bytes, decoder: msgspec.json.Decoder[_AnswerT]) -> _AnswerT:
+    return decoder.decode(body)
 
 
 def is_of(coin: str, name: str) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gex_pipeline import open_warehouse
 from gex_pipeline.engine.pool import cores
-from tests.bench import fill, kernels, orchestration, tardis
+from tests.bench import fill, kernels, live, orchestration, tardis
 from tests.bench.measure import GEX, Cost, best, command
 
 _QUERY = (
@@ -40,7 +40,7 @@ def main() -> None:
     folder = options.folder or Path(tempfile.mkdtemp(prefix="gex-bench-"))
     print(f"{cores()} cores; synthetic chains in {folder}", flush=True)
     try:
-        for line in [*kernels.lines(), *tardis.lines(folder / "ticks", options.ticks_gb)]:
+        for line in [*kernels.lines(), *live.lines(folder), *tardis.lines(folder / "ticks", options.ticks_gb)]:
             print(line, flush=True)
         _warehouse(folder / "warehouse", options.years)
     finally:

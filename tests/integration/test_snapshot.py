@@ -249,3 +249,18 @@ def test_raw_is_never_replaced(server: VenueServer, gex: Run, place: Path) -> No
     assert gex("snapshot", "--venue", "deribit", "--at", at)[0] == 0
     assert len(Store(place).partitions(RAW, "deribit")) == 2
     assert query(place, "SELECT DISTINCT status FROM snapshots")["status"].to_list() == ["ok"]
+
+
+def test_a_ban_holds_for_the_runs_that_follow(server: VenueServer, gex: Run, place: Path) -> None:
+    """Binance says for how long; until then it is not asked, and the others are."""
+    server.inject(Fault("binance", "eapi/v1/mark", "ban", value=3600))
+    words = ("snapshot", "--venue", "binance,bybit", "--underlying", "SOL", "--at")
+    assert gex(*words, minutes_ago(3))[0] == 3
+    server.heal()
+    server.requests.clear()
+    for minutes in (2, 1):
+        status, _, err = gex(*words, minutes_ago(minutes))
+        assert status == 3 and err.startswith("gex: binance SOL: not asked: it has banned us until ")
+    assert {venue for venue, _ in server.requests} == {"bybit"}
+    found = query(place, "SELECT DISTINCT retry_at FROM raw WHERE retry_at IS NOT NULL")
+    assert found.height == 1 and found["retry_at"][0] > polls.now() + timedelta(minutes=55)

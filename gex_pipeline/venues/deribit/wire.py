@@ -5,6 +5,7 @@ Types are exact: a string where a number belongs is an error with its place.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -15,7 +16,7 @@ from gex_pipeline.importers.deribit_book_summary import Summary
 from gex_pipeline.importers.deribit_instruments import Listed
 from gex_pipeline.importers.deribit_json import Decoder, response
 from gex_pipeline.venues.base import Reply, Request, VenueError
-from gex_pipeline.venues.bodies import decoded
+from gex_pipeline.venues.bodies import KEPT_ANSWERS, decoded
 
 #: Coins with a book that is settled in coin; every coin may have one that is settled in USDC.
 INVERSE = ("BTC", "ETH")
@@ -87,9 +88,12 @@ def index_usd(reply: Reply) -> float:
 
 def _rows(reply: Reply, decoder: Decoder[_RowT]) -> list[_RowT]:
     try:
-        return response(reply.request.label, reply.body, decoder).rows
+        return _response(reply.request.label, reply.body, decoder).rows
     except ImportFileError as error:
         raise VenueError(str(error)) from None
+
+
+_response = lru_cache(maxsize=KEPT_ANSWERS)(response)
 
 
 def listed_names(reply: Reply) -> set[str]:
