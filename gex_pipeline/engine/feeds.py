@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from gex_pipeline.engine.known import last_time, note, notes, times
+from gex_pipeline.engine.known import last_time, note, times, walked_until, walked_within
 from gex_pipeline.engine.polls import Network, last_replies, now
 from gex_pipeline.engine.progress import Progress, Silent
 from gex_pipeline.engine.spans import Stretch, cut, missing_bars, on_grid, without
@@ -99,9 +99,9 @@ def _missing(store: Store, feed: Feed, start: datetime | None, end: datetime) ->
         last = last_time(store, feed) if start is None else None
         whole = on_grid((start or (last + feed.step if last else end - feed.first), end), feed.step)
         return missing_bars(whole, feed.step, times(store, feed, whole).to_list())
-    known = notes(store, feed)
-    since = start or max((n.end for n in known), default=end - feed.first)
-    return without((since, end), [n.stretch for n in known])
+    if start is None:
+        return without((walked_until(store, feed) or end - feed.first, end), ())
+    return without((start, end), walked_within(store, feed, (start, end)))
 
 
 async def _fetch(

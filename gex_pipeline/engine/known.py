@@ -3,14 +3,14 @@
 Bars lie on a grid: which are missing is seen in the table. Nothing shows that trades, fundings or settlement prices
 are missing, so the stretches that were walked are noted in a file per feed below `.fetched`, with the number of rows
 they had. A stretch that has fewer rows now (somebody deleted a file) counts as never walked; deleting the notes costs
-time, not rows.
+time, not rows. Notes are joined within a month, so that what a run looks at does not grow with the years.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,24 +35,33 @@ class Note:
         """From when to when."""
         return self.start, self.end
 
+    def overlaps(self, stretch: Stretch) -> bool:
+        """Whether it has an instant of a stretch."""
+        return self.start < stretch[1] and stretch[0] < self.end
+
 
 def times(store: Store, feed: Feed, whole: Stretch) -> pl.Series:
     """The instants of the feed's stored rows within a stretch, ascending."""
     column = feed.table.period_column
     is_within = (pl.col(column) >= whole[0]) & (pl.col(column) < whole[1])
     files = [p for p in _partitions(store, feed) if _overlaps(p, whole)]
-    found = [store.read(p, where=is_within).filter(feed.where)[column] for p in files]
+    found = [_times_in(store, feed, p, is_within) for p in files]
     return pl.concat([pl.Series(column, [], pl.Datetime("us", "UTC")), *found]).sort()
 
 
 def last_time(store: Store, feed: Feed) -> datetime | None:
     """The latest instant of the feed's stored rows, None where there are none."""
-    column = feed.table.period_column
     for partition in sorted(_partitions(store, feed), key=lambda p: p.period, reverse=True):
-        latest = store.read(partition).filter(feed.where)[column].max()
+        latest = _times_in(store, feed, partition).max()
         if isinstance(latest, datetime):
             return latest
     return None
+
+
+def _times_in(store: Store, feed: Feed, partition: Partition, where: pl.Expr | None = None) -> pl.Series:
+    column = feed.table.period_column
+    columns = tuple(dict.fromkeys([column, *feed.where.meta.root_names()]))
+    return store.read(partition, columns, where).filter(feed.where)[column]
 
 
 def _partitions(store: Store, feed: Feed) -> Iterator[Partition]:
@@ -65,22 +74,50 @@ def _overlaps(partition: Partition, whole: Stretch) -> bool:
     return first <= partition.period <= last
 
 
-def notes(store: Store, feed: Feed) -> list[Note]:
-    """The stretches that were walked and whose rows are all still stored, ascending. A damaged file has none."""
+def walked_until(store: Store, feed: Feed) -> datetime | None:
+    """The end of the last stretch that was walked and is still stored, None where there is none."""
+    noted = sorted(_read(store, feed), key=lambda n: n.end, reverse=True)
+    return next((n.end for n in noted if _is_stored(store, feed, n)), None)
+
+
+def walked_within(store: Store, feed: Feed, whole: Stretch) -> list[Stretch]:
+    """The stretches that were walked, have an instant of another one, and are still stored."""
+    return [n.stretch for n in _read(store, feed) if n.overlaps(whole) and _is_stored(store, feed, n)]
+
+
+def note(store: Store, feed: Feed, walked: Iterable[Stretch]) -> None:
+    """Note that some stretches were walked, with the rows they have now. What was noted of them before is void."""
+    fresh = united(walked)
+    with store.objects.lock(_name(feed)):
+        kept = [n for n in _read(store, feed) if not any(map(n.overlaps, fresh))]
+        added = [Note(*stretch, times(store, feed, stretch).len()) for stretch in fresh]
+        words = [[n.start.isoformat(), n.end.isoformat(), n.rows] for n in _joined([*kept, *added])]
+        store.objects.write(_name(feed), json.dumps(words).encode())
+
+
+def _joined(noted: Iterable[Note]) -> list[Note]:
+    """Neighbours that begin in one month are one note."""
+    found: list[Note] = []
+    for n in sorted(noted, key=lambda n: n.start):
+        before = found[-1] if found else None
+        if before and before.end == n.start and f"{before.start:%Y-%m}" == f"{n.start:%Y-%m}":
+            found[-1] = Note(before.start, n.end, before.rows + n.rows)
+        else:
+            found.append(n)
+    return found
+
+
+def _is_stored(store: Store, feed: Feed, noted: Note) -> bool:
+    return times(store, feed, noted.stretch).len() >= noted.rows
+
+
+def _read(store: Store, feed: Feed) -> list[Note]:
+    """The notes of a feed; a damaged file has none."""
     try:
         words = json.loads(store.objects.read(_name(feed)))
-        noted = [Note(datetime.fromisoformat(start), datetime.fromisoformat(end), int(n)) for start, end, n in words]
-        return sorted((n for n in noted if times(store, feed, n.stretch).len() >= n.rows), key=lambda n: n.start)
+        return [Note(datetime.fromisoformat(start), datetime.fromisoformat(end), int(n)) for start, end, n in words]
     except (FileNotFoundError, ValueError, TypeError):
         return []
-
-
-def note(store: Store, feed: Feed, walked: list[Stretch]) -> None:
-    """Note that some stretches were walked, with the rows they have now; those that touch become one."""
-    with store.objects.lock(_name(feed)):
-        whole = united([*(n.stretch for n in notes(store, feed)), *walked])
-        words = [[s.isoformat(), e.isoformat(), times(store, feed, (s, e)).len()] for s, e in whole]
-        store.objects.write(_name(feed), json.dumps(words).encode())
 
 
 def _name(feed: Feed) -> str:
