@@ -35,6 +35,8 @@ from gex_pipeline.venues.registry import VENUES
 _BATCH_ROWS, _BATCH_SECONDS = 50_000, 5.0
 #: No stretch needs more requests: a list without end is none.
 _MOST_PAGES = 10_000
+#: Stands for all addresses of a venue, which a ban concerns.
+_EVERY_HOST = "*"
 
 
 @dataclass
@@ -125,7 +127,7 @@ async def _fetch(
 
 
 class _Walker:
-    """Walks the feeds of one venue."""
+    """Walks the feeds of one venue. ``_down``: host that does not answer any more -> why."""
 
     def __init__(
         self,
@@ -138,23 +140,24 @@ class _Walker:
     ) -> None:
         self._store, self._session, self._summary, self._progress = store, session, summary, progress
         self._clock, self._patience = clock, timedelta(seconds=patience_seconds)
+        self._down: dict[str, str] = {}
+        self._unasked = Counter[str]()
 
     async def all(self, plans: Sequence[Plan]) -> None:
-        """Walk them all; a feed that fails costs only itself, a venue that is down the rest."""
+        """Walk them all; a feed that fails costs only itself, an address that is down all that is asked there."""
         venue = plans[0].feed.venue
         if (until := _banned_until(self._store, venue, self._clock())) is not None:
             self._summary.failures.append(f"{venue}: not asked: it has banned us until {until:%Y-%m-%dT%H:%MZ}")
             return
-        for n, plan in enumerate(plans, start=1):
+        for plan in plans:
             batch = _Batch(self._store, plan.feed, self._summary)
             try:
                 await self._feed(plan, batch)
-            except _DownError as down:
-                rest = f"; {len(plans) - n} more not asked" if len(plans) > n else ""
-                self._summary.failures.append(f"{venue}: {down}{rest}")
-                return
             finally:
                 batch.store()
+        for host, text in self._down.items():
+            rest = f"; {self._unasked[host]} more not asked" if self._unasked[host] else ""
+            self._summary.failures.append(f"{venue}: {text}{rest}")
 
     async def _feed(self, plan: Plan, batch: _Batch) -> None:
         try:
@@ -163,18 +166,20 @@ class _Walker:
                 self._progress.advance(note=f"{plan.feed.label} {span.start:%Y-%m-%d}")
             self._summary.done += 1
             self._summary.notes += batch.remarks()
+        except _DownError as down:
+            self._unasked[down.host] += 1
         except ReplyError as error:
             self._refused(plan.feed, error)
         except VenueError as error:
             self._summary.failures.append(f"{plan.feed.venue}: {error}")
 
     def _refused(self, feed: Feed, error: ReplyError) -> None:
-        """A request without an answer. Raises ``_DownError`` where the next one would have none either."""
-        replies = self._session.replies
-        if replies and AROUND[feed.venue].is_unlisted(replies[-1]):
+        """A request without an answer: there is no such thing, its address is down, or it is wrong."""
+        last = self._session.replies[-1] if self._session.replies else None
+        if last is not None and AROUND[feed.venue].is_unlisted(last):
             self._summary.unlisted.append(feed.label)
         elif error.is_retryable or error.is_ban:
-            raise _DownError(str(error)) from None
+            self._down[_EVERY_HOST if error.is_ban or last is None else last.request.host] = str(error)
         else:
             self._summary.failures.append(f"{feed.venue}: {error}")
 
@@ -194,6 +199,9 @@ class _Walker:
             return done.value, made_up
 
     async def _asked(self, venue: str, request: Request) -> Reply:
+        for host in (_EVERY_HOST, request.host):
+            if host in self._down:
+                raise _DownError(host)
         self._summary.requests[venue] += 1
         self._session.replies.clear()  # histories are long
         self._session.extend(self._clock() + self._patience)
@@ -201,7 +209,11 @@ class _Walker:
 
 
 class _DownError(Exception):
-    """A venue does not answer any more; never leaves this file."""
+    """An address does not answer any more; never leaves this file."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        self.host = host
 
 
 class _Batch:

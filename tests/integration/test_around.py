@@ -16,6 +16,7 @@ from gex_pipeline.market.server.server import VenueServer, serve
 from gex_pipeline.schema import CANDLES, TABLES
 from gex_pipeline.store.layout import FETCHED
 from gex_pipeline.store.partitions import Store
+from gex_pipeline.venues.binance.options import settlements
 from gex_pipeline.warehouse import open_warehouse
 from tests.unit.market.venue_client import NOW
 
@@ -171,6 +172,19 @@ def test_a_ban_ends_the_feeds_of_a_venue(server: VenueServer, gex: Run, place: P
     status, _, err = gex("candles", "--underlying", "BTC,ETH", "--venue", "bybit", *SINCE)
     assert status == 1 and sum(server.requests.values()) == 1
     assert complaints(err)[0].endswith("; 5 more not asked")
+
+
+def test_an_address_that_is_down_costs_what_is_asked_there(
+    server: VenueServer, gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Binance's futures are away, its options are not."""
+    monkeypatch.setenv("GEX_BINANCE_FUTURES_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("gex_pipeline.venues.binance.around.trades", settlements)
+    status, _, err = gex("market", "--venue", "binance", "--underlying", "BTC,ETH")
+    assert status == 3 and query(place, "SELECT DISTINCT underlying FROM settlements").height == 2
+    (line,) = complaints(err)
+    assert line.startswith("gex: binance: fapi/v1/premiumIndex symbol=BTCUSDT: cannot connect")
+    assert line.endswith("; 3 more not asked")
 
 
 @pytest.mark.parametrize("kind", ["html_200", "wrong_type", "truncated_json"])
