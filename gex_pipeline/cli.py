@@ -57,7 +57,7 @@ _COMMANDS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
             (
                 "gex import tardis-options-chain 'tardis/deribit/*.csv.gz' --every 1h",
                 "gex import binance-eoh archive/ --underlying BTC",
-                "gex import deribit-book-summary responses/ --instruments instruments.json --every 1h",
+                "gex import deribit-book-summary responses/ --instruments instruments.json",
                 "gex import chain surface.csv --mapping surface.toml --every 1h",
                 "gex import binance-klines BTCUSDT-1h-2026-03.zip --market perp",
                 "gex import archives data/archives.toml",

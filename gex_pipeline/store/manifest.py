@@ -10,6 +10,8 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+import msgspec
+
 #: Packages whose source decides what derived tables contain.
 _DERIVING = ("core", "schema", "transforms")
 
@@ -34,8 +36,8 @@ class Manifest:
     def from_json(data: bytes) -> Manifest:
         """Read a manifest; ValueError when the bytes are none."""
         try:
-            return Manifest(**json.loads(data))
-        except (TypeError, UnicodeDecodeError) as error:
+            return _READER.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ValueError(f"not a manifest: {error}") from error
 
     def is_made_from(self, other: Manifest) -> bool:
@@ -45,6 +47,9 @@ class Manifest:
             other.code_version,
             other.schema_version,
         )
+
+
+_READER = msgspec.json.Decoder(Manifest)
 
 
 def file_hash(path: Path) -> str:

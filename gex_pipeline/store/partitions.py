@@ -155,6 +155,8 @@ class Store:
             return None
         except ValueError as error:
             raise StoreError(f"{self.objects.path(name)} is damaged ({error}); run `gex verify`") from error
+        except OSError as error:
+            raise StoreError(f"cannot read {self.objects.path(name)}: {error.strerror}; run `gex verify`") from error
 
     def read(
         self, partition: Partition, columns: tuple[str, ...] | None = None, where: pl.Expr | None = None

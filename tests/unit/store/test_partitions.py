@@ -296,3 +296,23 @@ def test_times_of_manifests_come_from_the_clock(tmp_path):
     assert made.draft(CHAIN, 1, {}).created_at == "2026-03-20T12:00:00Z"
     assert made.draft(CHAIN, 1, {}).code_version == ""
     assert len(made.draft(TABLES["levels"], 1, {}).code_version) == 16
+
+
+@pytest.mark.parametrize(("key", "value"), [("rows", "x"), ("inputs", []), ("content_hash", None), ("created_at", 7)])
+def test_a_manifest_of_wrong_types_is_damaged(tmp_path, key, value):
+    made = store(tmp_path)
+    made.replace(DAY, chain(), {})
+    path = tmp_path / DAY.manifest_path
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    with pytest.raises(StoreError, match=rf"is damaged \(.*\$\.{key}.*run `gex verify`"):
+        made.manifest(DAY)
+
+
+def test_a_manifest_that_cannot_be_read_is_named(tmp_path):
+    made = store(tmp_path)
+    made.replace(DAY, chain(), {})
+    path = tmp_path / DAY.manifest_path
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(StoreError, match=r"cannot read .*manifest\.json: Is a directory"):
+        made.manifest(DAY)
