@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gex_pipeline.errors import UsageError
+from gex_pipeline.errors import UsageError, known
 
 #: Variable -> (default, meaning). ``gex --help`` lists this table.
 VARIABLES: dict[str, tuple[str, str]] = {
@@ -50,25 +50,28 @@ class Settings:
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings; a variable that is empty counts as unset. Raises ``UsageError`` for a value that is none."""
     values = {name: environ.get(name) or default for name, (default, _) in VARIABLES.items()}
+    hosts = _hosts(values)
     return Settings(
         warehouse=Path(values["GEX_WAREHOUSE"]).expanduser(),
         archives=Path(values["GEX_ARCHIVES"]).expanduser(),
         underlyings=_words(values, "GEX_UNDERLYINGS", str.upper),
-        venues=_words(values, "GEX_VENUES", str.lower),
+        venues=_venues(values, hosts),
         http_timeout_seconds=_seconds(values, "GEX_HTTP_TIMEOUT"),
         snapshot_deadline_seconds=_seconds(values, "GEX_SNAPSHOT_DEADLINE"),
         alert_command=values["GEX_ALERT_COMMAND"],
-        hosts={
-            "deribit": {"": values["GEX_DERIBIT_URL"], "history": values["GEX_DERIBIT_HISTORY_URL"]},
-            "bybit": {"": values["GEX_BYBIT_URL"]},
-            "okx": {"": values["GEX_OKX_URL"]},
-            "binance": {
-                "": values["GEX_BINANCE_OPTIONS_URL"],
-                "futures": values["GEX_BINANCE_FUTURES_URL"],
-                "spot": values["GEX_BINANCE_SPOT_URL"],
-            },
-        },
+        hosts=hosts,
     )
+
+
+def _hosts(values: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Venue -> name of a host as requests give it -> address; the main one's name is empty."""
+    binance = {"": "GEX_BINANCE_OPTIONS_URL", "futures": "GEX_BINANCE_FUTURES_URL", "spot": "GEX_BINANCE_SPOT_URL"}
+    return {
+        "deribit": {"": values["GEX_DERIBIT_URL"], "history": values["GEX_DERIBIT_HISTORY_URL"]},
+        "bybit": {"": values["GEX_BYBIT_URL"]},
+        "okx": {"": values["GEX_OKX_URL"]},
+        "binance": {host: values[name] for host, name in binance.items()},
+    }
 
 
 def _words(values: Mapping[str, str], name: str, case: Callable[[str], str]) -> tuple[str, ...]:
@@ -76,6 +79,13 @@ def _words(values: Mapping[str, str], name: str, case: Callable[[str], str]) -> 
     if not words:
         raise UsageError(f"{name} = {values[name]!r} names none: write it like {VARIABLES[name][0]}")
     return words
+
+
+def _venues(values: Mapping[str, str], valid: Iterable[str]) -> tuple[str, ...]:
+    try:
+        return tuple(known(word, valid, "venue") for word in _words(values, "GEX_VENUES", str.lower))
+    except UsageError as error:
+        raise UsageError(f"GEX_VENUES: {error}") from None
 
 
 def _seconds(values: Mapping[str, str], name: str) -> float:

@@ -6,7 +6,7 @@ With no filter the numbers equal the stored tables: the same transforms make bot
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -89,6 +89,7 @@ def answer(store: Store, underlying: str, *, at: datetime, has_candles: bool = F
         is_stale=found.is_stale(at),
         is_synthetic=bool(asked.chain["source"].str.starts_with("synthetic").any()),
         spot_usd=float(whole.spots[0, 0]),
+        perps_usd=_perps_usd(store, underlying, found.snapshot_at, at, asked.venues),
         venues=list(whole.venue_names),
         absent_venues=as_of.absent_venues(store, underlying, found, asked.chain) if asked.venues is None else [],
         sign_model=sign_model,
@@ -117,6 +118,26 @@ def whole_set(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows of all asked-for venues together, with categories as strings."""
     frame = frame.filter(pl.col("venues") == ALL_VENUES)
     return frame.with_columns(pl.col(pl.Enum).cast(pl.String))
+
+
+def _perps_usd(
+    store: Store, underlying: str, snapshot_at: datetime, at: datetime, venues: list[str] | None
+) -> float | None:
+    """Median over the venues of their perpetual's last mark that was known at ``at``; null where none is of this hour.
+
+    Of this hour: no older than one before the snapshot.
+    """
+    first = snapshot_at - timedelta(hours=1)
+    years = {f"{t.year}" for t in (first, at)}
+    files = [p for p in store.partitions(TABLES["perps"], underlying) if p.period in years]
+    files = [p for p in files if venues is None or p.value("venue") in venues]
+    if not files:
+        return None
+    is_known = (pl.col("snapshot_at") >= first) & (pl.col("knowledge_time") <= at) & pl.col("mark_usd").is_not_null()
+    marks = pl.concat(store.read(p, ("venue", "snapshot_at", "knowledge_time", "mark_usd"), is_known) for p in files)
+    last = marks.sort("snapshot_at").group_by("venue", maintain_order=True).agg(pl.col("mark_usd").last())
+    middle = last["mark_usd"].median()
+    return float(middle) if isinstance(middle, float) else None
 
 
 def _candles(store: Store, underlying: str, at: datetime) -> pl.DataFrame:

@@ -17,7 +17,8 @@ class Answer:
     ``spot_window_pct``; None where not asked. ``levels``, ``flip_zones``, ``ranked`` and ``profile`` are rows of the
     tables of those names (`profile`: `gamma_profile`), both scopes; ``exposure`` has one row per expiry and strike
     with the sign model applied. ``absent_venues``: not asked to be left out, stored in the same period, but without a
-    row at this snapshot. ``max_pain`` and ``expected_move`` ignore the strike window: they are about expiries.
+    row at this snapshot. ``perps_usd``: mark of the perpetuals, None where none is stored. ``max_pain`` and
+    ``expected_move`` ignore the strike window: they are about expiries.
     """
 
     underlying: str
@@ -39,3 +40,4 @@ class Answer:
     exposure: pl.DataFrame
     candles: pl.DataFrame | None = None
     absent_venues: list[str] = field(default_factory=list)
+    perps_usd: float | None = None

@@ -180,8 +180,7 @@ def _zones(answer: Answer) -> list[Document]:
 
 
 def _spot(answer: Answer) -> Document:
-    """The spot; no perpetual price is stored yet, so that one is null."""
-    return {"spot_price": number(answer.spot_usd), "perps_price": None}
+    return {"spot_price": number(answer.spot_usd), "perps_price": number(answer.perps_usd)}
 
 
 def _candles(answer: Answer) -> list[Document]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from gex_pipeline import settings
+from gex_pipeline.errors import UsageError
 
 
 def test_default_and_override():
@@ -18,6 +21,31 @@ def test_default_and_override():
 def test_every_variable_has_a_default_and_one_line():
     for name, (default, meaning) in settings.VARIABLES.items():
         assert name.startswith("GEX_")
-        assert default
+        assert default or name == "GEX_ALERT_COMMAND"  # nobody is told unless asked for
         assert meaning
         assert "\n" not in meaning
+
+
+def test_lists_and_seconds():
+    found = settings.load({"GEX_UNDERLYINGS": "btc, xrp,BTC,", "GEX_VENUES": "OKX", "GEX_HTTP_TIMEOUT": "2.5"})
+    assert (found.underlyings, found.venues, found.http_timeout_seconds) == (("BTC", "XRP"), ("okx",), 2.5)
+    assert found.hosts["binance"]["futures"] == "https://fapi.binance.com"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GEX_HTTP_TIMEOUT", "soon"),
+        ("GEX_HTTP_TIMEOUT", "0"),
+        ("GEX_SNAPSHOT_DEADLINE", "inf"),
+        ("GEX_UNDERLYINGS", " , "),
+    ],
+)
+def test_a_value_that_is_none_is_named(name, value):
+    with pytest.raises(UsageError, match=f"{name} = '{value}'"):
+        settings.load({name: value})
+
+
+def test_a_venue_that_is_not_known_is_named():
+    with pytest.raises(UsageError, match="GEX_VENUES: unknown venue 'kraken'; nearest is"):
+        settings.load({"GEX_VENUES": "deribit,kraken"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -162,3 +162,24 @@ def test_candles_are_the_last_closed_ones_of_the_finest_current_series(tmp_path)
     assert set(found["symbol"]) == {"BTC-PERP"}
     assert (found["interval"][0], found.height, found["close_at"][-1]) == ("5m", 42, AT)
     assert found["open_at"].is_sorted()
+
+
+def perps(at: datetime, marks: dict[str, float | None]) -> pl.DataFrame:
+    """A row of `perps` per venue."""
+    rows = [{"venue": v, "mark_usd": mark, "snapshot_at": at, "knowledge_time": at} for v, mark in marks.items()]
+    same = {"symbol": "BTCUSDT", "underlying": "BTC", "source": "test"}
+    return pl.DataFrame([{**same, **row} for row in rows], schema=polars_schema(TABLES["perps"]), orient="row")
+
+
+def test_the_perpetuals_mark_is_the_median_of_what_was_known(tmp_path: Path) -> None:
+    made = store(tmp_path)
+    for venue in ("binance", "deribit"):
+        made.merge(CHAIN, chain("2026-03-05T07:00", 3, venue=venue, is_whole=True), {})
+    assert answer(made, "BTC", at=AT).perps_usd is None
+    made.merge(TABLES["perps"], perps(SNAPSHOT - timedelta(hours=2), {"okx": 1.0}), {})
+    assert answer(made, "BTC", at=AT).perps_usd is None, "older than an hour before the snapshot"
+    made.merge(TABLES["perps"], perps(SNAPSHOT - timedelta(minutes=30), {"okx": 5.0}), {})
+    made.merge(TABLES["perps"], perps(SNAPSHOT, {"binance": 100.0, "deribit": 102.0, "okx": None}), {})
+    made.merge(TABLES["perps"], perps(AT + timedelta(minutes=1), {"binance": 900.0}), {})
+    assert answer(made, "BTC", at=AT).perps_usd == 100.0
+    assert answer(made, "BTC", at=AT, venues=["deribit"]).perps_usd == 102.0
