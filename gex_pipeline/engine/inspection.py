@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -91,15 +90,27 @@ def _inspect(root: Path, days: Days, partition: Partition) -> Inspection:
     if not _is_as_written(store, partition):
         raise damage(store, partition.path)
     frame = store.read(partition, where=days.holds(table.period_column))
-    where, at = f" ({partition.path})", pl.col(table.period_column)
-    # A bar that opens at 00:00 is of that day; a snapshot then may be all that the day before has of it.
-    is_inside = at.dt.time() != time(0) if table.period_column == "snapshot_at" else pl.lit(True)
+    where = f" ({partition.path})"
+    rows, inside = _per_day(frame[table.period_column], is_instant=table.period_column == "snapshot_at")
     return Inspection(
-        Counter(_counts(frame, at.dt.date())),
-        Counter(_counts(frame.filter(is_inside), at.dt.date())),
-        Counter(_counts(frame, pl.col("reason")) if "reason" in table.names else {}),
+        rows,
+        inside,
+        Counter(dict(frame.group_by("reason").len().iter_rows()) if "reason" in table.names else {}),
         [str(violation) + where for violation in violations(table, frame)],
     )
+
+
+def _per_day(at: pl.Series, *, is_instant: bool) -> tuple[Counter[date], Counter[date]]:
+    """Rows per day, and those that are not of its 00:00.
+
+    A bar that opens at 00:00 is of that day; a snapshot then may be all that the day before has of it.
+    """
+    instants = at.to_frame("at").group_by("at").len()
+    is_inside = (pl.col("at").dt.time() != time(0)) | (not is_instant)
+    days = instants.group_by(pl.col("at").dt.date()).agg(
+        pl.col("len").sum(), pl.col("len").filter(is_inside).sum().alias("inside")
+    )
+    return Counter(dict(days.select("at", "len").iter_rows())), Counter(dict(days.select("at", "inside").iter_rows()))
 
 
 def _rows(store: Store, partition: Partition) -> int:
@@ -118,7 +129,3 @@ def _is_as_written(store: Store, partition: Partition) -> bool:
         if manifest is not None and manifest.content_hash == store.content_hash(partition):
             return True
     return False
-
-
-def _counts(frame: pl.DataFrame, by: pl.Expr) -> dict[Any, int]:
-    return dict(frame.group_by(by.alias("by")).len().iter_rows())
