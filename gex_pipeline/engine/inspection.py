@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from functools import partial
@@ -15,16 +16,14 @@ from pathlib import Path
 import polars as pl
 
 from gex_pipeline.engine.days import Days, period_days
-from gex_pipeline.engine.pool import run_all
+from gex_pipeline.engine.pool import cores
 from gex_pipeline.engine.tasks import damage
-from gex_pipeline.errors import GexError, StoreError
+from gex_pipeline.errors import GexError
 from gex_pipeline.schema import TABLES
 from gex_pipeline.schema.checks import violations
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
 
-#: Rows that are read faster here than in a pool that has to start first.
-_ROWS_WORTH_A_POOL = 3_000_000
 _DAY = timedelta(days=1)
 
 
@@ -58,11 +57,18 @@ def inspect(
     store = Store(root)
     found = {name: Inspection() for name in tables}
     stored = [p for name in found for p in store.partitions(TABLES[name]) if _is_asked(p, days, venue, underlyings)]
-    workers = None if sum(_rows(store, p) for p in stored) > _ROWS_WORTH_A_POOL else 1
-    outcomes = dict(run_all(partial(_inspect, root, days), stored, workers))
-    for partition in stored:
-        found[partition.table].add(outcomes[partition])
+    # threads, as reading and hashing leave Python alone, and processes would have to start first
+    with ThreadPoolExecutor(cores()) as threads:
+        for partition, outcome in zip(stored, threads.map(partial(_outcome, root, days), stored), strict=True):
+            found[partition.table].add(outcome)
     return found
+
+
+def _outcome(root: Path, days: Days, partition: Partition) -> Inspection | GexError:
+    try:
+        return _inspect(root, days, partition)
+    except GexError as error:
+        return error
 
 
 def days_without(
@@ -111,15 +117,6 @@ def _per_day(at: pl.Series, *, is_instant: bool) -> tuple[Counter[date], Counter
         pl.col("len").sum(), pl.col("len").filter(is_inside).sum().alias("inside")
     )
     return Counter(dict(days.select("at", "len").iter_rows())), Counter(dict(days.select("at", "inside").iter_rows()))
-
-
-def _rows(store: Store, partition: Partition) -> int:
-    """Rows of a file; 0 where its manifest is damaged, as the look into the file will say."""
-    try:
-        manifest = store.manifest(partition)
-    except StoreError:
-        return 0
-    return manifest.rows if manifest else 0
 
 
 def _is_as_written(store: Store, partition: Partition) -> bool:
