@@ -122,6 +122,10 @@ def test_what_has_no_dollar_quote_is_given_back(symbol: str) -> None:
 
 def test_expiries_are_at_the_settlement_time_of_the_calendar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gex_pipeline.core.instruments.SETTLEMENT_TIME", time(9, 30, tzinfo=UTC))
-    contract = parse("binance", "BTC-261225-100000-C")
-    assert contract is not None
-    assert contract.expiry_at == DEC_25.replace(hour=9, minute=30)
+    parse.cache_clear()
+    try:
+        contract = parse("binance", "BTC-261225-100000-C")
+        assert contract is not None
+        assert contract.expiry_at == DEC_25.replace(hour=9, minute=30)
+    finally:
+        parse.cache_clear()  # names that were read with the other time
