@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from gex_pipeline.engine.outcomes import Outcome, latest_live, outcomes, snapshot_rows, taken
+from gex_pipeline.engine.outcomes import PREVIOUS_AGE, Outcome, latest_live, outcomes, snapshot_rows, taken
 from gex_pipeline.engine.polls import Network, poll_all
 from gex_pipeline.errors import UsageError
 from gex_pipeline.schema import CHAIN, CHAIN_REJECTED, RAW, SNAPSHOTS
@@ -57,33 +57,36 @@ def snapshot(
     store: Store, network: Network, venues: Sequence[str], coins: Sequence[str], at: datetime
 ) -> SnapshotSummary:
     """Take one snapshot. What an earlier one was killed in the middle of is finished first."""
-    for file in _unfinished(store, venues):
-        _store_rows(store, from_frame(store.read(file)), file)
-    before = {venue: taken(snapshots_of(store, venue), at) for venue in venues}
-    summary = SnapshotSummary(at, taken={venue: done for venue, done in before.items() if done})
-    for poll, file in poll_all(store, network, [v for v in venues if not _is_over(store, v, coins, at)], coins, at):
-        found = _store_rows(store, poll, file)
+
+    def stored(poll: Poll, file: Partition | None) -> tuple[Poll, list[Outcome]]:
+        return poll, _store_rows(store, poll, file)
+
+    known = {venue: _finished(store, venue) for venue in venues}
+    summary = SnapshotSummary(at, taken={venue: done for venue in venues if (done := taken(known[venue], at))})
+    asked = [venue for venue in venues if not _is_over(store, known[venue], venue, coins, at)]
+    for poll, found in poll_all(store, network, asked, coins, at, stored):
         summary.outcomes += [outcome for outcome in found if outcome.rows.is_listed]
         summary.requests[poll.venue], summary.seconds[poll.venue] = len(poll.fresh), poll.duration_seconds
     return summary
 
 
-def _is_over(store: Store, venue: str, coins: Sequence[str], at: datetime) -> bool:
+def _finished(store: Store, venue: str) -> pl.DataFrame:
+    """Rows of `snapshots` of a venue, once its recent files of `raw` that have none there are worked through."""
+    known = snapshots_of(store, venue)
+    since, instants = store.clock() - _UNFINISHED_AGE, set(known["snapshot_at"])
+    files = store.recent(RAW, {"venue": venue}, store.clock())
+    unfinished = [f for f in files if snapshot_at(f) >= since and snapshot_at(f) not in instants]
+    for file in unfinished:
+        _store_rows(store, from_frame(store.read(file)), file)
+    return snapshots_of(store, venue) if unfinished else known
+
+
+def _is_over(store: Store, known: pl.DataFrame, venue: str, coins: Sequence[str], at: datetime) -> bool:
     """Whether every coin was asked for at that instant, and none of them failed."""
     files = [f for f in store.recent(RAW, {"venue": venue}, at) if snapshot_at(f) == at]
-    asked = {coin for f in files for coin in from_frame(store.read(f)).coins}
-    known = snapshots_of(store, venue).filter(pl.col("snapshot_at") == at)
-    return set(coins) <= asked - set(known.filter(pl.col("status") == "failed")["underlying"])
-
-
-def _unfinished(store: Store, venues: Sequence[str]) -> list[Partition]:
-    """Recent files of `raw` that `snapshots` does not know."""
-    since, found = store.clock() - _UNFINISHED_AGE, []
-    for venue in venues:
-        files = [f for f in store.recent(RAW, {"venue": venue}, store.clock()) if snapshot_at(f) >= since]
-        known = set(snapshots_of(store, venue)["snapshot_at"]) if files else set()
-        found += [f for f in files if snapshot_at(f) not in known]
-    return found
+    asked = {coin for f in files for names in store.read(f, ("asked",))["asked"].unique() for coin in names.split(",")}
+    is_failed = (pl.col("snapshot_at") == at) & (pl.col("status") == "failed")
+    return set(coins) <= asked - set(known.filter(is_failed)["underlying"])
 
 
 def _store_rows(store: Store, poll: Poll, file: Partition | None) -> list[Outcome]:
@@ -107,7 +110,7 @@ def previous_contracts(store: Store, poll: Poll, coin: str) -> pl.DataFrame:
     """Contracts of the coin's last stored live snapshot before a poll, as :func:`outcomes` takes them."""
     columns = ("snapshot_at", "instrument", "expiry_at", "source")
     files = store.recent(CHAIN, {"underlying": coin, "venue": poll.venue}, poll.snapshot_at)
-    is_before = pl.col("snapshot_at") < poll.snapshot_at
+    is_before = pl.col("snapshot_at").is_between(poll.snapshot_at - PREVIOUS_AGE, poll.snapshot_at, closed="left")
     frames = [store.read(file, columns, is_before) for file in files[-2:]]
     schema = pl.Schema({name: polars_schema(CHAIN)[name] for name in columns})
     return latest_live(pl.concat([pl.DataFrame(schema=schema), *frames]))

@@ -21,7 +21,7 @@ from gex_pipeline.venues.rows import Rows, coin_rows
 
 _HOUR = timedelta(hours=1)
 #: A snapshot that is older says nothing of how many contracts there should be: a venue may have delisted half.
-_PREVIOUS_AGE = timedelta(hours=6)
+PREVIOUS_AGE = timedelta(hours=6)
 #: How the `source` of a live row ends.
 LIVE = "-rest"
 
@@ -59,7 +59,7 @@ def outcomes(poll: Poll, known: pl.DataFrame, previous: Mapping[str, pl.DataFram
 def _outcome(poll: Poll, answers: Answers, coin: str, known: pl.DataFrame, previous: pl.DataFrame) -> Outcome:
     at = poll.snapshot_at
     rows = coin_rows(VENUES[poll.venue], answers, coin, at, is_synthetic=poll.is_synthetic)
-    recent = previous.filter(pl.col("snapshot_at") >= at - _PREVIOUS_AGE)
+    recent = previous.filter(pl.col("snapshot_at") >= at - PREVIOUS_AGE)
     return Outcome(poll.venue, coin, _checked(rows, recent, at), _gaps(known, coin, at))
 
 

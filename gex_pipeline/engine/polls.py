@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from gex_pipeline.schema import RAW
 from gex_pipeline.store.layout import Partition
@@ -21,6 +23,7 @@ from gex_pipeline.venues.registry import VENUES
 
 #: How long a list of instruments is taken for the venue's present one; a name it lacks refreshes it at once.
 _SPECIFICATION_AGE = timedelta(hours=12)
+ResultT = TypeVar("ResultT")
 _BANNED = "not asked: it has banned us until {:%Y-%m-%dT%H:%MZ}"
 
 
@@ -44,10 +47,13 @@ def poll_all(
     venues: Sequence[str],
     coins: Sequence[str],
     snapshot_at: datetime,
-    clock: Callable[[], datetime] = now,
-) -> list[tuple[Poll, Partition | None]]:
-    """Poll the venues and store what each replied; returns polls and files in the order of ``venues``."""
-    return asyncio.run(_poll_all(store, network, venues, coins, snapshot_at, clock))
+    then: Callable[[Poll, Partition | None], ResultT],
+) -> list[ResultT]:
+    """Poll the venues, store what each replied, and give that to ``then``; its results in the order of ``venues``.
+
+    A venue is stored and handed on in a thread as soon as it has replied: a slow one keeps no other waiting.
+    """
+    return asyncio.run(_poll_all(store, network, venues, coins, snapshot_at, then))
 
 
 async def _poll_all(
@@ -56,33 +62,31 @@ async def _poll_all(
     venues: Sequence[str],
     coins: Sequence[str],
     snapshot_at: datetime,
-    clock: Callable[[], datetime],
-) -> list[tuple[Poll, Partition | None]]:
-    async with new_client(network.timeout_seconds) as client:
+    then: Callable[[Poll, Partition | None], ResultT],
+) -> list[ResultT]:
+    def stored(poll: Poll) -> ResultT:
+        return then(poll, _kept(store, poll))
 
-        async def one(name: str) -> tuple[Poll, Partition | None]:
-            replies = await _poll(store, network, client, VENUES[name], coins, clock)
-            poll = Poll(snapshot_at, name, tuple(coins), tuple(replies))
-            return poll, _kept(store, poll)
+    # one thread: there is one interpreter to share, and what it has begun is finished after a Ctrl-C
+    with ThreadPoolExecutor(1) as writer:
+        async with new_client(network.timeout_seconds) as client:
 
-        return await asyncio.gather(*map(one, venues))
+            async def one(name: str) -> ResultT:
+                replies = await _poll(store, network, client, VENUES[name], coins)
+                poll = Poll(snapshot_at, name, tuple(coins), tuple(replies))
+                return await asyncio.get_running_loop().run_in_executor(writer, stored, poll)
+
+            return await asyncio.gather(*map(one, venues))
 
 
-async def _poll(
-    store: Store,
-    network: Network,
-    client: Client,
-    venue: Venue,
-    coins: Sequence[str],
-    clock: Callable[[], datetime],
-) -> list[Reply]:
-    began, before = clock(), last_replies(store, venue.name)
+async def _poll(store: Store, network: Network, client: Client, venue: Venue, coins: Sequence[str]) -> list[Reply]:
+    began, before = store.clock(), last_replies(store, venue.name)
     until = max((r.retry_at for r in before if r.retry_at is not None), default=began)
     if until > began:
         return [Reply(Request(""), "", None, began, began, error=_BANNED.format(until), retry_at=until)]
     known = [r for r in before if venue.is_specification(r.request) and began - r.received_at < _SPECIFICATION_AGE]
     deadline = began + timedelta(seconds=network.deadline_seconds)
-    session = Session(venue, network.hosts[venue.name], client, clock, deadline, network.timeout_seconds)
+    session = Session(venue, network.hosts[venue.name], client, store.clock, deadline, network.timeout_seconds)
     return await ask(venue, coins, known, session, network.deadline_seconds)
 
 

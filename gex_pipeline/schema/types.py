@@ -64,7 +64,8 @@ def to_arrow(table: Table, frame: pl.DataFrame) -> pa.Table:
 
 def _array(series: pl.Series, column: Column) -> pa.Array:
     if column.dtype != "category":
-        return _contiguous(series.cast(_POLARS[column.dtype])).cast(_ARROW[column.dtype])
+        array = _contiguous(series.cast(_POLARS[column.dtype]))
+        return array if array.type == _ARROW[column.dtype] else array.cast(_ARROW[column.dtype])
     names = list(column.choices) or series.unique().drop_nulls().cast(pl.String).sort().to_list()
     codes = _contiguous(_coded(series, names).to_physical().cast(pl.Int32))
     # not pyarrow's own conversion of a list, which imports pandas where it is installed

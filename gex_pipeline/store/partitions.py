@@ -87,7 +87,9 @@ class Store:
             raise StoreError(f"{self.root} is a file, not a folder: choose another --warehouse")
         # What another process that creates the warehouse at this moment, or was killed doing so, has made.
         ours = {".gitignore", ".locks", layout.MARKER, layout.MARKER + layout.TEMPORARY}
-        if self.root.is_dir() and any(p.name not in ours for p in self.root.iterdir()):
+        is_used = self.root.is_dir() and any(p.name not in ours for p in self.root.iterdir())
+        # whoever made it a warehouse at this moment may have begun to fill it
+        if is_used and not self.objects.exists(layout.MARKER):
             raise StoreError(f"{self.root} is neither empty nor a warehouse: choose another --warehouse")
         with self.objects.lock(layout.MARKER):
             if not self.objects.exists(layout.MARKER):
