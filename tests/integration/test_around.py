@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from gex_pipeline import cli
 from gex_pipeline.engine import feeds as engine
 from gex_pipeline.market.server.faults import Fault
 from gex_pipeline.market.server.server import VenueServer, serve
@@ -17,10 +16,9 @@ from gex_pipeline.schema import CANDLES, TABLES
 from gex_pipeline.store.layout import FETCHED
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.venues.binance.options import settlements
-from gex_pipeline.warehouse import open_warehouse
+from tests.integration.live import Run, healthy, query
 from tests.unit.market.venue_client import NOW
 
-Run = Callable[..., tuple[int, str, str]]
 KLINE = "market/kline"
 OKX = "1m, 3m, 5m, 15m, 30m, 1h, 2h, 4h, 6h, 12h, 1d"
 #: Two days before NOW, in hours and in fives of minutes: more than a page of any venue.
@@ -36,35 +34,10 @@ def venues() -> Iterator[VenueServer]:
 
 @pytest.fixture
 def server(venues: VenueServer, monkeypatch: pytest.MonkeyPatch) -> VenueServer:
-    for name, url in venues.urls.items():
-        monkeypatch.setenv(name, url)
-    monkeypatch.setenv("GEX_HTTP_TIMEOUT", "5")
     monkeypatch.setattr("gex_pipeline.venues.http._FIRST_WAIT", 0.01)
     monkeypatch.setattr("gex_pipeline.venues.http._LONGEST_WAIT", 0.01)
     monkeypatch.setattr(engine.fetch, "__kwdefaults__", {"progress": None, "clock": lambda: NOW})
-    venues.heal()
-    venues.requests.clear()
-    return venues
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return tmp_path / "warehouse"
-
-
-@pytest.fixture
-def gex(place: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*words: str) -> tuple[int, str, str]:
-        status = cli.main([*words, "--warehouse", str(place)])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
-
-
-def query(place: Path, sql: str) -> pl.DataFrame:
-    with open_warehouse(place) as warehouse:
-        return warehouse.query(sql)
+    return healthy(venues, monkeypatch, GEX_HTTP_TIMEOUT="5")
 
 
 def complaints(err: str) -> list[str]:

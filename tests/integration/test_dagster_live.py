@@ -27,8 +27,10 @@ from gex_pipeline.market.server.faults import Fault
 from gex_pipeline.market.server.server import VenueServer, serve
 from gex_pipeline.schema import DERIVED
 from gex_pipeline.warehouse import open_warehouse
+from tests.integration.live import healthy
 
 SUMMARY = "public/get_book_summary_by_currency"
+AROUND = ("candles", "dvol", "funding", "perps", "settlements", "trades")
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +41,9 @@ def venues() -> Iterator[VenueServer]:
 
 @pytest.fixture
 def server(venues: VenueServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VenueServer:
-    settings = {"GEX_WAREHOUSE": str(tmp_path / "warehouse"), "GEX_VENUES": "deribit", "GEX_UNDERLYINGS": "BTC,SOL"}
-    for name, value in {**venues.urls, **settings, "GEX_SNAPSHOT_DEADLINE": "3"}.items():
-        monkeypatch.setenv(name, value)
     monkeypatch.setattr(live_assets, "_RETRY_SECONDS", 0)
-    venues.heal()
-    venues.requests.clear()
-    return venues
+    monkeypatch.setenv("GEX_WAREHOUSE", str(tmp_path / "warehouse"))
+    return healthy(venues, monkeypatch, GEX_VENUES="deribit", GEX_UNDERLYINGS="BTC,SOL", GEX_SNAPSHOT_DEADLINE="3")
 
 
 @pytest.fixture
@@ -58,9 +56,9 @@ def hour() -> str:
     return f"{now():%Y-%m-%d-%H}:00"
 
 
-def run(instance: DagsterInstance, key: str) -> ExecuteInProcessResult:
-    job = build_defs().resolve_job_def("hourly")
-    return job.execute_in_process(partition_key=key, instance=instance, raise_on_error=False)
+def run(instance: DagsterInstance, key: str | None, job: str = "hourly") -> ExecuteInProcessResult:
+    found = build_defs().resolve_job_def(job)
+    return found.execute_in_process(partition_key=key, instance=instance, raise_on_error=False)
 
 
 def made(result: ExecuteInProcessResult) -> dict[str, str | None]:
@@ -117,6 +115,29 @@ def test_an_hour_that_is_over_cannot_be_had(server: VenueServer, instance: Dagst
     result = run(instance, f"{now() - timedelta(days=2):%Y-%m-%d-%H}:00")
     assert not result.success and not server.requests
     assert said(result).endswith("is not within the last hour: a venue says only what is now")
+
+
+def test_what_is_around_the_chain_is_fetched(server: VenueServer, instance: DagsterInstance, tmp_path: Path) -> None:
+    result = run(instance, None, "around")
+    assert result.success
+    assert made(result) == {
+        **dict.fromkeys(("candles", "dvol"), f"{now():%Y-%m-%d}"),
+        **dict.fromkeys(("funding", "perps", "settlements", "trades")),
+    }
+    with open_warehouse(tmp_path / "warehouse") as warehouse:
+        rows = {name: warehouse.query(f"SELECT count(*) AS n FROM {name}")["n"].item() for name in AROUND}
+    said = {e.asset_key.to_user_string(): e for e in result.get_asset_materialization_events() if e.asset_key}
+    assert all(rows.values())
+    assert {
+        name: said[name].step_materialization_data.materialization.metadata["new rows"].value for name in AROUND
+    } == rows
+
+
+def test_what_is_around_the_chain_and_cannot_be_had_is_red(server: VenueServer, instance: DagsterInstance) -> None:
+    server.inject(Fault("deribit", "public/get_volatility_index_data", "html_200", times=None))
+    result = run(instance, None, "around")
+    assert not result.success and "get_volatility_index_data" in said(result)
+    assert {(c.passed, c.severity.value) for c in result.get_asset_check_evaluations()} == {(False, "ERROR")}
 
 
 def test_the_schedule_asks_for_the_hour_that_begins() -> None:

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from gex_pipeline import cli
 from gex_pipeline.engine import live, polls
 from gex_pipeline.market.server.faults import Fault
 from gex_pipeline.market.server.server import VenueServer, serve
 from gex_pipeline.schema import RAW
+from gex_pipeline.settings import load
+from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
-from gex_pipeline.warehouse import open_warehouse
+from gex_pipeline.venues.raw import Poll
+from tests.integration.live import Run, healthy, query
 
 SUMMARY = "public/get_book_summary_by_currency"
 LISTING = "public/get_instruments"
 COINS = ("BTC", "ETH", "SOL", "HYPE")
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -33,37 +34,11 @@ def venues() -> Iterator[VenueServer]:
 
 @pytest.fixture
 def server(venues: VenueServer, monkeypatch: pytest.MonkeyPatch) -> VenueServer:
-    for name, url in venues.urls.items():
-        monkeypatch.setenv(name, url)
-    monkeypatch.setenv("GEX_HTTP_TIMEOUT", "5")
-    monkeypatch.setenv("GEX_SNAPSHOT_DEADLINE", "10")
-    venues.heal()
-    venues.requests.clear()
-    return venues
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return tmp_path / "warehouse"
-
-
-@pytest.fixture
-def gex(place: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*words: str) -> tuple[int, str, str]:
-        status = cli.main([*words, "--warehouse", str(place)])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
+    return healthy(venues, monkeypatch, GEX_HTTP_TIMEOUT="5", GEX_SNAPSHOT_DEADLINE="10")
 
 
 def minutes_ago(minutes: int) -> str:
     return f"{polls.now() - timedelta(minutes=minutes):%Y-%m-%dT%H:%MZ}"
-
-
-def query(place: Path, sql: str) -> pl.DataFrame:
-    with open_warehouse(place) as warehouse:
-        return warehouse.query(sql)
 
 
 def digests(place: Path) -> dict[str, str]:
@@ -82,6 +57,21 @@ def test_a_snapshot_is_stored_and_said(server: VenueServer, gex: Run, place: Pat
     said = query(place, "SELECT underlying, rows, rejected, status, error, gaps, requests FROM snapshots")
     assert dict(said.select("underlying", "rows").rows()) == dict(rows.rows())
     assert set(said["status"]) == {"ok"} and set(said["gaps"]) == {0} and set(said["requests"]) == {12}
+
+
+def test_a_slow_venue_keeps_no_other_waiting(server: VenueServer, place: Path) -> None:
+    server.inject(Fault("deribit", SUMMARY, "slow", times=1, value=1.0))
+    handed_on: list[str] = []
+
+    def then(poll: Poll, file: Partition | None) -> str:
+        assert file is not None and Store(place).read(file).height == len(poll.replies)
+        handed_on.append(poll.venue)
+        return poll.venue
+
+    network = polls.Network(load(server.urls).hosts, 5.0, 10.0)
+    venues = ["deribit", "bybit"]
+    assert polls.poll_all(Store(place), network, venues, ["SOL"], polls.now(), then) == venues
+    assert handed_on == ["bybit", "deribit"]
 
 
 def test_all_rows_are_of_the_instant_and_known_after_it(server: VenueServer, gex: Run, place: Path) -> None:

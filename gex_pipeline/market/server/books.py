@@ -19,7 +19,7 @@ from gex_pipeline.core.instruments import Instrument, build
 from gex_pipeline.core.units import SECONDS_PER_YEAR
 from gex_pipeline.market.chains import COINS
 from gex_pipeline.market.ladder import VenueShape, expiries, strike_step
-from gex_pipeline.market.server.paths import MINUTE_US, Ints, Walk, key, uniform
+from gex_pipeline.market.server.paths import MINUTE_US, START, Ints, Walk, key, uniform
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US, _EIGHT_US = 86_400_000_000, 28_800_000_000
@@ -62,25 +62,25 @@ def _book(venue: str, coin: str, family: str, sizes: tuple[float, float], shape:
 
 #: About 6,000 contracts in all. Contract sizes are those of the venues.
 BOOKS = (
-    _book("deribit", "BTC", "BTC", (1.0, 0.1), VenueShape(36, 3, 6, 0.80)),
-    _book("deribit", "ETH", "ETH", (1.0, 1.0), VenueShape(36, 3, 6, 0.80)),
-    _book("deribit", "BTC", "BTC_USDC", (1.0, 0.01), VenueShape(18, 3, 3, 0.08)),
-    _book("deribit", "ETH", "ETH_USDC", (1.0, 0.01), VenueShape(18, 3, 3, 0.05)),
-    _book("deribit", "SOL", "SOL_USDC", (10.0, 10.0), VenueShape(18, 2, 3, 0.10)),
-    _book("deribit", "HYPE", "HYPE_USDC", (10.0, 10.0), VenueShape(16, 2, 3, 0.03)),
-    _book("bybit", "BTC", "USDT", (1.0, 0.01), VenueShape(24, 3, 4, 0.10)),
-    _book("bybit", "ETH", "USDT", (1.0, 0.1), VenueShape(24, 3, 4, 0.10)),
-    _book("bybit", "SOL", "USDT", (1.0, 1.0), VenueShape(18, 2, 3, 0.03)),
-    _book("bybit", "BTC", "USDC", (1.0, 0.01), VenueShape(10, 1, 2, 0.01)),
-    _book("bybit", "ETH", "USDC", (1.0, 0.1), VenueShape(10, 1, 2, 0.01)),
-    _book("okx", "BTC", "BTC-USD", (0.01, 0.01), VenueShape(22, 3, 4, 0.08)),
-    _book("okx", "ETH", "ETH-USD", (0.1, 0.1), VenueShape(22, 3, 4, 0.08)),
-    _book("okx", "BTC", "BTC-USD_UM", (0.01, 0.01), VenueShape(18, 2, 3, 0.02)),
-    _book("okx", "ETH", "ETH-USD_UM", (0.01, 0.01), VenueShape(18, 2, 3, 0.02)),
-    _book("okx", "SOL", "SOL-USD_UM", (0.1, 0.1), VenueShape(16, 2, 2, 0.01)),
-    _book("binance", "BTC", "BTCUSDT", (1.0, 0.01), VenueShape(18, 2, 3, 0.02)),
-    _book("binance", "ETH", "ETHUSDT", (1.0, 0.01), VenueShape(18, 2, 3, 0.02)),
-    _book("binance", "SOL", "SOLUSDT", (1.0, 0.1), VenueShape(16, 2, 1, 0.01)),
+    _book("deribit", "BTC", "BTC", (1.0, 0.1), VenueShape(22, 3, 6, 0.80)),
+    _book("deribit", "ETH", "ETH", (1.0, 1.0), VenueShape(22, 3, 6, 0.80)),
+    _book("deribit", "BTC", "BTC_USDC", (1.0, 0.01), VenueShape(10, 3, 3, 0.08)),
+    _book("deribit", "ETH", "ETH_USDC", (1.0, 0.01), VenueShape(10, 3, 3, 0.05)),
+    _book("deribit", "SOL", "SOL_USDC", (10.0, 10.0), VenueShape(10, 2, 3, 0.10)),
+    _book("deribit", "HYPE", "HYPE_USDC", (10.0, 10.0), VenueShape(10, 2, 3, 0.03)),
+    _book("bybit", "BTC", "USDT", (1.0, 0.01), VenueShape(14, 3, 4, 0.10)),
+    _book("bybit", "ETH", "USDT", (1.0, 0.1), VenueShape(14, 3, 4, 0.10)),
+    _book("bybit", "SOL", "USDT", (1.0, 1.0), VenueShape(10, 2, 3, 0.03)),
+    _book("bybit", "BTC", "USDC", (1.0, 0.01), VenueShape(6, 1, 2, 0.01)),
+    _book("bybit", "ETH", "USDC", (1.0, 0.1), VenueShape(6, 1, 2, 0.01)),
+    _book("okx", "BTC", "BTC-USD", (0.01, 0.01), VenueShape(12, 3, 4, 0.08)),
+    _book("okx", "ETH", "ETH-USD", (0.1, 0.1), VenueShape(12, 3, 4, 0.08)),
+    _book("okx", "BTC", "BTC-USD_UM", (0.01, 0.01), VenueShape(10, 2, 3, 0.02)),
+    _book("okx", "ETH", "ETH-USD_UM", (0.01, 0.01), VenueShape(10, 2, 3, 0.02)),
+    _book("okx", "SOL", "SOL-USD_UM", (0.1, 0.1), VenueShape(10, 2, 2, 0.01)),
+    _book("binance", "BTC", "BTCUSDT", (1.0, 0.01), VenueShape(10, 2, 3, 0.02)),
+    _book("binance", "ETH", "ETHUSDT", (1.0, 0.01), VenueShape(10, 2, 3, 0.02)),
+    _book("binance", "SOL", "SOLUSDT", (1.0, 0.1), VenueShape(10, 2, 1, 0.01)),
 )
 
 
@@ -127,9 +127,8 @@ def expiring(book: Book, seed: int, day: date) -> Contracts:
 
 
 def _listed(book: Book, seed: int, day: date, ends: list[datetime]) -> Contracts:
-    """The contracts of some expiries, around the spot of 08:00 UTC of a day."""
-    spot = float(spot_walk(seed, book.coin).at(_us(datetime.combine(day, SETTLEMENT_TIME)))[0])
-    rows = [(at, k, side) for at in ends for k in _strikes(book, at, day, spot) for side in "CP"]
+    """The contracts of some expiries that are listed on a day."""
+    rows = [(at, k, side) for at in ends for k in _strikes(book, seed, at.date(), day) for side in "CP"]
     settle = book.settle_coin if book.venue == "bybit" else ""
     days = [(_us(at) // _DAY_US, k, side) for at, k, side in rows]
     return Contracts(
@@ -145,12 +144,26 @@ def _us(at: datetime) -> int:
     return (at - EPOCH) // timedelta(microseconds=1)
 
 
-def _strikes(book: Book, expiry: datetime, day: date, spot: float) -> list[float]:
-    """Strikes around spot, wider apart the longer the tenor."""
-    days = (expiry.date() - day).days
-    step = strike_step(spot) * max(1, round((days / 7) ** 0.5))
-    middle, half = round(spot / step), book.shape.strikes_per_expiry // 2
-    return [step * k for k in range(max(1, middle - half), middle + half)]
+#: Distance of the strikes of an expiry: the coin's step times this.
+_STEPS = {"daily": 1, "weekly": 2, "monthly": 4, "quarterly": 4}
+
+
+def _strikes(book: Book, seed: int, expiry: date, day: date) -> list[float]:
+    """Every strike that was near spot on a morning since the expiry was listed: none goes before it expires."""
+    shape, kind = book.shape, expiry_type(expiry)
+    listed_days = {"daily": 3, "weekly": 7 * shape.n_weeklies}.get(kind, 35 * shape.n_monthlies)
+    first = max(expiry - timedelta(days=listed_days), START.date())
+    mornings = range((day - first).days + 1)
+    spots = [_morning_spot(seed, book.coin, first + timedelta(days=i)) for i in mornings]
+    step, half = strike_step(COINS[book.coin][0]) * _STEPS[kind], shape.strikes_per_expiry // 2
+    low, high = round(min(spots) / step) - half, round(max(spots) / step) + half
+    return [step * k for k in range(max(1, low), high)]
+
+
+@lru_cache(maxsize=16_384)
+def _morning_spot(seed: int, coin: str, day: date) -> float:
+    """Spot at 08:00 UTC."""
+    return float(spot_walk(seed, coin).at(_us(datetime.combine(day, SETTLEMENT_TIME)))[0])
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -87,13 +87,14 @@ def test_books(book: books.Book) -> None:
     assert len({(f.expiry_at, f.strike_usd, iv) for f, iv in zip(found, q.mark_iv, strict=True)}) == len(found) // 2
 
 
-def test_books_change_at_eight() -> None:
-    eight = as_us(datetime(2026, 11, 20, 8, tzinfo=UTC))
-    book = books.BOOKS[0]
-    before, after = (books.quotes(book, 1, eight - s) for s in (1, 0))
-    gone = set(before.listed.names) - set(after.listed.names)
-    assert gone >= set(books.expiring(book, 1, date(2026, 11, 20)).names)
-    assert min(after.listed.expiry_us) > eight
+@pytest.mark.parametrize("book", books.BOOKS, ids=lambda b: f"{b.venue}-{b.family}-{b.coin}")
+def test_contracts_stay_until_they_expire(book: books.Book) -> None:
+    """Through listings, expiries, and a spot that wanders."""
+    mornings = [datetime(2026, 9, 20, 8, tzinfo=UTC) + timedelta(days=i) for i in range(40)]
+    for morning, next_one in pairwise(mornings):
+        before, after = (books.contracts(book, 1, at.date()) for at in (morning, next_one))
+        over = {name for name, end in zip(before.names, before.expiry_us, strict=True) if end <= as_us(next_one)}
+        assert set(before.names) - set(after.names) == over == set(books.expiring(book, 1, next_one.date()).names)
 
 
 def test_delivery_is_the_mean_of_the_last_half_hour() -> None:
