@@ -17,7 +17,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from gex_pipeline import __version__, settings
 from gex_pipeline.commands.arguments import Context
 from gex_pipeline.commands.interrupts import is_heard
-from gex_pipeline.errors import GexError, UsageError
+from gex_pipeline.errors import GexError, UsageError, printable
 
 INTERRUPTED = 130
 
@@ -250,7 +250,7 @@ def _abandon_stdout() -> None:
 
 
 def _fail(message: str, status: int) -> int:
-    sys.stderr.write(f"gex: {' '.join(message.split())}\n")
+    sys.stderr.write(f"gex: {printable(message)}\n")
     return status
 
 

@@ -33,6 +33,11 @@ class StoreError(GexError):
     """The warehouse cannot be read or written; what was there before is still there."""
 
 
+def printable(text: str) -> str:
+    """One line without the control characters that a terminal obeys: a venue may send anything."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
+
+
 def nearest(word: str, words: Iterable[str]) -> str:
     """The known word most like a given one, as ``; nearest is 'x'``; empty when there is none."""
     found = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.0)

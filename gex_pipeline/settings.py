@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gex_pipeline.errors import UsageError, known
 
@@ -31,6 +33,11 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "GEX_BINANCE_FUTURES_URL": ("https://fapi.binance.com", "address of Binance's futures"),
     "GEX_BINANCE_SPOT_URL": ("https://api.binance.com", "address of Binance's spot market"),
 }
+
+
+_COIN = re.compile(r"[A-Z0-9]{1,15}")
+#: A snapshot is hourly.
+_MOST_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         warehouse=Path(values["GEX_WAREHOUSE"]).expanduser(),
         archives=Path(values["GEX_ARCHIVES"]).expanduser(),
-        underlyings=_words(values, "GEX_UNDERLYINGS", str.upper),
+        underlyings=_coins(values),
         venues=_venues(values, hosts),
         http_timeout_seconds=_seconds(values, "GEX_HTTP_TIMEOUT"),
         snapshot_deadline_seconds=_seconds(values, "GEX_SNAPSHOT_DEADLINE"),
@@ -63,8 +70,32 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     )
 
 
+def _coins(values: Mapping[str, str]) -> tuple[str, ...]:
+    words = _words(values, "GEX_UNDERLYINGS", str.upper)
+    odd = next((word for word in words if not _COIN.fullmatch(word)), None)
+    if odd is not None:
+        raise UsageError(f"GEX_UNDERLYINGS: {odd!r} is no coin: write it like {VARIABLES['GEX_UNDERLYINGS'][0]}")
+    return words
+
+
+def _address(name: str, text: str) -> str:
+    """An address of a venue. Raises ``UsageError`` for one that cannot be asked, and for a password: it is stored."""
+    try:
+        parts = urlsplit(text)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        has_user = "@" in parts.netloc
+    except ValueError:
+        is_usable = has_user = False
+    if has_user:
+        raise UsageError(f"{name} holds a user name: addresses are stored with what they answer")
+    if not is_usable:
+        raise UsageError(f"{name} = {text!r} is no address: write it like {VARIABLES[name][0]}")
+    return text
+
+
 def _hosts(values: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Venue -> name of a host as requests give it -> address; the main one's name is empty."""
+    values = {name: _address(name, value) if name.endswith("_URL") else value for name, value in values.items()}
     binance = {"": "GEX_BINANCE_OPTIONS_URL", "futures": "GEX_BINANCE_FUTURES_URL", "spot": "GEX_BINANCE_SPOT_URL"}
     return {
         "deribit": {"": values["GEX_DERIBIT_URL"], "history": values["GEX_DERIBIT_HISTORY_URL"]},
@@ -93,6 +124,6 @@ def _seconds(values: Mapping[str, str], name: str) -> float:
         seconds = float(values[name])
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise UsageError(f"{name} = {values[name]!r} is no number of seconds above 0")
+    if not 0 < seconds <= _MOST_SECONDS:
+        raise UsageError(f"{name} = {values[name]!r} is no number of seconds from 0 to {_MOST_SECONDS:g}")
     return seconds

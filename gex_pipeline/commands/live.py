@@ -31,7 +31,7 @@ def snapshot(
     underlying
         Only these coins. Default: $GEX_UNDERLYINGS.
     at
-        Instant that the snapshot is for, within the last hour. Default: the minute that has begun.
+        Instant that the snapshot is for, within the last ten minutes. Default: the minute that has begun.
     """
     from gex_pipeline.engine import live, polls
     from gex_pipeline.present import summaries
@@ -44,6 +44,6 @@ def snapshot(
     coins = underlying or configured.underlyings
     done = live.snapshot(Store(context.warehouse), network, venue or configured.venues, coins, instant)
     show_lines(summaries.snapshot_lines(done))
-    is_partial = say_all(summaries.snapshot_problems(done))
+    is_partial = say_all([*summaries.snapshot_problems(done), *summaries.unlisted(done, coins)])
     stored = sum(outcome.rows.chain.height for outcome in done.outcomes)
     return 1 if not stored and not done.taken else 3 if is_partial else 0

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from gex_pipeline.errors import UsageError
+from gex_pipeline.errors import UsageError, printable
 
 #: Tables fit into this; on a narrower terminal their lines wrap, as a number that is cut is worse than one that wraps.
 _WIDTH = 80
@@ -18,7 +18,7 @@ _WIDTH = 80
 
 def say(message: str) -> None:
     """One line for the person at the terminal."""
-    sys.stderr.write(f"gex: {' '.join(message.split())}\n")
+    sys.stderr.write(f"gex: {printable(message)}\n")
 
 
 def say_all(messages: Iterable[str]) -> bool:

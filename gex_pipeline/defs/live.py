@@ -52,9 +52,8 @@ def snapshots(
     from gex_pipeline.engine.hourly import build_day_of, snapshot_hour
 
     venues = [venue for venue in exchanges.venues if _SPECS[venue].key in context.selected_asset_keys]
-    at = hour_of(context)
     try:
-        hours = snapshot_hour(places.root, exchanges.network(), venues, exchanges.underlyings, at)
+        at, hours = snapshot_hour(places.root, exchanges.network(), venues, exchanges.underlyings, hour_of(context))
     except GexError as error:
         raise Failure(str(error), allow_retries=False) from None
     failed = [f"{venue} {line}" for venue, hour in hours.items() for line in hour.failed]

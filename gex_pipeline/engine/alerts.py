@@ -15,7 +15,10 @@ def alert(command: str, text: str) -> None:
 
     Raises ``GexError`` where it cannot be run, takes longer than half a minute or fails.
     """
+    words = shlex.split(command)
+    if not words:
+        raise GexError("GEX_ALERT_COMMAND names no command")
     try:
-        subprocess.run(shlex.split(command), input=text, text=True, timeout=_SECONDS, check=True, capture_output=True)  # noqa: S603 - theirs
+        subprocess.run(words, input=text, text=True, timeout=_SECONDS, check=True, capture_output=True)  # noqa: S603 - theirs
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise GexError(f"the alert command {command!r} failed: {error}; it was to say: {text}") from None

@@ -17,8 +17,9 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from gex_pipeline.engine.bans import BANNED, banned_until, note_ban
 from gex_pipeline.engine.known import last_time, note, times, walked_until, walked_within
-from gex_pipeline.engine.polls import Network, last_replies, now
+from gex_pipeline.engine.polls import Network, now
 from gex_pipeline.engine.progress import Progress, Silent
 from gex_pipeline.engine.spans import Stretch, cut, missing_bars, on_grid, without
 from gex_pipeline.errors import StoreError
@@ -146,8 +147,8 @@ class _Walker:
     async def all(self, plans: Sequence[Plan]) -> None:
         """Walk them all; a feed that fails costs only itself, an address that is down all that is asked there."""
         venue = plans[0].feed.venue
-        if (until := _banned_until(self._store, venue, self._clock())) is not None:
-            self._summary.failures.append(f"{venue}: not asked: it has banned us until {until:%Y-%m-%dT%H:%MZ}")
+        if (until := banned_until(self._store, venue, self._clock())) is not None:
+            self._summary.failures.append(f"{venue}: {BANNED.format(until)}")
             return
         for plan in plans:
             batch = _Batch(self._store, plan.feed, self._summary)
@@ -178,8 +179,11 @@ class _Walker:
         last = self._session.replies[-1] if self._session.replies else None
         if last is not None and AROUND[feed.venue].is_unlisted(last):
             self._summary.unlisted.append(feed.label)
-        elif error.is_retryable or error.is_ban:
-            self._down[_EVERY_HOST if error.is_ban or last is None else last.request.host] = str(error)
+        elif error.is_ban:
+            self._down[_EVERY_HOST] = str(error)
+            note_ban(self._store, feed.venue, self._session.replies)
+        elif last is None or (error.is_retryable and _is_of_the_host(last, error)):
+            self._down[_EVERY_HOST if last is None else last.request.host] = str(error)
         else:
             self._summary.failures.append(f"{feed.venue}: {error}")
 
@@ -274,7 +278,7 @@ class _Batch:
             lines.append(f"{self._feed.label}: {self._absent:,} bars of the range are not there")
         if self._unknown is not None:
             gap = f"from {self._unknown[0]:%Y-%m-%dT%H:%MZ} to {self._unknown[1]:%Y-%m-%dT%H:%MZ}"
-            lines.append(f"{self._feed.label}: nothing known {gap}: the venue keeps no more; ask more often")
+            lines.append(f"{self._feed.label}: not all is known {gap}: the venue keeps no more; ask more often")
         return lines
 
 
@@ -285,7 +289,6 @@ def _conflict_line(feed: Feed, conflict: Conflict) -> str:
     )
 
 
-def _banned_until(store: Store, venue: str, at: datetime) -> datetime | None:
-    """Until when a venue is not to be asked, None where it is."""
-    times_given = (reply.retry_at for reply in last_replies(store, venue))
-    return max((until for until in times_given if until is not None and until > at), default=None)
+def _is_of_the_host(reply: Reply, error: ReplyError) -> bool:
+    """Whether a trouble is that of an address and not of what was asked: no answer, overload, limits."""
+    return reply.status is None or reply.status == 429 or reply.status >= 500 or error.wait_seconds > 0

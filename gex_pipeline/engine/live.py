@@ -7,21 +7,23 @@ poll of a venue and instant that had them whole. What one poll means is in outco
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import polars as pl
 
-from gex_pipeline.engine.outcomes import PREVIOUS_AGE, Outcome, latest_live, outcomes, snapshot_rows, taken
+from gex_pipeline.engine.outcomes import LISTED_AGE, Outcome, latest_live, outcomes, snapshot_rows, taken
 from gex_pipeline.engine.polls import Network, poll_all
-from gex_pipeline.errors import UsageError
+from gex_pipeline.errors import StoreError, UsageError
 from gex_pipeline.schema import CHAIN, CHAIN_REJECTED, RAW, SNAPSHOTS
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.layout import Partition, period_of, snapshot_at
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.venues.raw import Poll, from_frame
 
-_HOUR = timedelta(hours=1)
+#: How late a snapshot of an instant may be taken: its tenors and spot are stored as those of the instant.
+_LATEST = timedelta(minutes=10)
 #: How far back an unfinished snapshot is looked for.
 _UNFINISHED_AGE = timedelta(days=2)
 
@@ -31,7 +33,8 @@ class SnapshotSummary:
     """What a snapshot did.
 
     ``outcomes``: per venue and coin that is listed there; ``requests`` and ``seconds``: per venue that was asked;
-    ``taken``: venue -> coins whose snapshot of this instant was stored before.
+    ``taken``: venue -> coins whose snapshot of this instant was stored before; ``failures``: venue -> why its rows
+    could not be stored (its replies are, where there was room).
     """
 
     snapshot_at: datetime
@@ -39,6 +42,7 @@ class SnapshotSummary:
     requests: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     taken: dict[str, list[str]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
 
 
 def grid_time(at: datetime | None, now: datetime) -> datetime:
@@ -48,9 +52,14 @@ def grid_time(at: datetime | None, now: datetime) -> datetime:
     """
     if at is None:
         return now.replace(second=0, microsecond=0)
-    if not now - _HOUR <= at <= now:
-        raise UsageError(f"{at:%Y-%m-%dT%H:%M:%SZ} is not within the last hour: a venue says only what is now")
+    if not is_takeable(at, now):
+        raise UsageError(f"{at:%Y-%m-%dT%H:%M:%SZ} is not within the last ten minutes: a venue says only what is now")
     return at.replace(microsecond=0)
+
+
+def is_takeable(at: datetime, now: datetime) -> bool:
+    """Whether what a venue says now may be stored as of an instant."""
+    return now - _LATEST <= at <= now
 
 
 def snapshot(
@@ -63,28 +72,54 @@ def snapshot(
 
     known = {venue: _finished(store, venue) for venue in venues}
     summary = SnapshotSummary(at, taken={venue: done for venue in venues if (done := taken(known[venue], at))})
-    asked = [venue for venue in venues if not _is_over(store, known[venue], venue, coins, at)]
-    for poll, found in poll_all(store, network, asked, coins, at, stored):
-        summary.outcomes += [outcome for outcome in found if outcome.rows.is_listed]
-        summary.requests[poll.venue], summary.seconds[poll.venue] = len(poll.fresh), poll.duration_seconds
+    asked = {v: not _has_failed(known[v]) for v in venues if not _is_over(store, known[v], v, coins, at)}
+    for venue, found in poll_all(store, network, asked, coins, at, stored).items():
+        if isinstance(found, StoreError):
+            summary.failures[venue] = str(found)
+            continue
+        poll, outcomes_of = found
+        summary.outcomes += [outcome for outcome in outcomes_of if outcome.rows.is_listed]
+        summary.requests[venue], summary.seconds[venue] = len(poll.fresh), poll.duration_seconds
     return summary
 
 
 def _finished(store: Store, venue: str) -> pl.DataFrame:
-    """Rows of `snapshots` of a venue, once its recent files of `raw` that have none there are worked through."""
-    known = snapshots_of(store, venue)
-    since, instants = store.clock() - _UNFINISHED_AGE, set(known["snapshot_at"])
+    """Rows of `snapshots` of a venue, once its recent files of `raw` that were not made into any are worked through.
+
+    A file that is damaged keeps no snapshot from being polled: whatever reads it next says so.
+    """
+    none = pl.DataFrame(schema=polars_schema(SNAPSHOTS))
+    with suppress(StoreError):
+        unfinished = _unfinished(store, venue)
+        for file in unfinished:
+            _store_rows(store, from_frame(store.read(file)), file)
+    with suppress(StoreError):
+        return snapshots_of(store, venue)
+    return none
+
+
+def _unfinished(store: Store, venue: str) -> list[Partition]:
+    """Recent files of `raw` that no row of `snapshots` was made from."""
+    since = store.clock() - _UNFINISHED_AGE
+    manifests = [store.manifest(year) for year in store.partitions(SNAPSHOTS, venue)[-2:]]
+    read = {path for manifest in manifests if manifest is not None for path in manifest.inputs}
     files = store.recent(RAW, {"venue": venue}, store.clock())
-    unfinished = [f for f in files if snapshot_at(f) >= since and snapshot_at(f) not in instants]
-    for file in unfinished:
-        _store_rows(store, from_frame(store.read(file)), file)
-    return snapshots_of(store, venue) if unfinished else known
+    return [f for f in files if snapshot_at(f) >= since and f.path not in read]
+
+
+def _has_failed(known: pl.DataFrame) -> bool:
+    """Whether a coin failed in the last snapshot: then a list of instruments may be what is wrong."""
+    last = known.filter(pl.col("snapshot_at") == pl.col("snapshot_at").max())
+    return bool((last["status"] == "failed").any())
 
 
 def _is_over(store: Store, known: pl.DataFrame, venue: str, coins: Sequence[str], at: datetime) -> bool:
     """Whether every coin was asked for at that instant, and none of them failed."""
     files = [f for f in store.recent(RAW, {"venue": venue}, at) if snapshot_at(f) == at]
-    asked = {coin for f in files for names in store.read(f, ("asked",))["asked"].unique() for coin in names.split(",")}
+    asked: set[str] = set()
+    for file in files:
+        with suppress(StoreError):  # what cannot be read has to be asked again
+            asked.update(*(coins.split(",") for coins in store.read(file, ("asked",))["asked"].unique()))
     is_failed = (pl.col("snapshot_at") == at) & (pl.col("status") == "failed")
     return set(coins) <= asked - set(known.filter(is_failed)["underlying"])
 
@@ -102,15 +137,17 @@ def _store_rows(store: Store, poll: Poll, file: Partition | None) -> list[Outcom
         for outcome in found:
             for table, rows in ((CHAIN, outcome.rows.chain), (CHAIN_REJECTED, outcome.rows.rejected)):
                 store.merge(table, rows, inputs)
-        put_snapshots(store, poll.venue, snapshot_rows(poll, found), inputs)
+        put_snapshots(store, poll.venue, poll.snapshot_at, snapshot_rows(poll, found), inputs)
     return found
 
 
 def previous_contracts(store: Store, poll: Poll, coin: str) -> pl.DataFrame:
     """Contracts of the coin's last stored live snapshot before a poll, as :func:`outcomes` takes them."""
     columns = ("snapshot_at", "instrument", "expiry_at", "source")
-    files = store.recent(CHAIN, {"underlying": coin, "venue": poll.venue}, poll.snapshot_at)
-    is_before = pl.col("snapshot_at").is_between(poll.snapshot_at - PREVIOUS_AGE, poll.snapshot_at, closed="left")
+    day = f"{poll.snapshot_at:%Y-%m-%d}"
+    recent = store.recent(CHAIN, {"underlying": coin, "venue": poll.venue}, poll.snapshot_at)
+    files = [file for file in recent if file.period <= day[: len(file.period)]]
+    is_before = pl.col("snapshot_at").is_between(poll.snapshot_at - LISTED_AGE, poll.snapshot_at, closed="left")
     frames = [store.read(file, columns, is_before) for file in files[-2:]]
     schema = pl.Schema({name: polars_schema(CHAIN)[name] for name in columns})
     return latest_live(pl.concat([pl.DataFrame(schema=schema), *frames]))
@@ -122,10 +159,8 @@ def snapshots_of(store: Store, venue: str) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=polars_schema(SNAPSHOTS)), *map(store.read, files)])
 
 
-def put_snapshots(store: Store, venue: str, rows: pl.DataFrame, inputs: dict[str, str]) -> None:
-    """Store rows of `snapshots` in the place of those of the same snapshot and coin."""
+def put_snapshots(store: Store, venue: str, at: datetime, rows: pl.DataFrame, inputs: dict[str, str]) -> None:
+    """Store rows of `snapshots` of the year of ``at``, in the place of those of the same snapshot and coin."""
     key = pl.struct("snapshot_at", "underlying")
-    for day in rows["snapshot_at"].dt.date().unique():
-        year = Partition(SNAPSHOTS.name, (("venue", venue),), period_of(SNAPSHOTS, day, day))
-        mine = rows.filter(pl.col("snapshot_at").dt.year() == day.year)
-        store.renew(year, mine, key.is_in(mine.select(key).to_series().implode()), inputs)
+    year = Partition(SNAPSHOTS.name, (("venue", venue),), period_of(SNAPSHOTS, at.date(), at.date()))
+    store.renew(year, rows, key.is_in(rows.select(key).to_series().implode()), inputs)

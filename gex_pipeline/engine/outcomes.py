@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from gex_pipeline.errors import printable
 from gex_pipeline.schema import SNAPSHOTS
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.venues.base import Answers
@@ -20,8 +21,10 @@ from gex_pipeline.venues.registry import VENUES
 from gex_pipeline.venues.rows import Rows, coin_rows
 
 _HOUR = timedelta(hours=1)
-#: A snapshot that is older says nothing of how many contracts there should be: a venue may have delisted half.
-PREVIOUS_AGE = timedelta(hours=6)
+#: A check against an older snapshot is a warning at most: a venue may have delisted much by now.
+_COMPARED_AGE = timedelta(hours=6)
+#: How old the last snapshot may be that a coin is missed from.
+LISTED_AGE = timedelta(days=30)
 #: How the `source` of a live row ends.
 LIVE = "-rest"
 
@@ -43,7 +46,8 @@ class Outcome:
     @property
     def text(self) -> str | None:
         """What failed or is warned of."""
-        return self.rows.error or "; ".join(self.rows.warnings) or None
+        text = self.rows.error or "; ".join(self.rows.warnings)
+        return printable(text) or None
 
 
 def outcomes(poll: Poll, known: pl.DataFrame, previous: Mapping[str, pl.DataFrame]) -> list[Outcome]:
@@ -57,18 +61,23 @@ def outcomes(poll: Poll, known: pl.DataFrame, previous: Mapping[str, pl.DataFram
 
 
 def _outcome(poll: Poll, answers: Answers, coin: str, known: pl.DataFrame, previous: pl.DataFrame) -> Outcome:
-    at = poll.snapshot_at
-    rows = coin_rows(VENUES[poll.venue], answers, coin, at, is_synthetic=poll.is_synthetic)
-    recent = previous.filter(pl.col("snapshot_at") >= at - PREVIOUS_AGE)
-    return Outcome(poll.venue, coin, _checked(rows, recent, at), _gaps(known, coin, at))
+    rows = coin_rows(VENUES[poll.venue], answers, coin, poll.snapshot_at, is_synthetic=poll.is_synthetic)
+    return Outcome(poll.venue, coin, _checked(rows, previous, poll.snapshot_at), _gaps(known, coin, poll.snapshot_at))
 
 
 def _checked(rows: Rows, previous: pl.DataFrame, at: datetime) -> Rows:
     """The same rows after the check against the snapshot before."""
-    finding = None if rows.error else against_previous(rows.chain, previous, at)
+    before = previous.filter(pl.col("snapshot_at") >= at - LISTED_AGE)
+    if rows.error or before.is_empty():
+        return rows
+    if not rows.is_listed:
+        alive = before.filter(pl.col("expiry_at") > at).height
+        text = f"none is listed any more, though {alive} of {before['snapshot_at'][0]:%Y-%m-%dT%H:%MZ} have not expired"
+        return replace(rows, error=f"contracts: {text}", is_listed=True) if alive else rows
+    finding = against_previous(rows.chain, before, at)
     if finding is None:
         return rows
-    if finding.severity == "warning":
+    if finding.severity == "warning" or before["snapshot_at"][0] < at - _COMPARED_AGE:
         return replace(rows, warnings=(*rows.warnings, str(finding)))
     return Rows(rows.chain.clear(), rows.rejected.clear(), error=str(finding))
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from gex_pipeline.engine.bans import BANNED, banned_until, note_ban
+from gex_pipeline.errors import StoreError
 from gex_pipeline.schema import RAW
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
@@ -24,7 +27,6 @@ from gex_pipeline.venues.registry import VENUES
 #: How long a list of instruments is taken for the venue's present one; a name it lacks refreshes it at once.
 _SPECIFICATION_AGE = timedelta(hours=12)
 ResultT = TypeVar("ResultT")
-_BANNED = "not asked: it has banned us until {:%Y-%m-%dT%H:%MZ}"
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,15 @@ def now() -> datetime:
 def poll_all(
     store: Store,
     network: Network,
-    venues: Sequence[str],
+    venues: Mapping[str, bool],
     coins: Sequence[str],
     snapshot_at: datetime,
     then: Callable[[Poll, Partition | None], ResultT],
-) -> list[ResultT]:
-    """Poll the venues, store what each replied, and give that to ``then``; its results in the order of ``venues``.
+) -> dict[str, ResultT | StoreError]:
+    """Poll the venues, store what each replied, and give that to ``then``; its results, or why there is none.
 
-    A venue is stored and handed on in a thread as soon as it has replied: a slow one keeps no other waiting.
+    ``venues``: whether lists of instruments of earlier polls still count. A venue is stored and handed on in a thread
+    as soon as it has replied: a slow one keeps no other waiting.
     """
     return asyncio.run(_poll_all(store, network, venues, coins, snapshot_at, then))
 
@@ -59,31 +62,38 @@ def poll_all(
 async def _poll_all(
     store: Store,
     network: Network,
-    venues: Sequence[str],
+    venues: Mapping[str, bool],
     coins: Sequence[str],
     snapshot_at: datetime,
     then: Callable[[Poll, Partition | None], ResultT],
-) -> list[ResultT]:
-    def stored(poll: Poll) -> ResultT:
-        return then(poll, _kept(store, poll))
+) -> dict[str, ResultT | StoreError]:
+    def stored(poll: Poll) -> ResultT | StoreError:
+        try:
+            return then(poll, _kept(store, poll))
+        except StoreError as error:
+            return error
 
     # one thread: there is one interpreter to share, and what it has begun is finished after a Ctrl-C
     with ThreadPoolExecutor(1) as writer:
         async with new_client(network.timeout_seconds) as client:
 
-            async def one(name: str) -> ResultT:
-                replies = await _poll(store, network, client, VENUES[name], coins)
+            async def one(name: str) -> ResultT | StoreError:
+                known = last_replies(store, name) if venues[name] else ()
+                replies = await _poll(store, network, client, VENUES[name], coins, known)
                 poll = Poll(snapshot_at, name, tuple(coins), tuple(replies))
                 return await asyncio.get_running_loop().run_in_executor(writer, stored, poll)
 
-            return await asyncio.gather(*map(one, venues))
+            found = await asyncio.gather(*map(one, venues))
+    return dict(zip(venues, found, strict=True))
 
 
-async def _poll(store: Store, network: Network, client: Client, venue: Venue, coins: Sequence[str]) -> list[Reply]:
-    began, before = store.clock(), last_replies(store, venue.name)
-    until = max((r.retry_at for r in before if r.retry_at is not None), default=began)
-    if until > began:
-        return [Reply(Request(""), "", None, began, began, error=_BANNED.format(until), retry_at=until)]
+async def _poll(
+    store: Store, network: Network, client: Client, venue: Venue, coins: Sequence[str], before: Sequence[Reply]
+) -> list[Reply]:
+    began = store.clock()
+    until = banned_until(store, venue.name, began)
+    if until is not None:
+        return [Reply(Request(""), "", None, began, began, error=BANNED.format(until), retry_at=until)]
     known = [r for r in before if venue.is_specification(r.request) and began - r.received_at < _SPECIFICATION_AGE]
     deadline = began + timedelta(seconds=network.deadline_seconds)
     session = Session(venue, network.hosts[venue.name], client, store.clock, deadline, network.timeout_seconds)
@@ -99,10 +109,13 @@ def _kept(store: Store, poll: Poll) -> Partition | None:
         store.create("synthetic" if poll.is_synthetic else "real")
     elif not store.is_made:
         return None
+    note_ban(store, poll.venue, poll.replies)
     return store.add(RAW, {"venue": poll.venue}, poll.snapshot_at, to_frame(poll))
 
 
 def last_replies(store: Store, venue: str) -> Sequence[Reply]:
-    """The replies of the venue's last poll, none where there was none for a month."""
+    """The replies of the venue's last poll; none where there was none for a month, or where they are damaged."""
     files = store.recent(RAW, {"venue": venue}, store.clock())
-    return from_frame(store.read(files[-1])).replies if files else ()
+    with suppress(StoreError):
+        return from_frame(store.read(files[-1])).replies if files else ()
+    return ()

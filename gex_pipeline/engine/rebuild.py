@@ -82,7 +82,7 @@ def _rebuild_month(
         summary.polls += 1
         progress.advance(note=file.period)
     _store(store, venue, files, found)
-    put_snapshots(store, venue, lines, _inputs(store, files))
+    put_snapshots(store, venue, first, lines, _inputs(store, files))
     summary.rows += sum(o.rows.chain.height for o in found)
     summary.rejected += sum(o.rows.rejected.height for o in found)
 

@@ -21,7 +21,7 @@ from gex_pipeline.importers.grid import on_grid, too_old
 from gex_pipeline.importers.mapping import Mapping
 from gex_pipeline.importers.read import Raw, read
 from gex_pipeline.importers.rejection import reason
-from gex_pipeline.schema.chain import CHAIN, CHAIN_REJECTED, SETTLEMENTS
+from gex_pipeline.schema.chain import CAP_IV, CHAIN, CHAIN_REJECTED, SETTLEMENTS
 from gex_pipeline.schema.model import Table
 from gex_pipeline.schema.types import polars_schema
 
@@ -138,7 +138,7 @@ def _in_coins(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
             *(pl.col(k) * pl.col("contract_size_coin") for k in amounts), *(pl.col(k) / _PERCENT for k in percent)
         )
         .with_columns(finite(k) for k in amounts)
-        .with_columns(_positive("bid_iv"), _positive("ask_iv"), _positive("index_usd"), _amount("volume_24h_coin"))
+        .with_columns(_observed("bid_iv"), _observed("ask_iv"), _positive("index_usd"), _amount("volume_24h_coin"))
     )
 
 
@@ -170,6 +170,11 @@ def _is_in_coin(unit: str) -> pl.Expr:
 
 def _positive(name: str) -> pl.Expr:
     return pl.when(pl.col(name) > 0).then(pl.col(name)).alias(name)
+
+
+def _observed(name: str) -> pl.Expr:
+    """A quoted volatility; sentinels and the venues' cap are none."""
+    return pl.when((pl.col(name) > 0) & (pl.col(name) < CAP_IV)).then(pl.col(name)).alias(name)
 
 
 def _amount(name: str) -> pl.Expr:

@@ -73,15 +73,20 @@ def _rows(path: Path) -> list[tuple[str, Listed]]:
 
 def _add(sizes: dict[str, float], place: str, row: Listed) -> None:
     name, size = row.instrument_name, row.contract_size
-    contract = instruments.parse("deribit", name)
-    if contract is None:  # a future or a combo
+    if instruments.parse("deribit", name) is None:  # a future or a combo
         return
-    _check(place, row, contract)
+    text = contradiction(row)
+    if text is not None:
+        raise ImportFileError(f"{place}: {name}: {text}")
     if size is not None and sizes.setdefault(name, size) != size:
         raise ImportFileError(f"{place}: contract_size = {size:g} of {name} is {sizes[name]:g} in another place")
 
 
-def _check(place: str, row: Listed, contract: instruments.Instrument) -> None:
+def contradiction(row: Listed) -> str | None:
+    """What an option's row says against its name, or a size that none can have; None where it is sound."""
+    contract = instruments.parse("deribit", row.instrument_name)
+    if contract is None:
+        return None
     named = {
         "strike": contract.strike_usd,
         "expiration_timestamp": int(contract.expiry_at.timestamp()) * 1000,
@@ -90,6 +95,7 @@ def _check(place: str, row: Listed, contract: instruments.Instrument) -> None:
     for key, value in named.items():
         stated = getattr(row, key)
         if stated is not None and stated != value:
-            raise ImportFileError(f"{place}: {key} = {stated!r} contradicts the name {row.instrument_name}: {value!r}")
+            return f"{key} = {repr(stated)[:60]} contradicts the name: {value!r}"
     if row.contract_size is not None and row.contract_size <= 0:
-        raise ImportFileError(f"{place}: contract_size = {row.contract_size:g} of {row.instrument_name} is not above 0")
+        return f"contract_size = {row.contract_size:g} is not above 0"
+    return None

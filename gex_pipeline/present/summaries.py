@@ -145,4 +145,12 @@ def snapshot_problems(summary: SnapshotSummary) -> list[str]:
     return [
         f"{venue} {', '.join(coins)}: {'warning: ' if status == 'partial' else ''}{text}"
         for (venue, status, text), coins in causes.items()
-    ]
+    ] + [f"{venue}: {text}" for venue, text in summary.failures.items()]
+
+
+def unlisted(summary: SnapshotSummary, coins: Sequence[str]) -> list[str]:
+    """One line where nothing of what was asked for is listed."""
+    if summary.outcomes or summary.taken or summary.failures:
+        return []
+    venues = ", ".join(summary.requests)
+    return [f"no options of {', '.join(coins)} are listed at {venues}"] if venues else []

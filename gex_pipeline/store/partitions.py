@@ -24,6 +24,8 @@ from gex_pipeline.store.layout import MANIFEST, PENDING, Partition
 from gex_pipeline.store.manifest import Manifest, code_version, file_hash, utc_text
 from gex_pipeline.store.objects import LocalObjects, undisturbed
 
+#: Base tables that have rows made from stored replies.
+_REBUILT = ("chain", "chain_rejected", "snapshots")
 _FORMAT = 1  # of the folder: counts changes of the layout
 #: Optional column of rows to merge: the file they come from, named in conflicts.
 ORIGIN = "_origin"
@@ -31,6 +33,17 @@ ORIGIN = "_origin"
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def way_out(table: Table) -> str:
+    """What to do about a file that is damaged or of an older schema."""
+    if not table.is_base:
+        return "delete it and run `gex build`"
+    if table.period == "snapshot":
+        return "move it away: what a venue has replied cannot be had again"
+    if table.name in _REBUILT:
+        return "delete it and import its files again; live rows come back by `gex build --from-raw`"
+    return "delete it and import its files again"
 
 
 @dataclass(frozen=True)
@@ -245,9 +258,10 @@ class Store:
             stored = self._folded(table, partition)
             kept = [self.read(p).filter(~is_replaced) for p in stored]
             merged = parquet.prepared(table, pl.concat([*kept, rows.select(table.names)]))
-            if [p.period for p in stored] == [partition.period] and self.read(stored[0]).equals(merged):
-                return
             known = {k: v for p in stored for k, v in self._inputs_of(p).items()}
+            is_known = inputs.items() <= known.items() and [p.period for p in stored] == [partition.period]
+            if is_known and self.read(stored[0]).equals(merged):
+                return
             self._commit(partition, merged, {**known, **inputs})
 
     def remove(self, partition: Partition) -> None:
@@ -320,11 +334,11 @@ class Store:
             if manifest is not None and manifest.schema_version != table.version:
                 raise StoreError(
                     f"{p.path} has schema version {manifest.schema_version}, this is version {table.version}: "
-                    f"delete it and import its files again"
+                    f"{way_out(table)}"
                 )
             if manifest is not None and manifest.content_hash != self.content_hash(p):
                 path = self.objects.path(p.path)
-                raise StoreError(f"{path} is damaged: it is not what was written; delete it and import its files again")
+                raise StoreError(f"{path} is damaged: it is not what was written; {way_out(table)}")
 
     def _in_folder(self, partition: Partition) -> list[Partition]:
         names = set(self.objects.list(partition.folder))

@@ -15,7 +15,7 @@ from gex_pipeline.schema.types import arrow_schema
 from gex_pipeline.store import layout
 from gex_pipeline.store.layout import DATA, MANIFEST, PENDING, TEMPORARY, Partition
 from gex_pipeline.store.manifest import file_hash
-from gex_pipeline.store.partitions import Store
+from gex_pipeline.store.partitions import Store, way_out
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _data_problems(store: Store, partition: Partition, names: set[str]) -> Itera
         yield "foreign: it has no manifest, so queries leave it out"
         return
     path, table = store.objects.path(partition.path), TABLES[partition.table]
-    again = "delete it and import its files again" if table.is_base else "delete it and run `gex build`"
+    again = way_out(table)
     try:
         manifest = store.manifest(partition)
     except StoreError:

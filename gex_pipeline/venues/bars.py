@@ -107,11 +107,12 @@ def priced(start: str | int, prices: tuple[str, str, str, str], volume: str = ""
 
 def fault(bar: Bar) -> str | None:
     """Why a bar cannot be used: the first reason that applies."""
-    prices = (bar.open, bar.high, bar.low, bar.close)
-    if any(price is None for price in prices):
+    stated = (bar.open, bar.high, bar.low, bar.close)
+    prices = [price for price in stated if price is not None]
+    if len(prices) < len(stated):
         return "price missing"
-    if any(price <= 0 for price in prices if price is not None):
+    if min(prices) <= 0:
         return "price not positive"
-    if (bar.low or 0.0) > (bar.high or 0.0):
-        return "low above high"
+    if bar.low != min(prices) or bar.high != max(prices):
+        return "price outside low and high"
     return "volume negative" if (bar.volume_coin or 0.0) < 0 else None

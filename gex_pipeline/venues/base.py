@@ -9,7 +9,8 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Protocol
 
 import polars as pl
@@ -78,13 +79,15 @@ class Book:
     """The rows of one coin at one venue before they are mapped.
 
     ``frame``: cells named as in ``mapping``. ``listed``: names that the venue's list of instruments has for the coin
-    and that have not expired. ``findings``: what the venue's own checks found.
+    and that have not expired. ``findings``: what the venue's own checks found. ``uncounted``: rows whose open interest
+    the venue may leave out.
     """
 
     frame: pl.DataFrame
     mapping: ChainMapping
     listed: frozenset[str]
     findings: Sequence[Finding] = ()
+    uncounted: int = 0
 
 
 class Asker(Protocol):
@@ -203,8 +206,20 @@ def http_trouble(reply: Reply, *, default_wait: float = 0.0) -> ReplyError | Non
 
 
 def retry_after(reply: Reply, default: float) -> float:
-    """Seconds that the header ``Retry-After`` asks for, a week at most; the default where it is absent or no number."""
+    """Seconds that the header ``Retry-After`` asks for, a number or a date: a week at most.
+
+    The default where it is absent, neither, or not above 0.
+    """
+    sent = reply.headers.get("retry-after", "")
     try:
-        return min(max(0.0, float(reply.headers.get("retry-after", ""))), _LONGEST_WAIT)
+        seconds = float(sent)
     except ValueError:
-        return default
+        seconds = _seconds_until(sent, reply.received_at)
+    return min(seconds, _LONGEST_WAIT) if seconds > 0 else default
+
+
+def _seconds_until(date: str, now: datetime) -> float:
+    try:
+        return (parsedate_to_datetime(date).astimezone(UTC) - now).total_seconds()
+    except (ValueError, OverflowError):
+        return 0.0

@@ -21,6 +21,8 @@ from gex_pipeline.venues.base import Limits, Reply, Request, VenueError
 DAY = timedelta(days=1)
 #: The window of a feed that has one page: what the venue keeps does not depend on what is asked.
 RECENT = timedelta(days=36_500)
+#: How long after its time a trade may still be published, or our clock be ahead.
+TRADE_LAG = timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -41,6 +43,11 @@ def number(cell: str | None) -> float | None:
     """A number as text; None for "" and for one that no float can hold."""
     value = float(cell) if cell else math.nan
     return value if math.isfinite(value) else None
+
+
+def positive(value: float | None) -> float | None:
+    """A price or amount; None for one that is 0 or less."""
+    return value if value is not None and value > 0 else None
 
 
 @dataclass(frozen=True)

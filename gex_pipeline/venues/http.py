@@ -25,6 +25,8 @@ set_on_retry_hooks(())  # they would write to standard error; what was tried is 
 USER_AGENT = "gex-warehouse (open option warehouse)"
 #: Largest body, decompressed: some ten times the largest answer that the fact sheets lead to expect.
 MAX_BYTES = 16 * 1024 * 1024
+#: All bodies of a venue in one snapshot, or in one step of a history.
+MAX_TOTAL_BYTES = 4 * MAX_BYTES
 _ATTEMPTS = 5
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
 
@@ -37,6 +39,7 @@ def new_client(timeout_seconds: float) -> Client:
     return Client(
         timeout=httpx2.Timeout(timeout_seconds),
         follow_redirects=False,
+        trust_env=False,
         headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"},
         limits=httpx2.Limits(max_connections=64, max_keepalive_connections=64),
     )
@@ -65,6 +68,7 @@ class Session:
         every = {**venue.limits, **(limits or {})}
         self._limiters = {endpoint: AsyncLimiter(*limit) for endpoint, limit in every.items()}
         self._ban: ReplyError | None = None
+        self._bytes = 0
 
     async def get(self, request: Request) -> Reply:
         """The reply that answers a request; raises ``ReplyError`` where none does."""
@@ -77,8 +81,8 @@ class Session:
         raise AssertionError("a retry context ends with a result or an error")
 
     def extend(self, deadline: datetime) -> None:
-        """Another deadline: work of many requests has one for each."""
-        self._deadline = deadline
+        """Another deadline and room for more bytes: work of many requests has them for each."""
+        self._deadline, self._bytes = deadline, 0
 
     def keep(self, reply: Reply) -> None:
         """Take the answer of an earlier snapshot for this one's."""
@@ -119,13 +123,14 @@ class Session:
         try:
             async with asyncio.timeout(self._timeout_seconds), self._client.stream("GET", url) as response:
                 status, headers = response.status_code, dict(response.headers)
-                body = await _bounded(response)
+                body = await _bounded(response, min(MAX_BYTES, MAX_TOTAL_BYTES - self._bytes))
         except _TooLarge:
-            error = f"{TOO_LARGE} {MAX_BYTES // 2**20} MB"
+            error = f"{TOO_LARGE} {MAX_BYTES // 2**20} MB, or all of them above {MAX_TOTAL_BYTES // 2**20} MB"
         except TimeoutError:
             error = f"no whole answer within {self._timeout_seconds:g} s"
         except httpx2.HTTPError as reason:
             error = _said(reason, self._timeout_seconds)
+        self._bytes += len(body)
         return Reply(request, str(url), status, sent_at, self._clock(), headers, body, error)
 
 
@@ -143,12 +148,12 @@ class _TooLarge(Exception):  # noqa: N818 - never leaves this file
     """A body went over the bound."""
 
 
-async def _bounded(response: httpx2.Response) -> bytes:
+async def _bounded(response: httpx2.Response, most: int) -> bytes:
     """The body, given up as soon as it is too large, whatever its headers say of its length."""
     parts, size = [], 0
     async for part in response.aiter_bytes():
         size += len(part)
-        if size > MAX_BYTES:
+        if size > most:
             raise _TooLarge
         parts.append(part)
     return b"".join(parts)

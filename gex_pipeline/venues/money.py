@@ -11,10 +11,11 @@ import polars as pl
 
 from gex_pipeline.schema import FUNDING, PERPS, SETTLEMENTS
 from gex_pipeline.venues.base import Reply, VenueError
-from gex_pipeline.venues.feeds import DAY, Feed, Haul, Span, Walk, frame_of, instant
+from gex_pipeline.venues.feeds import DAY, Feed, Haul, Span, Walk, frame_of, instant, positive
 
 #: Bybit's settlement price may come a minute late; nobody else's later.
 _PUBLISHED_MS = 60_000
+_PRICES = ("mark_usd", "last_usd", "index_usd")
 #: How long after its time a price or rate is asked for again where it was not there.
 _LAG = timedelta(minutes=10)
 
@@ -45,8 +46,9 @@ class Perpetual:
         return Feed(FUNDING, self.venue, self.symbol, (self.coin,), walk, where, window, lag=_LAG)
 
     def priced(self, reply: Reply, venue_ms: int, values: dict[str, float | None]) -> Haul:
-        """Prices of one moment; ``reply``: the last of the answers they are from."""
+        """Prices of one moment; one of 0 is none. ``reply``: the last of the answers they are from."""
         snapshot_at = instant(venue_ms)
+        values |= {name: positive(values.get(name)) for name in _PRICES}
         known = max(snapshot_at, reply.received_at)
         return Haul(frame_of(PERPS, [{**self.fixed, "snapshot_at": snapshot_at, "knowledge_time": known, **values}]))
 

@@ -49,7 +49,11 @@ def coin_rows(venue: Venue, answers: Answers, coin: str, snapshot_at: datetime, 
     except (VenueError, ImportFileError) as error:
         return _none(error=str(error))
     chain, rejected = (_marked(imported.tables[name], is_synthetic) for name in ("chain", "chain_rejected"))
-    findings = [*book.findings, *examine(chain, rejected, book.listed), *repeated(imported.dropped.get("identical", 0))]
+    findings = [
+        *book.findings,
+        *examine(chain, rejected, book.listed, book.uncounted),
+        *repeated(imported.dropped.get("identical", 0)),
+    ]
     errors = [str(f) for f in findings if f.severity == "error"]
     if errors:
         return _none(error="; ".join(errors))

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from gex_pipeline.core.instruments import parse
 from gex_pipeline.schema import TRADES
-from gex_pipeline.venues.feeds import Haul, Span, frame_of, instant
+from gex_pipeline.venues.feeds import Haul, Span, frame_of, instant, positive
 
 #: Outside of these a volatility is none: 0, -1 and 999 % are sentinels, 5 is a cap.
 _LEAST_IV, _CAP_IV = 0.01, 5.0
@@ -38,9 +38,13 @@ class Trade:
 
 
 def haul(venue: str, coins: Sequence[str], span: Span, trades: Sequence[Trade], since: datetime | None = None) -> Haul:
-    """The usable trades of some coins within a span, one row each however often they came."""
+    """The usable trades of some coins within a span, one row each however often they came: the first of each name."""
     rows, dropped = [], Counter[str]()
-    for trade in {t.trade_id: t for t in trades if span.has(t.traded_ms)}.values():
+    found: dict[str, Trade] = {}
+    for trade in trades:
+        if span.has(trade.traded_ms) and found.setdefault(trade.trade_id, trade) != trade:
+            dropped["another of the same name"] += 1
+    for trade in found.values():
         contract = parse(venue, trade.instrument)
         if contract is not None and contract.underlying not in coins:
             continue
@@ -55,8 +59,8 @@ def haul(venue: str, coins: Sequence[str], span: Span, trades: Sequence[Trade], 
 
 def _row(venue: str, coin: str, trade: Trade, is_in_coin: bool) -> dict[str, object] | None:
     """The row of a trade, None where it cannot be used."""
-    index, forward = (_positive(value) for value in (trade.index_usd, trade.forward_usd))
-    price, amount, per_coin = _positive(trade.price), _positive(trade.amount_coin), forward or index
+    index, forward = (positive(value) for value in (trade.index_usd, trade.forward_usd))
+    price, amount, per_coin = positive(trade.price), positive(trade.amount_coin), forward or index
     side = trade.side.lower()
     if price is None or amount is None or side not in ("buy", "sell") or (is_in_coin and per_coin is None):
         return None
@@ -80,7 +84,3 @@ def _row(venue: str, coin: str, trade: Trade, is_in_coin: bool) -> dict[str, obj
         "combo_id": trade.combo_id,
         "source": f"{venue}-rest",
     }
-
-
-def _positive(value: float | None) -> float | None:
-    return value if value is not None and value > 0 else None

@@ -21,6 +21,7 @@ from gex_pipeline.defs import live as live_assets
 from gex_pipeline.defs.alerts import failed_run, text_of
 from gex_pipeline.defs.jobs import every_hour
 from gex_pipeline.defs.partitions import HOURS
+from gex_pipeline.engine.hourly import instant_in
 from gex_pipeline.engine.polls import now
 from gex_pipeline.market import chains
 from gex_pipeline.market.server.faults import Fault
@@ -79,8 +80,8 @@ def test_an_hour_and_its_day_are_made(server: VenueServer, instance: DagsterInst
     assert made(result) == {"raw/deribit": key, "snapshots": key, **day}
     assert [(c.check_name, c.passed) for c in result.get_asset_check_evaluations()] == [("is_sound", True)]
     with open_warehouse(tmp_path / "warehouse") as warehouse:
-        instants = warehouse.query("SELECT DISTINCT snapshot_at AS at FROM levels")["at"].to_list()
-    assert instants == [chains.utc(f"{key[:10]}T{key[11:]}")]
+        [at] = warehouse.query("SELECT DISTINCT snapshot_at AS at FROM levels")["at"].to_list()
+    assert f"{at:%Y-%m-%d-%H}:00" == key and now() - timedelta(minutes=11) < at
 
 
 def test_a_venue_that_is_away_is_asked_again(server: VenueServer, instance: DagsterInstance) -> None:
@@ -114,7 +115,7 @@ def test_a_coin_that_failed_does_not_keep_the_day_from_being_built(
 def test_an_hour_that_is_over_cannot_be_had(server: VenueServer, instance: DagsterInstance) -> None:
     result = run(instance, f"{now() - timedelta(days=2):%Y-%m-%d-%H}:00")
     assert not result.success and not server.requests
-    assert said(result).endswith("is not within the last hour: a venue says only what is now")
+    assert said(result).endswith("is not the present hour: a venue says only what is now")
 
 
 def test_what_is_around_the_chain_is_fetched(server: VenueServer, instance: DagsterInstance, tmp_path: Path) -> None:
@@ -140,6 +141,22 @@ def test_what_is_around_the_chain_and_cannot_be_had_is_red(server: VenueServer, 
     assert {(c.passed, c.severity.value) for c in result.get_asset_check_evaluations()} == {(False, "ERROR")}
 
 
+@pytest.mark.parametrize(
+    ("now_at", "polled", "expected"),
+    [
+        ("06:00", [], "06:00"),
+        ("06:10", ["06:03"], "06:00"),
+        ("06:11", [], "06:11"),
+        ("06:31", ["05:59", "06:02", "06:29", "06:30"], "06:29"),
+        ("06:59", ["06:29"], "06:59"),
+    ],
+)
+def test_the_instant_of_a_run_that_comes_late(now_at: str, polled: list[str], expected: str) -> None:
+    """An hour's numbers are stored as of its beginning only while that is true."""
+    at, *earlier = (chains.utc(f"2026-11-06T{clock}") for clock in (now_at, *polled))
+    assert instant_in(chains.utc("2026-11-06T06:00"), at, earlier) == chains.utc(f"2026-11-06T{expected}")
+
+
 def test_the_schedule_asks_for_the_hour_that_begins() -> None:
     at = chains.utc("2026-11-06T06:00")
     asked = every_hour(build_schedule_context(scheduled_execution_time=at))
@@ -162,4 +179,4 @@ def test_a_failed_run_is_told_to_the_command(
     ).for_run_failure()
     failed_run(context)
     assert heard.read_text() == text_of(context)
-    assert text_of(context).splitlines()[0].startswith("gex: hourly 2") and "last hour" in text_of(context)
+    assert text_of(context).splitlines()[0].startswith("gex: hourly 2") and "present hour" in text_of(context)

@@ -46,6 +46,25 @@ def test_a_value_that_is_none_is_named(name, value):
         settings.load({name: value})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("GEX_BYBIT_URL", "http://127.0.0.1:abc", "is no address"),
+        ("GEX_BYBIT_URL", "http://127.0.0.1:99999", "is no address"),
+        ("GEX_BYBIT_URL", "http://[::1", "is no address"),
+        ("GEX_BYBIT_URL", "ftp://host", "is no address"),
+        ("GEX_BYBIT_URL", "api.bybit.com", "is no address"),
+        ("GEX_BYBIT_URL", "http://me:secret@host", "holds a user name"),
+        ("GEX_UNDERLYINGS", "BTC,../x", "'../X' is no coin"),
+        ("GEX_SNAPSHOT_DEADLINE", "1e12", "is no number of seconds from 0 to 3600"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_before_anything_is(name, value, message):
+    with pytest.raises(UsageError, match=name) as caught:
+        settings.load({name: value})
+    assert message in str(caught.value) and "secret" not in str(caught.value)
+
+
 def test_a_venue_that_is_not_known_is_named():
     with pytest.raises(UsageError, match="GEX_VENUES: unknown venue 'kraken'; nearest is"):
         settings.load({"GEX_VENUES": "deribit,kraken"})

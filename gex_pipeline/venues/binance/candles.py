@@ -11,7 +11,7 @@ from gex_pipeline.schema.market import INTERVALS as OURS
 from gex_pipeline.venues.bars import Bar, Series, priced
 from gex_pipeline.venues.base import Reply, Request
 from gex_pipeline.venues.bodies import Cell, Milliseconds, Number, decoded
-from gex_pipeline.venues.feeds import Feed, Span, Walk, forward
+from gex_pipeline.venues.feeds import Feed, Span, Walk, forward, milliseconds
 
 FUTURES, SPOT = "futures", "spot"
 #: The venue's words are ours.
@@ -26,6 +26,8 @@ MARKETS = {
 _TRADED = ("perp", "spot")
 #: A page of a thousand weighs half of the longest one; a window of less is one page.
 _MOST = 1_000
+#: Bars do not say whether they are over: how much our clock may be ahead.
+_CLOCK_MS = 10_000
 
 
 class _Row(msgspec.Struct, array_like=True):
@@ -63,7 +65,7 @@ def candles(market: str, coin: str, interval: str) -> Feed:
             return Request(endpoint, {parameter: series.symbol, "interval": INTERVALS[interval], **times}, host)
 
         bars, last = yield from forward(span, ask, read, lambda bar: bar.open_ms, _MOST)
-        return series.haul(span, last, bars)
+        return series.haul(span, last, bars, milliseconds(last.sent_at) - _CLOCK_MS)
 
     name = f"{market} {series.symbol} {interval}"
     return Feed(series.table, "binance", name, (coin,), walk, series.where, (_MOST - 1) * series.step, series.step)

@@ -51,7 +51,7 @@ class Binance(Venue):
         label = reply.request.label
         if reply.status in _BANS:
             text = f"{label}: HTTP {reply.status}: shut out for too many requests"
-            return ReplyError(text, is_ban=True, wait_seconds=retry_after(reply, _BAN_SECONDS))
+            return ReplyError(text, is_ban=True, wait_seconds=max(_BAN_SECONDS, retry_after(reply, 0.0)))
         try:
             answer = wire.ANSWER.decode(reply.body)
         except DECODE_ERRORS as error:

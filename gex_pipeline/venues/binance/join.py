@@ -51,6 +51,11 @@ class Joined:
         return {name: row for name, row in self.contracts.items() if _is_alive(row.expiry_date, self.priced_at)}
 
     @property
+    def uncounted(self) -> list[str]:
+        """Contracts with a mark and without an open interest that can be used."""
+        return [name for name in self.marks if name not in self.interest or name not in self.contracts]
+
+    @property
     def units(self) -> defaultdict[str, float | None]:
         """Coins per contract by name; of one that is not listed, those that all of the coin have in common."""
         common = {row.unit for row in self.contracts.values()}

@@ -17,8 +17,8 @@ from gex_pipeline.importers.mapping import mapping_from
 from gex_pipeline.venues.base import Answers, Book, VenueError
 from gex_pipeline.venues.binance import wire
 from gex_pipeline.venues.binance.join import Joined, joined
-from gex_pipeline.venues.guards import Finding, graded
-from gex_pipeline.venues.stated import contradictions, gamma, strangers
+from gex_pipeline.venues.guards import MISSING, STALE, Bounds, Finding, graded
+from gex_pipeline.venues.stated import OTHER_ANSWER, Gamma, contradictions, gamma, strangers
 
 MAPPING = mapping_from(
     {
@@ -42,14 +42,14 @@ MAPPING = mapping_from(
     name="binance-rest",
 )
 _SIDES = {"C": "CALL", "P": "PUT"}
-#: What the index may have moved since the minute of an open interest.
-_UNIT_ERROR = 0.02
-#: As in guards.py, for contracts of the list without a mark.
-_MISSING_ERROR, _MISSING_WARNING = 0.2, 0.01
+#: Notional beside open interest x unit x index, less 1: the index moves in the minute of an open interest, by some
+#: percent in a crash; a unit is wrong by a factor.
+_UNIT: Bounds = 0.5, 0.02
 #: Share of marks beside which another answer has no row.
-_UNCOUNTED_ERROR, _LACKING_WARNING = 0.999, 0.2
-#: Seconds that the index may lie from our clock, and the newest open interest behind it.
-_INDEX_ERROR, _INDEX_WARNING, _INTEREST_WARNING = 600.0, 120.0, 600.0
+_UNCOUNTED: Bounds = 0.999, 0.2
+_UNQUOTED: Bounds = np.inf, 0.2
+#: Seconds that the newest open interest may lie behind our clock.
+_INTEREST: Bounds = np.inf, 600.0
 #: In its last half hour a contract is priced on the running average of the index, not on the index.
 _SHORTEST = timedelta(hours=1)
 
@@ -61,8 +61,10 @@ def book(answers: Answers, coin: str, snapshot_at: datetime) -> Book | None:
         return None
     _refuse_units(found)
     names = [name for name, row in found.alive.items() if row.status == "TRADING" and parse("binance", name)]
-    live = frozenset(n for n in names if found.contracts[n].expiry_date / 1000 > snapshot_at.timestamp())
-    return Book(found.frame(), MAPPING, live, list(_findings(found, coin, names)))
+    at = max(snapshot_at, found.priced_at).timestamp()
+    live = frozenset(n for n in names if found.contracts[n].expiry_date / 1000 > at)
+    uncounted = len(found.uncounted)
+    return Book(found.frame(), MAPPING, live, list(_findings(found, coin, names)), uncounted)
 
 
 def _refuse_units(found: Joined) -> None:
@@ -82,8 +84,9 @@ def _findings(found: Joined, coin: str, names: Sequence[str]) -> Iterable[Findin
     yield from _ages(found)
     for reply, names_sent in found.interest_sent:
         yield from strangers("binance", coin, names_sent, reply.request.label)
-    rows = ((name, row.gamma, found.index.index_price, row.mark_iv) for name, row in found.marks.items())
-    yield from gamma("binance", found.priced_at, _SHORTEST, rows)
+    price, at = found.index.index_price, found.priced_at
+    rows = (Gamma(name, at, row.gamma, price, row.mark_iv) for name, row in found.marks.items())
+    yield from gamma("binance", _SHORTEST, rows, OTHER_ANSWER)
 
 
 def _named(contract: Instrument) -> dict[str, str | int | float]:
@@ -112,15 +115,17 @@ def _units(found: Joined) -> Iterable[Finding]:
         return
     amount, notional, unit = stated.T
     ratio = float(np.median(notional / (amount * index * unit)))
-    if not abs(ratio - 1.0) <= _UNIT_ERROR:
-        yield Finding("unit", "error", f"sumOpenInterestUsd is {ratio:.3g} times sumOpenInterest x unit x index")
+    text = f"sumOpenInterestUsd is {ratio:.3g} times sumOpenInterest x unit x index"
+    finding = graded("unit", max(ratio, 1.0 / ratio) - 1.0, _UNIT, text)
+    if finding is not None:
+        yield finding
 
 
 def _missing(found: Joined, names: Sequence[str]) -> Iterable[Finding]:
     """Traded contracts without a mark; their rows are rejected one by one, and this is about how many there are."""
     missing = [name for name in names if name not in found.marks]
     text = f"{len(missing)} of {len(names)} listed contracts have no mark, first: {(missing or [''])[0]}"
-    finding = graded("completeness", len(missing) / max(len(names), 1), _MISSING_ERROR, _MISSING_WARNING, text)
+    finding = graded("completeness", len(missing) / max(len(names), 1), MISSING, text)
     if finding is not None:
         yield finding
 
@@ -139,11 +144,11 @@ def _incomplete(found: Joined) -> Iterable[Finding]:
     none at all is an error.
     """
     n = max(len(found.marks), 1)
-    uncounted = len([m for m in found.marks if m not in found.interest or m not in found.contracts]) / n
+    uncounted = len(found.uncounted) / n
     unquoted = len([m for m in found.marks if m not in found.quotes]) / n
     some = [
-        graded("open_interest", uncounted, _UNCOUNTED_ERROR, _LACKING_WARNING, f"{uncounted:.0%} of marks have none"),
-        graded("quotes", unquoted, np.inf, _LACKING_WARNING, f"{unquoted:.0%} of marks have no row of quotes"),
+        graded("open_interest", uncounted, _UNCOUNTED, f"{uncounted:.0%} of marks have none"),
+        graded("quotes", unquoted, _UNQUOTED, f"{unquoted:.0%} of marks have no row of quotes"),
     ]
     yield from (finding for finding in some if finding is not None)
 
@@ -157,9 +162,9 @@ def _ages(found: Joined) -> Iterable[Finding]:
     index_off = abs(found.index_at.timestamp() - found.index.time / 1000)
     text = f"the index's time is {index_off:.0f} s from ours"
     newest = max((int(row.timestamp) for row in found.interest.values()), default=None)
-    some = [graded("index_time", index_off, _INDEX_ERROR, _INDEX_WARNING, text)]
+    some = [graded("index_time", index_off, STALE, text)]
     if newest is not None:
         at = datetime.fromtimestamp(newest / 1000, UTC)
         age = (found.received_at - at).total_seconds()
-        some.append(graded("open_interest_time", age, np.inf, _INTEREST_WARNING, f"the newest is of {at:%H:%M:%S}Z"))
+        some.append(graded("open_interest_time", age, _INTEREST, f"the newest is of {at:%H:%M:%S}Z"))
     yield from (finding for finding in some if finding is not None)

@@ -6,14 +6,17 @@ contract by contract, of those alone that may have traded within the span.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 import polars as pl
 
+from gex_pipeline.core.calendar import SETTLEMENT_TIME
 from gex_pipeline.schema import TRADES
 from gex_pipeline.venues.base import Reply, Request, VenueError
 from gex_pipeline.venues.binance.candles import symbol_of
 from gex_pipeline.venues.bodies import Cell, Milliseconds, decoded, is_of
-from gex_pipeline.venues.feeds import DAY, RECENT, Feed, Span, Walk, backward, instant, number
+from gex_pipeline.venues.feeds import DAY, RECENT, TRADE_LAG, Feed, Span, Walk, backward, instant, milliseconds, number
 from gex_pipeline.venues.money import Settled
 from gex_pipeline.venues.tape import Trade, haul
 
@@ -46,9 +49,9 @@ class _Ticker(msgspec.Struct, rename="camel"):
 
 
 class _Trade(msgspec.Struct):
-    """One trade; ``qty`` of sales is negative."""
+    """One trade; ``qty`` of sales is negative. ``id``: text in the venue's examples, a number in others'."""
 
-    id: int
+    id: int | str
     symbol: str
     price: Cell
     qty: Cell
@@ -89,19 +92,26 @@ def trades(coin: str) -> Feed:
         rows = decoded(reply, _SPECIFICATION).option_symbols
         units = {row.symbol: row.unit for row in rows if is_of(coin, row.symbol)}
         reply = yield Request("eapi/v1/ticker")
-        recent = [row for row in decoded(reply, _TICKERS) if row.close_time >= span.start_ms and number(row.volume)]
-        traded = [row.symbol for row in recent if row.symbol in units]
+        tickers = [row for row in decoded(reply, _TICKERS) if row.symbol in units and row.close_time >= span.start_ms]
+        # the volume is that of a day
+        traded = [row.symbol for row in tickers if number(row.volume) or span.start < span.now - DAY]
         found: list[Trade] = []
-        full_ms = span.start_ms
+        full_ms = max(span.start_ms, _last_expiry_ms(span))
         for symbol in traded:
             reply = yield Request(TRADES_OF, {"symbol": symbol, "limit": str(_MOST_TRADES)})
             page = [_trade(reply, row, units[symbol]) for row in decoded(reply, _TRADES)]
             found += page
             if len(page) >= _MOST_TRADES:
-                full_ms = max(full_ms, min(trade.traded_ms for trade in page))
+                full_ms = max(full_ms, min(trade.traded_ms for trade in page) + 1)
         return haul("binance", (coin,), span, found, instant(full_ms) if full_ms > span.start_ms else None)
 
-    return Feed(TRADES, "binance", coin, (coin,), walk, pl.lit(value=True), RECENT, first=DAY)
+    return Feed(TRADES, "binance", coin, (coin,), walk, pl.lit(value=True), RECENT, first=DAY, lag=TRADE_LAG)
+
+
+def _last_expiry_ms(span: Span) -> int:
+    """The last settlement within a span: contracts that ended there are not listed any more, nor are their trades."""
+    last = datetime.combine(span.end.date(), SETTLEMENT_TIME)
+    return milliseconds(last if last < span.end else last - DAY)
 
 
 def _trade(reply: Reply, row: _Trade, unit: float) -> Trade:

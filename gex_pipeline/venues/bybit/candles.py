@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 
 from gex_pipeline.venues.bars import Bar, Series, priced
-from gex_pipeline.venues.base import Reply, Request
+from gex_pipeline.venues.base import Reply, Request, VenueError
 from gex_pipeline.venues.bodies import Cell, Milliseconds, Number, Stamp, decoded
 from gex_pipeline.venues.feeds import Feed, Span, Walk, backward
 
@@ -67,16 +67,17 @@ def candles(market: str, coin: str, interval: str) -> Feed:
             asked = {"category": category, "symbol": symbol, "interval": INTERVALS[interval], **times}
             return Request(endpoint, {**asked, "limit": str(_MOST)})
 
-        bars, last = yield from backward(span, ask, _bars, lambda bar: bar.open_ms)
+        def read(reply: Reply) -> list[Bar]:
+            answer = decoded(reply, _ANSWER).result
+            if answer.symbol != symbol:
+                raise VenueError(f"{reply.request.label}: $.result.symbol is {answer.symbol[:40]!r}")
+            return [priced(r.start, (r.open, r.high, r.low, r.close), r.volume) for r in answer.rows]
+
+        bars, last = yield from backward(span, ask, read, lambda bar: bar.open_ms)
         return series.haul(span, last, bars, decoded(last, _ANSWER).time)
 
     name = f"{market} {symbol} {interval}"
     return Feed(series.table, "bybit", name, (coin,), walk, series.where, _MOST * series.step, series.step)
-
-
-def _bars(reply: Reply) -> list[Bar]:
-    rows = decoded(reply, _ANSWER).result.rows
-    return [priced(r.start, (r.open, r.high, r.low, r.close), r.volume) for r in rows]
 
 
 CANDLES: dict[str, Callable[[str, str], Feed]] = {market: partial(candles, market) for market in _MARKETS}

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from gex_pipeline.core.instruments import Instrument, parse
+from gex_pipeline.core.instruments import Instrument
 from gex_pipeline.importers.mapping import mapping_from
 from gex_pipeline.venues.base import Answers, Book, VenueError
 from gex_pipeline.venues.bodies import is_of
 from gex_pipeline.venues.bybit import wire
 from gex_pipeline.venues.guards import Finding
-from gex_pipeline.venues.stated import contradictions, gamma, strangers
+from gex_pipeline.venues.stated import OWN_ROW, Gamma, contradictions, gamma, strangers, unexpired
 
 MAPPING = mapping_from(
     {
@@ -72,7 +72,8 @@ def book(answers: Answers, coin: str, snapshot_at: datetime) -> Book | None:
         *_gammas(rows, found.time),
     ]
     frame = _frame(rows, found.time, round(reply.received_at.timestamp() * _MICROSECONDS))
-    return Book(frame, MAPPING, _names(listed, snapshot_at), findings)
+    traded = (row.symbol for row in listed if row.status not in _NOT_TRADED)
+    return Book(frame, MAPPING, unexpired("bybit", traded, max(snapshot_at, reply.received_at)), findings)
 
 
 def _frame(rows: Sequence[wire.Ticker], time_ms: int, received_us: int) -> pl.DataFrame:
@@ -81,12 +82,6 @@ def _frame(rows: Sequence[wire.Ticker], time_ms: int, received_us: int) -> pl.Da
     cells = {sent: [getattr(row, name) for row in rows] for name, sent in names.items()}
     frame = pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String))
     return frame.with_columns(time=pl.lit(time_ms), received_at=pl.lit(received_us))
-
-
-def _names(listed: Sequence[wire.Listed], snapshot_at: datetime) -> frozenset[str]:
-    """Contracts that should be in the book."""
-    names = [row.symbol for row in listed if row.status not in _NOT_TRADED]
-    return frozenset(n for n in names if (c := parse("bybit", n)) is not None and c.expiry_at > snapshot_at)
 
 
 def _named(contract: Instrument) -> dict[str, str]:
@@ -114,4 +109,5 @@ def _sizes(rows: Sequence[wire.Ticker]) -> Sequence[Finding]:
 
 def _gammas(rows: Sequence[wire.Ticker], time_ms: int) -> Sequence[Finding]:
     at = datetime.fromtimestamp(time_ms / 1000, UTC)
-    return gamma("bybit", at, _SHORTEST, ((r.symbol, r.gamma, r.underlying_price, r.mark_iv) for r in rows))
+    stated = (Gamma(r.symbol, at, r.gamma, r.underlying_price, r.mark_iv) for r in rows)
+    return gamma("bybit", _SHORTEST, stated, OWN_ROW)

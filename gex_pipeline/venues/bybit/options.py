@@ -8,7 +8,7 @@ import polars as pl
 from gex_pipeline.schema import TRADES
 from gex_pipeline.venues.base import Request
 from gex_pipeline.venues.bodies import Cell, Stamp, decoded
-from gex_pipeline.venues.feeds import DAY, RECENT, Feed, Span, Walk, instant, number
+from gex_pipeline.venues.feeds import DAY, RECENT, TRADE_LAG, Feed, Span, Walk, instant, number
 from gex_pipeline.venues.money import Settled
 from gex_pipeline.venues.tape import Trade, haul
 
@@ -78,10 +78,10 @@ def trades(coin: str) -> Feed:
         reply = yield Request("v5/market/recent-trade", asked)
         found = [_trade(row) for row in decoded(reply, _RECENT).result.rows]
         is_full = len(found) >= _MOST_TRADES
-        since = instant(min(trade.traded_ms for trade in found)) if is_full else None
+        since = instant(min(trade.traded_ms for trade in found) + 1) if is_full else None
         return haul("bybit", (coin,), span, found, since)
 
-    return Feed(TRADES, "bybit", coin, (coin,), walk, pl.lit(value=True), RECENT, first=DAY)
+    return Feed(TRADES, "bybit", coin, (coin,), walk, pl.lit(value=True), RECENT, first=DAY, lag=TRADE_LAG)
 
 
 def _trade(row: _Trade) -> Trade:

@@ -69,8 +69,8 @@ def now(mine: Perpetual) -> Feed:
             raise VenueError(f"{reply.request.label}: has no row of {mine.symbol}")
         prices = {"mark_usd": row.mark_price, "last_usd": row.last_price, "index_usd": row.index_price}
         values = {name: number(cell) for name, cell in prices.items()}
-        both, rate = _one_side(row), number(row.funding_rate)
-        return mine.priced(reply, answer.time, {**values, "open_interest_coin": both, "funding_rate": rate})
+        one_side, rate = _one_side(row), number(row.funding_rate)
+        return mine.priced(reply, answer.time, {**values, "open_interest_coin": one_side, "funding_rate": rate})
 
     return mine.now(walk)
 

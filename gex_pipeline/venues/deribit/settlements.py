@@ -40,7 +40,7 @@ def settlements(coin: str, currency: str) -> Feed:
             asked = {"index_name": mine.symbol, "offset": str(len(prices)), "count": str(count)}
             reply = yield Request("public/get_delivery_prices", asked)
             page = [(_expiry_ms(reply, row.date), row.delivery_price) for row in result(reply, _PRICES).result.data]
-            if prices and page and page[0][0] >= prices[-1][0]:
+            if prices and page and page[-1][0] >= prices[-1][0]:  # one published meanwhile moves the others by one
                 raise VenueError(f"{reply.request.label}: the page is not older than the one before: it repeats")
             prices += page
             if len(page) < count or page[-1][0] < span.start_ms:

@@ -15,7 +15,7 @@ from gex_pipeline.venues.base import Request
 from gex_pipeline.venues.bodies import Milliseconds
 from gex_pipeline.venues.deribit.answers import Dated, result
 from gex_pipeline.venues.deribit.wire import LINEAR
-from gex_pipeline.venues.feeds import DAY, Feed, Span, Walk
+from gex_pipeline.venues.feeds import DAY, TRADE_LAG, Feed, Span, Walk
 from gex_pipeline.venues.tape import Trade, haul
 
 ENDPOINT, HISTORY = "public/get_last_trades_by_currency_and_time", "history"
@@ -68,7 +68,7 @@ def feed(currency: str, coins: tuple[str, ...]) -> Feed:
 
     is_linear = pl.col("instrument").str.contains(f"_{LINEAR}-", literal=True)
     where = is_linear if currency == LINEAR else ~is_linear
-    return Feed(TRADES, "deribit", currency, coins, walk, where, DAY / 4, first=DAY, lag=timedelta(minutes=1))
+    return Feed(TRADES, "deribit", currency, coins, walk, where, DAY / 4, first=DAY, lag=TRADE_LAG)
 
 
 def _trade(row: _Trade) -> Trade:

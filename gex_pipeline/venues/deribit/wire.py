@@ -82,8 +82,11 @@ def listed(reply: Reply) -> list[Listed]:
 
 
 def index_usd(reply: Reply) -> float:
-    """The price of `get_index_price`. Raises ``VenueError``."""
-    return decoded(reply, _INDEX).result.index_price
+    """The price of `get_index_price`. Raises ``VenueError``, also for one that is no price."""
+    price = decoded(reply, _INDEX).result.index_price
+    if not price > 0:
+        raise VenueError(f"{reply.request.label}: $.result.index_price is {price:g}, no price")
+    return price
 
 
 def _rows(reply: Reply, decoder: Decoder[_RowT]) -> list[_RowT]:

@@ -12,7 +12,7 @@ from gex_pipeline.core.instruments import parse
 from gex_pipeline.schema import TRADES
 from gex_pipeline.venues.base import Reply, Request, VenueError
 from gex_pipeline.venues.bodies import Cell, Stamp, decoded
-from gex_pipeline.venues.feeds import DAY, RECENT, Feed, Span, Walk, backward, instant, milliseconds, number
+from gex_pipeline.venues.feeds import DAY, RECENT, TRADE_LAG, Feed, Span, Walk, backward, instant, milliseconds, number
 from gex_pipeline.venues.money import Settled
 from gex_pipeline.venues.okx.answers import Rows
 from gex_pipeline.venues.tape import Trade, haul
@@ -98,14 +98,16 @@ def trades(coin: str, family: str) -> Feed:
 
     def walk(span: Span) -> Walk:
         reply = yield Request(_INSTRUMENTS, {"instType": "OPTION", "instFamily": family})
+        if not decoded(reply, _INSTRUMENTS_OF).data:
+            return haul("okx", (coin,), span, [])  # a family without contracts
         size = _contract_size(reply, coin)
         reply = yield Request(TRADES_OF, {"instFamily": family})
         found = [_trade(row, size) for row in decoded(reply, _TRADES).data]
-        since = instant(min(trade.traded_ms for trade in found)) if len(found) >= _MOST_TRADES else None
+        since = instant(min(trade.traded_ms for trade in found) + 1) if len(found) >= _MOST_TRADES else None
         return haul("okx", (coin,), span, found, since)
 
     where = pl.col("instrument").str.starts_with(f"{family}-")
-    return Feed(TRADES, "okx", family, (coin,), walk, where, RECENT, first=DAY)
+    return Feed(TRADES, "okx", family, (coin,), walk, where, RECENT, first=DAY, lag=TRADE_LAG)
 
 
 def _contract_size(reply: Reply, coin: str) -> float:

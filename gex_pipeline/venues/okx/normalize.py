@@ -17,6 +17,7 @@ from gex_pipeline.importers.mapping import mapping_from
 from gex_pipeline.venues.base import Answers, Book, Reply, VenueError
 from gex_pipeline.venues.bodies import is_of
 from gex_pipeline.venues.okx import checks, wire
+from gex_pipeline.venues.stated import unexpired
 
 MAPPING = mapping_from(
     {
@@ -63,8 +64,9 @@ def book(answers: Answers, coin: str, snapshot_at: datetime) -> Book | None:
     }
     index = _index(answers.get(wire.index(coin)), coin)
     frame = _joined(tables, index)
-    live = checks.unexpired(tables["instruments"][_NAME], snapshot_at)
-    return Book(frame, MAPPING, live, checks.findings(tables, index, frame, families, snapshot_at))
+    at = max(snapshot_at, quotes.received_at)
+    live, sent = (unexpired("okx", names, at) for names in (tables["instruments"][_NAME], frame[_NAME]))
+    return Book(frame, MAPPING, live, checks.findings(tables, index, frame, families, live, sent))
 
 
 def _names(answers: Answers) -> set[str]:

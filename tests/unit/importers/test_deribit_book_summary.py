@@ -324,16 +324,16 @@ def test_rows_that_are_rejected_anyway_do_not_refuse_the_file(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ([listed(strike=151.0)], f" $[0]: strike = 151.0 contradicts the name {PUT}: 150.0"),
+        ([listed(strike=151.0)], f" $[0]: {PUT}: strike = 151.0 contradicts the name: 150.0"),
         (
             response([listed(), listed("SOL_USDC-27MAR26-150-C")]),
-            " $.result[1]: option_type = 'put' contradicts the name SOL_USDC-27MAR26-150-C: 'call'",
+            " $.result[1]: SOL_USDC-27MAR26-150-C: option_type = 'put' contradicts the name: 'call'",
         ),
         (
             [listed(expiration_timestamp=EXPIRY + 1)],
-            f" $[0]: expiration_timestamp = {EXPIRY + 1} contradicts the name {PUT}: {EXPIRY}",
+            f" $[0]: {PUT}: expiration_timestamp = {EXPIRY + 1} contradicts the name: {EXPIRY}",
         ),
-        ([listed(contract_size=0)], f" $[0]: contract_size = 0 of {PUT} is not above 0"),
+        ([listed(contract_size=0)], f" $[0]: {PUT}: contract_size = 0 is not above 0"),
         ([listed(), listed(contract_size=1)], f" $[1]: contract_size = 1 of {PUT} is 10 in another place"),
         ([summary()], " is no get_instruments response: no contract_size (a book summary is a PATH)"),
         ([], " lists no instruments: its result is empty"),

@@ -78,7 +78,7 @@ def wrong_rows(root: Path) -> None:
     rewrite_manifest(root, rows=7)
 
 
-AGAIN = "delete it and import its files again"
+AGAIN = "delete it and import its files again; live rows come back by `gex build --from-raw`"
 
 
 @pytest.mark.parametrize(

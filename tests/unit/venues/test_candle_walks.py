@@ -182,10 +182,17 @@ def test_the_open_bar_is_left_out_by_the_clock() -> None:
     for venue, body in (
         ("deribit", chart(eleven, noon)),
         ("bybit", bybit(noon, eleven)),
-        ("binance", binance(eleven, noon)),
     ):
         haul, _ = walked(feed(venue), LAST_HOURS, [body])
         assert opens(haul) == [eleven], venue
+
+
+def test_binances_bars_wait_for_a_clock_that_may_be_ahead() -> None:
+    """They do not say whether they are over: one that ended this second may be sent before it has."""
+    eleven = ms("2026-11-20T11:00")
+    assert opens(walked(feed("binance"), LAST_HOURS, [binance(eleven)])[0]) == []
+    earlier = span("2026-11-20T10:00", "2026-11-20T13:00")
+    assert opens(walked(feed("binance"), earlier, [binance(eleven - HOUR, eleven)])[0]) == [eleven - HOUR]
 
 
 def test_the_open_bar_is_left_out_by_confirm() -> None:
@@ -224,7 +231,7 @@ def test_days_of_another_zone_are_an_error() -> None:
     ("change", "reason"),
     [
         ({"open": [0.0]}, "price not positive"),
-        ({"low": [84610.5]}, "low above high"),
+        ({"low": [84610.5]}, "price outside low and high"),
         ({"close": [None]}, "price missing"),
         ({"volume": [-1.0]}, "volume negative"),
     ],

@@ -96,6 +96,39 @@ def test_a_venue_without_a_clock_is_not_asked_for_it(chain: pl.DataFrame) -> Non
     assert found(chain.with_columns(venue_time=pl.lit(None, dtype=pl.Datetime("us", "UTC")))) == {}
 
 
+@pytest.mark.parametrize(("share", "severity"), [(0.04, None), (0.3, "warning"), (0.66, "error"), (1.0, "error")])
+def test_rows_that_cannot_be_used(chain: pl.DataFrame, share: float, severity: str | None) -> None:
+    n = round(chain.height * share)
+    bad = rejected(chain, n, "open_interest_negative")
+    assert found(chain.tail(chain.height - n), bad, listed(chain)).get("rejected") == severity
+
+
+def test_a_book_without_a_usable_row_is_an_error_whatever_the_reason(chain: pl.DataFrame) -> None:
+    for reason in ("no_iv", "no_open_interest"):
+        bad = rejected(chain, chain.height, reason)
+        texts = [str(f) for f in examine(chain.clear(), bad, listed(chain), chain.height)]
+        assert f"rejected: all {chain.height} rows are rejected, most for {reason}" in texts
+
+
+def test_open_interest_that_a_venue_may_leave_out(chain: pl.DataFrame) -> None:
+    n = round(chain.height * 0.66)
+    bad = rejected(chain, n, "no_open_interest")
+    assert examine(chain.tail(chain.height - n), bad, listed(chain), n) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "factor", "severity"),
+    [(400, 0.0, "error"), (50, 0.0, "warning"), (400, 1.0, None), (400, 1e30, "error"), (400, 1e308, "error")],
+)
+def test_open_interest_that_no_market_has(chain: pl.DataFrame, rows: int, factor: float, severity: str | None) -> None:
+    some = chain.head(rows).with_columns(pl.col("open_interest_coin") * factor)
+    assert found(some, names=listed(some)).get("open_interest") == severity
+
+
+def test_marks_that_are_missing_are_said(chain: pl.DataFrame) -> None:
+    assert found(chain.with_columns(mark_usd=pl.lit(None, pl.Float64))) == {"mark": "warning"}
+
+
 def test_a_contract_twice_with_other_values(chain: pl.DataFrame) -> None:
     assert found(chain, rejected(chain, 1, "duplicate")) == {"duplicates": "error"}
     assert repeated(0) == [] and repeated(3)[0].severity == "warning"

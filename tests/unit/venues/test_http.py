@@ -13,7 +13,7 @@ import pytest
 from gex_pipeline.market.server.faults import Fault
 from gex_pipeline.market.server.server import VenueServer, serve
 from gex_pipeline.settings import load
-from gex_pipeline.venues.base import Reply, ReplyError, Request
+from gex_pipeline.venues.base import Reply, ReplyError, Request, retry_after
 from gex_pipeline.venues.http import MAX_BYTES, Session, new_client
 from gex_pipeline.venues.registry import VENUES
 
@@ -128,6 +128,38 @@ def test_no_retry_begins_after_the_deadline(server: VenueServer) -> None:
     server.inject(Fault("deribit", "", "rate_limit", times=None))
     _, replies = failure(server, deadline=0.5)
     assert len(replies) == 1
+
+
+def test_proxies_of_the_machine_are_not_used(server: VenueServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert talk(server, lambda session: session.get(INDEX)).status == 200
+
+
+def test_all_bodies_together_are_bounded(server: VenueServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask(session: Session) -> list[Reply]:
+        for _ in range(3):
+            await session.get(INDEX)
+        with pytest.raises(ReplyError, match="its body is above 16 MB, or all of them above "):
+            await session.get(INDEX)
+        return session.replies
+
+    size = len(talk(server, lambda session: session.get(INDEX)).body)
+    monkeypatch.setattr("gex_pipeline.venues.http.MAX_TOTAL_BYTES", 3 * size + 5)
+    replies = talk(server, ask)
+    assert [len(reply.body) > 0 for reply in replies] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("sent", "seconds"),
+    [
+        *(("30", 30.0), ("0", 7.0), ("-5", 7.0), ("nan", 7.0), ("soon", 7.0), ("1e300", 7 * 86_400.0)),
+        *(("Fri, 27 Nov 2026 05:00:00 GMT", 3600.0), ("Fri, 27 Nov 2026 03:00:00 GMT", 7.0)),
+    ],
+)
+def test_how_long_a_venue_asks_to_wait(sent: str, seconds: float) -> None:
+    at = datetime(2026, 11, 27, 4, tzinfo=UTC)
+    assert retry_after(Reply(INDEX, "", 429, at, at, {"retry-after": sent}), 7.0) == seconds
 
 
 def test_nobody_listens(server: VenueServer) -> None:

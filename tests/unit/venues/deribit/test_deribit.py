@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -97,6 +99,33 @@ def test_units_by_hand() -> None:
     assert btc[INVERSE[0]]["knowledge_time"] == RECEIVED
     (sol,) = rows(chain(), "SOL").chain.rows(named=True)
     assert (sol["open_interest_coin"], sol["contract_size_coin"]) == (120.0, 10.0)
+
+
+def test_a_row_is_known_once_all_that_it_is_made_of_is() -> None:
+    """The index comes after the book; a list that was kept says nothing of now."""
+    bodies, late = chain(), RECEIVED + timedelta(seconds=44)
+    for label in (wire.index("BTC", "BTC").label, wire.listing("USDC").label):
+        bodies[label] = replace(bodies[label], received_at=late)
+    found = rows(bodies).chain
+    assert dict(found.select("settlement", "knowledge_time").unique().rows()) == {"inverse": late, "linear": late}
+    bodies[wire.listing("USDC").label] = replace(bodies[wire.listing("USDC").label], is_kept=True)
+    assert set(rows(bodies).chain.filter(settlement="linear")["knowledge_time"]) == {RECEIVED}
+
+
+@pytest.mark.parametrize(
+    "cells", [{"strike": 90_000.0}, {"option_type": "put"}, {"expiration_timestamp": 1_798_185_600_001}]
+)
+def test_a_list_that_contradicts_a_name_is_an_error(cells: dict[str, Any]) -> None:
+    bodies, of = chain(), wire.listing("BTC")
+    bodies[of.label] = reply(of, answer([instrument(INVERSE[0], **cells), *map(instrument, INVERSE[1:])]))
+    assert f"names: {INVERSE[0]}: {next(iter(cells))} = " in (rows(bodies).error or "")
+
+
+@pytest.mark.parametrize("price", [0.0, -1.0])
+def test_an_index_that_is_no_price_is_not_replaced_by_another(price: float) -> None:
+    bodies, of = chain(), wire.index("BTC", "BTC")
+    bodies[of.label] = reply(of, answer({"index_price": price}))
+    assert "index_price is" in (rows(bodies).error or "")
 
 
 def test_open_interest_in_contracts_would_be_seen_where_a_contract_is_more_than_a_coin() -> None:
