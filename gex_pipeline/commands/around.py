@@ -86,5 +86,6 @@ def _fetch(feeds: Sequence[Feed], span: Span, context: Context, configured: sett
     done = engine.fetch(store, network, feeds, span.start, span.end, progress=progress.for_stream())
     show_lines(summaries.fetch_lines(done))
     say_all(done.notes)
-    is_partial = say_all([*done.failures, *done.conflicts])
+    nothing = [] if done.done or done.failures else ["nothing of what was asked for is listed"]
+    is_partial = say_all([*done.failures, *done.conflicts, *nothing])
     return 1 if not done.done and not any(done.rows.values()) else 3 if is_partial else 0

@@ -152,27 +152,30 @@ class _Walker:
             return
         for plan in plans:
             batch = _Batch(self._store, plan.feed, self._summary)
+            is_whole = False
             try:
-                await self._feed(plan, batch)
+                is_whole = await self._feed(plan, batch)
             finally:
-                batch.store()
+                self._summary.done += batch.store() and is_whole
         for host, text in self._down.items():
             rest = f"; {self._unasked[host]} more not asked" if self._unasked[host] else ""
             self._summary.failures.append(f"{venue}: {text}{rest}")
 
-    async def _feed(self, plan: Plan, batch: _Batch) -> None:
+    async def _feed(self, plan: Plan, batch: _Batch) -> bool:
+        """Walk one; whether it was walked to its end."""
         try:
             for span in plan.spans:
                 batch.take(span, *await self._walked(plan.feed, span))
                 self._progress.advance(note=f"{plan.feed.label} {span.start:%Y-%m-%d}")
-            self._summary.done += 1
             self._summary.notes += batch.remarks()
+            return True
         except _DownError as down:
             self._unasked[down.host] += 1
         except ReplyError as error:
             self._refused(plan.feed, error)
         except VenueError as error:
             self._summary.failures.append(f"{plan.feed.venue}: {error}")
+        return False
 
     def _refused(self, feed: Feed, error: ReplyError) -> None:
         """A request without an answer: there is no such thing, its address is down, or it is wrong."""
@@ -250,12 +253,12 @@ class _Batch:
             self._unknown, start = (start, haul.since), haul.since
         return start, max(start, end)
 
-    def store(self) -> None:
-        """Store the rows, then note what was walked."""
+    def store(self) -> bool:
+        """Store the rows, then note what was walked; whether there was room."""
         frames, walked = self._frames, self._walked
         self._frames, self._walked, self._began = [], [], time.monotonic()
         if not frames:
-            return
+            return True
         name = self._feed.table.name
         try:
             report = self._store.merge(self._feed.table, pl.concat(frames), {})
@@ -263,10 +266,11 @@ class _Batch:
                 note(self._store, self._feed, walked)
         except StoreError as error:
             self._summary.failures.append(f"{self._feed.label}: {error}")
-            return
+            return False
         self._summary.rows[name] += report.new
         self._summary.same[name] += report.same
         self._summary.conflicts += [_conflict_line(self._feed, conflict) for conflict in report.conflicts]
+        return True
 
     def remarks(self) -> list[str]:
         """What is worth knowing of the rows."""

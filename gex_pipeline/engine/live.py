@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from gex_pipeline.engine.outcomes import LISTED_AGE, Outcome, latest_live, outcomes, snapshot_rows, taken
+from gex_pipeline.engine.outcomes import Outcome, last_stored, latest_live, outcomes, snapshot_rows, taken
 from gex_pipeline.engine.polls import Network, poll_all
 from gex_pipeline.errors import StoreError, UsageError
 from gex_pipeline.schema import CHAIN, CHAIN_REJECTED, RAW, SNAPSHOTS
@@ -130,7 +130,7 @@ def _store_rows(store: Store, poll: Poll, file: Partition | None) -> list[Outcom
     ``file``: where the poll is stored; without one, as it has no answer, there is nothing to store.
     """
     known = snapshots_of(store, poll.venue)
-    previous = {coin: previous_contracts(store, poll, coin) for coin in poll.coins}
+    previous = {coin: previous_contracts(store, poll, coin, known) for coin in poll.coins}
     found = outcomes(poll, known, previous)
     if file is not None:
         inputs = {file.path: store.content_hash(file)}
@@ -141,16 +141,19 @@ def _store_rows(store: Store, poll: Poll, file: Partition | None) -> list[Outcom
     return found
 
 
-def previous_contracts(store: Store, poll: Poll, coin: str) -> pl.DataFrame:
-    """Contracts of the coin's last stored live snapshot before a poll, as :func:`outcomes` takes them."""
+def previous_contracts(store: Store, poll: Poll, coin: str, known: pl.DataFrame) -> pl.DataFrame:
+    """Contracts of the coin's last stored snapshot before a poll, as :func:`outcomes` takes them.
+
+    ``known``: rows of `snapshots` of the venue.
+    """
     columns = ("snapshot_at", "instrument", "expiry_at", "source")
-    day = f"{poll.snapshot_at:%Y-%m-%d}"
-    recent = store.recent(CHAIN, {"underlying": coin, "venue": poll.venue}, poll.snapshot_at)
-    files = [file for file in recent if file.period <= day[: len(file.period)]]
-    is_before = pl.col("snapshot_at").is_between(poll.snapshot_at - LISTED_AGE, poll.snapshot_at, closed="left")
-    frames = [store.read(file, columns, is_before) for file in files[-2:]]
-    schema = pl.Schema({name: polars_schema(CHAIN)[name] for name in columns})
-    return latest_live(pl.concat([pl.DataFrame(schema=schema), *frames]))
+    last = last_stored(known, coin, poll.snapshot_at)
+    found = [pl.DataFrame(schema=pl.Schema({name: polars_schema(CHAIN)[name] for name in columns}))]
+    if last is not None:
+        files = store.recent(CHAIN, {"underlying": coin, "venue": poll.venue}, last)
+        periods = {f"{last:%Y-%m-%d}", f"{last:%Y-%m}"}
+        found += [store.read(f, columns, pl.col("snapshot_at") == last) for f in files if f.period in periods]
+    return latest_live(pl.concat(found))
 
 
 def snapshots_of(store: Store, venue: str) -> pl.DataFrame:

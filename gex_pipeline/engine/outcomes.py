@@ -24,7 +24,7 @@ _HOUR = timedelta(hours=1)
 #: A check against an older snapshot is a warning at most: a venue may have delisted much by now.
 _COMPARED_AGE = timedelta(hours=6)
 #: How old the last snapshot may be that a coin is missed from.
-LISTED_AGE = timedelta(days=30)
+_LISTED_AGE = timedelta(days=30)
 #: How the `source` of a live row ends.
 LIVE = "-rest"
 
@@ -67,7 +67,7 @@ def _outcome(poll: Poll, answers: Answers, coin: str, known: pl.DataFrame, previ
 
 def _checked(rows: Rows, previous: pl.DataFrame, at: datetime) -> Rows:
     """The same rows after the check against the snapshot before."""
-    before = previous.filter(pl.col("snapshot_at") >= at - LISTED_AGE)
+    before = previous.filter(pl.col("snapshot_at") >= at - _LISTED_AGE)
     if rows.error or before.is_empty():
         return rows
     if not rows.is_listed:
@@ -96,9 +96,15 @@ def taken(known: pl.DataFrame, at: datetime) -> list[str]:
 
 def _gaps(known: pl.DataFrame, coin: str, at: datetime) -> int:
     """Whole hours between the last stored snapshot of a coin and this one."""
+    last = last_stored(known, coin, at)
+    return max(0, (at - last) // _HOUR - 1) if last is not None else 0
+
+
+def last_stored(known: pl.DataFrame, coin: str, at: datetime) -> datetime | None:
+    """The last instant before another at which a coin of a venue was stored, None where it never was."""
     is_before = (pl.col("underlying") == coin) & (pl.col("status") != "failed") & (pl.col("snapshot_at") < at)
     last = known.filter(is_before)["snapshot_at"].max()
-    return max(0, (at - last) // _HOUR - 1) if isinstance(last, datetime) else 0
+    return last if isinstance(last, datetime) else None
 
 
 def snapshot_rows(poll: Poll, found: Iterable[Outcome]) -> pl.DataFrame:

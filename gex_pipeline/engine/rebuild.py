@@ -74,7 +74,7 @@ def _rebuild_month(
     for file in files:
         poll = _narrowed(from_frame(store.read(file)), underlyings)
         for coin in poll.coins:
-            previous.setdefault(coin, previous_contracts(store, poll, coin))
+            previous.setdefault(coin, previous_contracts(store, poll, coin, known))
         made = outcomes(poll, pl.concat([known, lines]), previous)
         previous |= {o.coin: latest_live(o.rows.chain) for o in made if o.rows.chain.height}
         lines = _with(lines, snapshot_rows(poll, made))

@@ -51,8 +51,22 @@ def status(root: Path, now: datetime) -> list[StatusRow]:
 
 
 def _polls(store: Store) -> pl.DataFrame:
-    """All rows of `snapshots`."""
-    return pl.concat([pl.DataFrame(schema=polars_schema(SNAPSHOTS)), *map(store.read, store.partitions(SNAPSHOTS))])
+    """All rows of `snapshots` of coins that their venue lists."""
+    none = pl.DataFrame(schema=polars_schema(SNAPSHOTS))
+    return listed(pl.concat([none, *map(store.read, store.partitions(SNAPSHOTS))]))
+
+
+def listed(polls: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `snapshots` without coins that a venue turned out not to list.
+
+    While a venue is away that cannot be known, and every coin fails. Later snapshots that are stored have no row of it.
+    """
+    pair = ["underlying", "venue"]
+    stored = polls.filter(pl.col("status") != "failed")
+    never = polls.join(stored, on=pair, how="anti").group_by(pair).agg(since=pl.col("snapshot_at").min())
+    later = never.join(stored.select("venue", "snapshot_at").unique(), on="venue")
+    without = later.filter(pl.col("snapshot_at") > pl.col("since")).join(polls, on=[*pair, "snapshot_at"], how="anti")
+    return polls.join(without, on=pair, how="anti")
 
 
 def _row(store: Store, underlying: str, venue: str, now: datetime, polls: pl.DataFrame) -> StatusRow:

@@ -52,6 +52,7 @@ def status_table(rows: Sequence[StatusRow]) -> Table:
 def gap_table(gaps: Sequence[Gap]) -> Table:
     """One line per gap, oldest first."""
     table = plain_table("coin", "venue", "after (UTC)", "before (UTC)", "hours missing", "why")
+    table.columns[-1].justify = "left"
     for gap in gaps:
         ends = (text.instant(t).removesuffix(" UTC") for t in (gap.after, gap.before))
         table.add_row(gap.underlying, gap.venue, *ends, str(gap.hours), gap.reason)

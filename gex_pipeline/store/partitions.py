@@ -136,7 +136,7 @@ class Store:
         layout.refuse_odd_names(self.objects.root)
         if not self.objects.exists(layout.MARKER):
             what = "is not a warehouse" if self.root.exists() else "does not exist"
-            raise StoreError(f"{self.root} {what}: `gex import` makes one, --warehouse names another")
+            raise StoreError(f"{self.root} {what}: `gex snapshot` or `gex import` makes one, --warehouse names another")
         self._kind()
 
     # ---------------------------------------------------------------- reading
@@ -391,7 +391,12 @@ def _merged(
     table: Table, partition: Partition, before: pl.DataFrame, rows: pl.DataFrame
 ) -> tuple[pl.DataFrame, MergeReport]:
     """Stored rows plus the new ones among ``rows``, and what was found."""
-    names, key = list(table.names), list(table.key)
+    names, key, time = list(table.names), list(table.key), table.period_column
+    if time in key:  # rows of other instants have other keys: most stored rows are out of the question
+        is_near = pl.col(time).is_in(rows[time].unique().implode())
+        apart, before = before.filter(~is_near), before.filter(is_near)
+    else:
+        apart = before.clear()
     # Two archives may hold the same row: what it says counts, not which of them it came through.
     compared = [n for n in names if n != "source"]
     distinct = rows.unique(subset=compared, keep="first", maintain_order=True)
@@ -401,7 +406,7 @@ def _merged(
     # several files each, so that all of the files are named.
     other = rows.join(merged, on=compared, how="anti", nulls_equal=True)
     conflicts = (_conflict(table, partition, other),) if other.height else ()
-    return merged, MergeReport(new, rows.height - new - other.height, conflicts)
+    return pl.concat([apart, merged]), MergeReport(new, rows.height - new - other.height, conflicts)
 
 
 def _conflict(table: Table, partition: Partition, rows: pl.DataFrame) -> Conflict:

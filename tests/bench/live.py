@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from gex_pipeline import open_warehouse
-from gex_pipeline.engine.polls import now
+from gex_pipeline import open_warehouse, settings
+from gex_pipeline.engine.live import snapshot
+from gex_pipeline.engine.polls import Network, now
+from gex_pipeline.store.partitions import Store
 from tests.bench.measure import GEX, Cost, run
 
-_SNAPSHOTS = 24
+_SNAPSHOTS, _APART, _REPEATS = 24, timedelta(seconds=5), 3
 _HOURS_A_MONTH = 730
 
 
@@ -21,7 +24,9 @@ def lines(folder: Path) -> Iterator[str]:
     """One line per figure."""
     warehouse = folder / "live"
     with _venues() as urls:
-        costs = [_snapshot(warehouse, urls, number) for number in range(_SNAPSHOTS)]
+        began = now() - timedelta(minutes=5)
+        costs = [_snapshot(warehouse, urls, began + number * _APART) for number in range(_SNAPSHOTS)]
+        alone = min((_alone(warehouse, urls) for _ in range(_REPEATS)), key=lambda cost: cost.wall)
     with open_warehouse(warehouse) as opened:
         last = opened.query("FROM snapshots WHERE snapshot_at = (SELECT max(snapshot_at) FROM snapshots)")
         first = opened.query("FROM snapshots WHERE snapshot_at = (SELECT min(snapshot_at) FROM snapshots)")
@@ -32,6 +37,7 @@ def lines(folder: Path) -> Iterator[str]:
         f"(below 3), CPU {best.cpu:.2f} s (below 2), peak {max(c.peak_mb for c in costs):.0f} MB (below 400)"
     )
     yield f"  the first, without: wall {costs[0].wall:.2f} s, CPU {costs[0].cpu:.2f} s"
+    yield f"  without the start of a process, as in Dagster: wall {alone.wall:.2f} s, CPU {alone.cpu:.2f} s"
     for (venue,), share in first.group_by("venue", maintain_order=True):
         again = last.filter(venue=venue)["requests"][0]
         yield f"  {venue}: {share['requests'][0]} requests, then {again}; {_raw(warehouse, str(venue))}"
@@ -44,15 +50,23 @@ def _venues() -> Generator[dict[str, str]]:
     process = subprocess.Popen([sys.executable, "-m", "gex_pipeline.market.server"], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        yield dict(process.stdout.readline().strip().split("=", 1) for _ in range(5))
+        yield dict(process.stdout.readline().strip().split("=", 1) for _ in range(7))
     finally:
         process.terminate()
         process.wait()
 
 
-def _snapshot(warehouse: Path, urls: dict[str, str], number: int) -> Cost:
-    at = now().replace(second=0, microsecond=0) - timedelta(minutes=_SNAPSHOTS - number)
-    return run([*GEX, "--warehouse", str(warehouse), "snapshot", "--at", f"{at:%Y-%m-%dT%H:%MZ}"], **urls)
+def _snapshot(warehouse: Path, urls: dict[str, str], at: datetime) -> Cost:
+    return run([*GEX, "--warehouse", str(warehouse), "snapshot", "--at", f"{at:%Y-%m-%dT%H:%M:%SZ}"], **urls)
+
+
+def _alone(warehouse: Path, urls: dict[str, str]) -> Cost:
+    """One snapshot in this process."""
+    found = settings.load(urls)
+    network = Network(found.hosts, found.http_timeout_seconds, found.snapshot_deadline_seconds)
+    wall, cpu = time.perf_counter(), time.process_time()
+    snapshot(Store(warehouse), network, found.venues, found.underlyings, now().replace(microsecond=0))
+    return Cost(time.perf_counter() - wall, time.process_time() - cpu, 0.0)
 
 
 def _raw(warehouse: Path, venue: str) -> str:

@@ -295,6 +295,19 @@ def test_status_says_what_failed_and_gaps_are_recorded(
     assert status == 1 and "the last snapshot failed: " in err and "11051" in err
 
 
+def test_a_coin_that_a_venue_does_not_list_is_not_red_after_an_outage(server: VenueServer, gex: Run) -> None:
+    """While it is away nobody knows that it does not list HYPE."""
+    server.inject(Fault("bybit", "", "maintenance", times=None))
+    words = ("snapshot", "--venue", "bybit,deribit", "--underlying", "SOL,HYPE", "--at")
+    _, _, err = gex(*words, minutes_ago(3))
+    assert err.startswith("gex: bybit ") and "HYPE" in err
+    server.heal()
+    assert gex(*words, minutes_ago(2))[0] == 0
+    gex("build")
+    assert "bybit" not in gex("status", "--check")[2]
+    assert [line.split()[:2] for line in gex("status")[1].splitlines() if "HYPE" in line] == [["HYPE", "deribit"]]
+
+
 def test_raw_is_never_replaced(server: VenueServer, gex: Run, place: Path) -> None:
     at = minutes_ago(2)
     server.inject(Fault("deribit", SUMMARY, "half_the_rows", times=3))
