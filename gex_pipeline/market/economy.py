@@ -1,0 +1,120 @@
+"""A made-up market by the minute: shocks become returns that feel the dealers' hedging.
+
+A shock e becomes a return e m with m = 1 / (1 + kappa G / L): G the dealers' gamma in USD per 1 % at the present price,
+L the USD that move the price by 1 %. Dealers who are long gamma dampen, those who are short amplify, and a large
+position at a strike near its expiry pins. Pure and seeded: the same seed gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from gex_pipeline.core.black76 import Floats
+from gex_pipeline.core.units import SECONDS_PER_YEAR
+from gex_pipeline.market import surface
+from gex_pipeline.market.chains import COINS
+from gex_pipeline.market.positions import SIZES, Habits, Positions, nobody
+from gex_pipeline.market.shocks import MINUTES_A_DAY, shocks
+from gex_pipeline.market.switches import Switches
+
+#: USD that move the largest coin by 1 %, in the proportions of the coins' options.
+_DEPTH_USD = 80e6
+LEAST, MOST = 0.3, 3.0
+CARRY = 0.05  # forward = spot exp(carry x tenor)
+#: Days before the first one, in which positions grow.
+_WARM_UP = 20
+#: Prices around the hour's first for which its gamma is known: within 6 %, every 0.25 %.
+_REACH, _POINTS = 0.06, 49
+#: Standard deviations from which on a strike's gamma is nothing.
+_FAR = 5.0
+#: Hours in which realised variance is forgotten to 1/e, its weight beside the usual, and what sellers ask on top.
+_MEMORY, _WEIGHT, _PREMIUM = 60.0, 0.7, 1.06
+_PER_CENT = 0.01 / np.sqrt(2.0 * np.pi)
+_HOUR, _HOUR_US, _EIGHT = 60, 3_600_000_000, 8
+
+
+@dataclass(frozen=True)
+class Market:
+    """One coin over some days from 00:00 UTC on.
+
+    By the minute, the last of each: ``price`` in USD (one more at the front: the price at the start) and ``multiplier``
+    m. By the hour, its beginning: ``gamma_usd`` the dealers' true gamma in USD per 1 %, ``volatility`` the level that
+    options are priced at (a fraction). ``positions``: as they are at the end.
+    """
+
+    coin: str
+    start: datetime
+    price: Floats
+    multiplier: Floats
+    gamma_usd: Floats
+    volatility: Floats
+    positions: Positions
+
+
+def simulate(coin: str, start: datetime, days: int, seed: int, switches: Switches) -> Market:
+    """A market of some days; ``start`` at 00:00 UTC."""
+    spot, usual = COINS[coin]
+    moves = shocks(seed, coin, usual, start, days).returns
+    held, habits = nobody(spot, start.date(), days), Habits(seed, coin, start.date(), days, switches)
+    for _ in range(_WARM_UP):
+        habits.trade(held, 0, spot)
+    feel = switches.feedback / (_DEPTH_USD * SIZES[coin])
+    log_price, multiplier = np.empty(days * MINUTES_A_DAY + 1), np.empty(days * MINUTES_A_DAY)
+    gammas, levels = np.empty(days * 24), np.empty(days * 24)
+    log_price[0], variance = np.log(spot), usual**2
+    for hour in range(days * 24):
+        day, first = hour // 24, hour * _HOUR
+        if hour % 24 == _EIGHT:
+            habits.trade(held, day, float(np.exp(log_price[first])))
+        level = _PREMIUM * float(np.sqrt(_WEIGHT * variance + (1.0 - _WEIGHT) * usual**2))
+        now_us = round(start.timestamp() * 1e6) + hour * _HOUR_US
+        profile = gamma_profile(held, now_us, log_price[first], level, usual)
+        gammas[hour], levels[hour] = profile[_POINTS // 2], level
+        place = slice(first, first + _HOUR)
+        log_price[first + 1 : first + _HOUR + 1], multiplier[place] = _walk(
+            log_price[first], moves[place], feel * profile
+        )
+        realised = float(np.sum(np.diff(log_price[first : first + _HOUR + 1]) ** 2)) * 24.0 * 365.0
+        variance += (realised - variance) / _MEMORY
+    return Market(coin, start, np.exp(log_price), multiplier, gammas, levels, held)
+
+
+def gamma_profile(held: Positions, now_us: int, log_spot: float, level: float, usual: float) -> Floats:
+    """The dealers' gamma in USD per 1 % at prices around spot, volatilities of the strikes kept."""
+    net = held.dealers[0] + held.dealers[1]
+    live = np.flatnonzero((net != 0.0) & (held.expiry_us > now_us))
+    tenor = (held.expiry_us[live] - now_us) / 1e6 / SECONDS_PER_YEAR
+    moneyness = np.log(held.strike[live]) - log_spot - CARRY * tenor
+    atm = surface.at_the_money(level, usual, tenor)
+    is_near = np.abs(moneyness) < _REACH + _FAR * atm * np.sqrt(tenor)
+    live, tenor, moneyness, atm = live[is_near], tenor[is_near], moneyness[is_near], atm[is_near]
+    iv = surface.smile(atm, tenor, moneyness)
+    net, scale = net[live], 1.0 / (iv * np.sqrt(tenor))
+    x = np.linspace(-_REACH, _REACH, _POINTS)
+    density = np.subtract.outer(x, moneyness - 0.5 * iv**2 * tenor)  # d1, from here on in its own place
+    density *= scale
+    density *= density
+    density *= -0.5
+    np.maximum(density, -50.0, out=density)  # numbers so small that arithmetic on them is slow
+    np.exp(density, out=density)
+    # gamma x coins x S^2 / 100; gamma = phi(d1) / (S s sqrt t)
+    return _PER_CENT * np.exp(log_spot + x) * (density @ (net * scale))
+
+
+def _walk(start: float, moves: Floats, feel: Floats) -> tuple[list[float], list[float]]:
+    """An hour's prices (log) and multipliers, minute by minute; ``feel``: kappa G / L along the profile."""
+    table, price = feel.tolist(), start
+    per, last = (_POINTS - 1) / (2.0 * _REACH), _POINTS - 2
+    prices, multipliers = [], []
+    for move in moves.tolist():
+        place = (price - start + _REACH) * per
+        below = min(max(int(place), 0), last)
+        here = table[below] + (place - below) * (table[below + 1] - table[below])
+        m = min(max(1.0 / (1.0 + here), LEAST), MOST) if here > -1.0 else MOST
+        price += move * m
+        prices.append(price)
+        multipliers.append(m)
+    return prices, multipliers

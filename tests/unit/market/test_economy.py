@@ -1,0 +1,205 @@
+"""The made-up market: sums, the effect of hedging, and a null market that knows of no option."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+
+import numpy as np
+import pytest
+
+from gex_pipeline.core.black76 import Floats
+from gex_pipeline.errors import UsageError
+from gex_pipeline.market import surface
+from gex_pipeline.market.chains import COINS
+from gex_pipeline.market.economy import LEAST, MOST, Market, gamma_profile, simulate
+from gex_pipeline.market.positions import Habits, Positions, nobody
+from gex_pipeline.market.shocks import seasons, shocks
+from gex_pipeline.market.switches import NULL, Switches
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+DAYS, SEEDS = 20, range(4)
+HOUR = 60
+
+
+@cache
+def market(seed: int = 0, switches: Switches = Switches(), coin: str = "BTC", days: int = DAYS) -> Market:  # noqa: B008 - frozen
+    return simulate(coin, START, days, seed, switches)
+
+
+def hourly(minutes: Floats) -> Floats:
+    return minutes.reshape(-1, HOUR).sum(axis=1)
+
+
+def squares(of: Market) -> Floats:
+    return hourly(np.diff(np.log(of.price)) ** 2)
+
+
+def same(one: Market, other: Market) -> bool:
+    names = ("price", "multiplier", "gamma_usd", "volatility")
+    return all(getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in names)
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    assert same(simulate("SOL", START, 3, 7, Switches()), simulate("SOL", START, 3, 7, Switches()))
+    assert not same(simulate("SOL", START, 3, 7, Switches()), simulate("SOL", START, 3, 8, Switches()))
+
+
+def test_without_feedback_the_price_knows_of_no_option() -> None:
+    """Whatever customers do, and however much of it gathers."""
+    plain = market(switches=NULL)
+    for other in (Switches(0.0, walls=5.0, pinning=5.0), Switches(0.0, agreement=-1.0)):
+        assert market(switches=other).price.tobytes() == plain.price.tobytes()
+        assert market(switches=other).gamma_usd.tobytes() != plain.gamma_usd.tobytes()
+    returns = shocks(0, "BTC", COINS["BTC"][1], START, DAYS).returns
+    assert np.diff(np.log(plain.price)) == pytest.approx(returns, abs=1e-12)
+    assert set(plain.multiplier) == {1.0}
+
+
+def test_long_gamma_dampens_and_short_gamma_amplifies() -> None:
+    """Realised variance beside that of the same shocks, by quintile of the dealers' true gamma."""
+    felt = [market(seed) for seed in SEEDS]
+    gamma = np.concatenate([m.gamma_usd for m in felt])
+    shaken = np.concatenate([squares(market(seed, NULL)) for seed in SEEDS])
+    moved = np.concatenate([squares(m) for m in felt])
+    fifths = np.array_split(np.argsort(gamma), 5)
+    ratios = [math.sqrt(moved[fifth].sum() / shaken[fifth].sum()) for fifth in fifths]
+    assert ratios == sorted(ratios, reverse=True)
+    assert ratios[0] > 1.05 and ratios[-1] < 0.95
+
+
+def test_the_multiplier_is_bounded_and_the_bound_seldom_binds() -> None:
+    multiplier = np.concatenate([market(seed).multiplier for seed in SEEDS])
+    assert multiplier.min() >= LEAST and multiplier.max() <= MOST
+    assert np.mean((multiplier == LEAST) | (multiplier == MOST)) < 0.01
+
+
+def test_dealers_and_customers_hold_the_same_contracts_and_no_more_than_there_are() -> None:
+    for switches in (Switches(), Switches(agreement=0.0), Switches(agreement=-1.0, walls=5.0)):
+        held = market(switches=switches).positions
+        assert (held.customers + held.dealers == 0.0).all()
+        assert (np.abs(held.dealers) <= held.open_interest * (1 + 1e-12)).all() and (held.open_interest >= 0).all()
+
+
+@pytest.mark.parametrize(("agreement", "sign"), [(1.0, 1.0), (-1.0, -1.0)])
+def test_customers_who_agree_with_the_convention(agreement: float, sign: float) -> None:
+    """Dealers long calls and short puts, or the other way round; nothing gathers, as dealers are long that."""
+    calls, puts = market(switches=Switches(walls=0.0, pinning=0.0, agreement=agreement)).positions.dealers
+    assert (sign * calls >= 0).all() and (sign * puts <= 0).all()
+    assert sign * calls.sum() > 0 > sign * puts.sum()
+
+
+def test_both_signs_of_gamma_occur() -> None:
+    gamma = np.concatenate([market(seed).gamma_usd for seed in SEEDS])
+    assert 0.1 < np.mean(gamma < 0) < 0.9
+
+
+def by_hand(held: Positions, now_us: int, spot: float, at: float, level: float, usual: float) -> float:
+    """The dealers' gamma at a price, contract by contract."""
+    total = 0.0
+    for i in np.flatnonzero(held.expiry_us > now_us):
+        t = (held.expiry_us[i] - now_us) / 1e6 / (365 * 86_400)
+        forward = spot * math.exp(0.05 * t)
+        w = (level**2 - usual**2) * (1 - math.exp(-t * 365 / 20)) / (t * 365 / 20) + usual**2
+        theta, k = w * t, math.log(held.strike[i] / forward)
+        p = 1.1 / math.sqrt(theta) * k
+        s = math.sqrt(0.5 * w * (1 - 0.25 * p + math.sqrt((p - 0.25) ** 2 + 1 - 0.25**2)))
+        d1 = (math.log(at * math.exp(0.05 * t) / held.strike[i]) + 0.5 * s * s * t) / (s * math.sqrt(t))
+        gamma = math.exp(-0.5 * d1 * d1) / math.sqrt(2 * math.pi) / (at * s * math.sqrt(t))
+        total += (held.dealers[0, i] + held.dealers[1, i]) * gamma * at * at / 100
+    return total
+
+
+def test_the_profile_is_the_sum_of_the_contracts() -> None:
+    held = market().positions
+    now_us, spot, level = round((START + timedelta(days=DAYS)).timestamp() * 1e6), 91_234.5, 0.5
+    profile = gamma_profile(held, now_us, math.log(spot), level, 0.45)
+    for place, x in ((0, -0.06), (24, 0.0), (40, 0.04)):
+        expected = by_hand(held, now_us, spot, spot * math.exp(x), level, 0.45)
+        assert profile[place] == pytest.approx(expected, abs=1e-3 * np.abs(profile).max())
+
+
+def test_contracts_are_listed_and_expire_at_eight() -> None:
+    held = nobody(90_000.0, date(2026, 1, 5), 5)
+    eight = round(datetime(2026, 1, 7, 8, tzinfo=UTC).timestamp() * 1e6)
+    assert set(held.expiry_us[held.is_live(2)] > eight) == {True}
+    assert not held.is_live(2)[held.expiry_us == eight].any() and held.is_live(1)[held.expiry_us == eight].all()
+
+
+def test_open_interest_gathers_at_round_strikes_and_follows_spot() -> None:
+    held = nobody(90_000.0, START.date(), 5)
+    habits = Habits(1, "BTC", START.date(), 5, NULL)
+    for _ in range(10):
+        habits.trade(held, 0, 90_000.0)
+    total = held.open_interest.sum(axis=0)
+    is_round = held.steps % 5 == 0
+    assert total[is_round].mean() > 2 * total[~is_round].mean()
+    before = (total * held.strike).sum() / total.sum()
+    for _ in range(10):
+        habits.trade(held, 0, 110_000.0)
+    after = held.open_interest.sum(axis=0)
+    assert (after * held.strike).sum() / after.sum() > before + 5_000
+
+
+# ---------------------------------------------------------------- the null market is hard
+
+
+def null_returns(every: int) -> Floats:
+    return np.concatenate([np.diff(np.log(market(seed, NULL, days=60).price[::every])) for seed in SEEDS])
+
+
+def test_volatility_clusters_and_tails_are_fat() -> None:
+    hours = null_returns(HOUR)
+    size = np.log(np.abs(hours) + 1e-6)
+    assert np.corrcoef(size[24:], size[:-24])[0, 1] > 0.05
+    assert np.mean(hours**4) / np.mean(hours**2) ** 2 > 4.0
+    assert abs(np.corrcoef(hours[1:], hours[:-1])[0, 1]) < 0.05
+
+
+def test_hours_and_weekends() -> None:
+    """The mean of a week is 1; Sundays before dawn are quiet, Mondays at New York's open are not."""
+    week = seasons(START, 7 * 1440)
+    assert np.mean(week**2) == pytest.approx(1.0)
+    assert week[6 * 1440 + 270] < 0.5 and week[870] > 1.3
+    assert seasons(START + timedelta(days=3, hours=5), 60) == pytest.approx(week[3 * 1440 + 300 : 3 * 1440 + 360])
+
+
+def test_implied_volatility_follows_realised() -> None:
+    found = market(1, NULL, days=60)
+    realised = np.convolve(squares(found), np.ones(72), "valid")
+    assert np.corrcoef(realised, found.volatility[-len(realised) :])[0, 1] > 0.6
+
+
+# ---------------------------------------------------------------- the surface
+
+
+@pytest.mark.parametrize("now", [0.2, 0.45, 1.5])
+def test_no_calendar_arbitrage(now: float) -> None:
+    """Total variance grows with tenor at every strike."""
+    tenor = np.array([1 / 8760, 1 / 365, 7 / 365, 30 / 365, 0.25, 1.0])[:, None]
+    k = np.linspace(-1.5, 1.5, 301)
+    total = surface.smile(surface.at_the_money(now, 0.45, tenor), tenor, k) ** 2 * tenor
+    assert (np.diff(total, axis=0) > 0).all()
+
+
+@pytest.mark.parametrize("tenor", [1 / 8760, 1 / 365, 30 / 365, 1.0])
+def test_no_butterfly_arbitrage(tenor: float) -> None:
+    """The density that call prices imply is nowhere negative (Gatheral and Jacquier, equation 2.1)."""
+    theta = 0.5**2 * tenor
+    k = np.linspace(-6, 6, 20_001) * math.sqrt(theta)
+    w = surface.smile(np.array(0.5), np.array(tenor), k) ** 2 * tenor
+    d1, d2 = np.gradient(w, k), np.gradient(np.gradient(w, k), k)
+    g = (1 - k * d1 / (2 * w)) ** 2 - d1**2 / 4 * (1 / w + 0.25) + d2 / 2
+    assert g[5:-5].min() > 0
+
+
+def test_at_the_money_is_the_level_now_and_the_usual_one_later() -> None:
+    assert surface.at_the_money(0.9, 0.4, np.array([1e-9, 1e3])) == pytest.approx([0.9, 0.4], rel=1e-3)
+    assert surface.smile(np.array(0.5), np.array(0.1), np.array(0.0)) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", ["feedback", "walls", "pinning", "agreement"])
+def test_a_switch_that_cannot_be_is_named(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} = -7.0 cannot be: from "):
+        Switches(**{name: -7.0})
