@@ -18,7 +18,7 @@ from gex_pipeline.venues.base import Answers
 from gex_pipeline.venues.guards import against_previous
 from gex_pipeline.venues.raw import Poll
 from gex_pipeline.venues.registry import VENUES
-from gex_pipeline.venues.rows import Rows, coin_rows
+from gex_pipeline.venues.rows import Rows, venue_rows
 
 _HOUR = timedelta(hours=1)
 #: A check against an older snapshot is a warning at most: a venue may have delisted much by now.
@@ -56,13 +56,13 @@ def outcomes(poll: Poll, known: pl.DataFrame, previous: Mapping[str, pl.DataFram
     ``known``: rows of `snapshots` of the venue. ``previous``: coin -> ``snapshot_at``, ``instrument``, ``expiry_at`` of
     the last live snapshot before.
     """
-    answers, done = Answers(VENUES[poll.venue], poll.replies), taken(known, poll.snapshot_at)
-    return [_outcome(poll, answers, coin, known, previous[coin]) for coin in poll.coins if coin not in done]
-
-
-def _outcome(poll: Poll, answers: Answers, coin: str, known: pl.DataFrame, previous: pl.DataFrame) -> Outcome:
-    rows = coin_rows(VENUES[poll.venue], answers, coin, poll.snapshot_at, is_synthetic=poll.is_synthetic)
-    return Outcome(poll.venue, coin, _checked(rows, previous, poll.snapshot_at), _gaps(known, coin, poll.snapshot_at))
+    venue, at = VENUES[poll.venue], poll.snapshot_at
+    done = taken(known, at)
+    coins = [coin for coin in poll.coins if coin not in done]
+    found = venue_rows(venue, Answers(venue, poll.replies), coins, at, is_synthetic=poll.is_synthetic)
+    return [
+        Outcome(poll.venue, coin, _checked(found[coin], previous[coin], at), _gaps(known, coin, at)) for coin in coins
+    ]
 
 
 def _checked(rows: Rows, previous: pl.DataFrame, at: datetime) -> Rows:

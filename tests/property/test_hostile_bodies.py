@@ -19,7 +19,7 @@ from gex_pipeline.settings import load
 from gex_pipeline.venues.base import Answers, Reply
 from gex_pipeline.venues.http import Session, ask, new_client
 from gex_pipeline.venues.registry import VENUES
-from gex_pipeline.venues.rows import coin_rows
+from gex_pipeline.venues.rows import venue_rows
 
 COIN, KEPT_ROWS, MUTATIONS = "SOL", 6, 500
 #: What a cell may turn into.
@@ -95,7 +95,7 @@ def test_mutated_bodies(venue: str) -> None:
 
 def rows(venue: str, replies: list[Reply], at: datetime) -> str | None:
     """What is wrong with the coin's book; fails where rows break a rule or the reason is not one short line."""
-    found = coin_rows(VENUES[venue], Answers(VENUES[venue], replies), COIN, at, is_synthetic=True)
+    found = venue_rows(VENUES[venue], Answers(VENUES[venue], replies), [COIN], at, is_synthetic=True)[COIN]
     for table, frame in ((CHAIN, found.chain), (CHAIN_REJECTED, found.rejected)):
         assert violations(table, frame) == []
     for line in (found.error or "", *found.warnings):

@@ -13,7 +13,7 @@ import pytest
 from gex_pipeline.venues.base import Answers, Reply, Request
 from gex_pipeline.venues.binance import wire
 from gex_pipeline.venues.binance.client import Binance
-from gex_pipeline.venues.rows import Rows, coin_rows
+from gex_pipeline.venues.rows import Rows, venue_rows
 from tests.unit.venues.binance.payloads import contract, quote
 from tests.unit.venues.replies import reply
 
@@ -22,7 +22,7 @@ VENUE = Binance()
 
 def _rows(at: datetime, coin: str, bodies: list[tuple[Request, Any]]) -> Rows:
     replies: list[Reply] = [reply(request, body, received_at=at) for request, body in bodies]
-    return coin_rows(VENUE, Answers(VENUE, replies), coin, at, is_synthetic=False)
+    return venue_rows(VENUE, Answers(VENUE, replies), [coin], at, is_synthetic=False)[coin]
 
 
 def test_a_recorded_mark_of_a_hundred_coins_a_contract(real_data: Path) -> None:

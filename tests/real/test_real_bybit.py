@@ -12,7 +12,7 @@ import pytest
 from gex_pipeline.venues.base import Answers
 from gex_pipeline.venues.bybit import wire
 from gex_pipeline.venues.bybit.client import Bybit
-from gex_pipeline.venues.rows import coin_rows
+from gex_pipeline.venues.rows import venue_rows
 from tests.unit.venues.bybit.payloads import instrument
 from tests.unit.venues.replies import reply
 
@@ -47,6 +47,6 @@ def test_a_recorded_ticker_is_a_row_that_all_guards_pass(
         reply(wire.instruments(coin), envelope | {"result": {"list": [listed]}}, received_at=at),
     ]
     venue = Bybit()
-    made = coin_rows(venue, Answers(venue, replies), coin, at, is_synthetic=False)
+    made = venue_rows(venue, Answers(venue, replies), [coin], at, is_synthetic=False)[coin]
     assert (made.error, made.warnings, made.rejected.height) == (None, (), 0)
     assert made.chain.select("open_interest_coin", "contract_size_coin").rows() == [(interest, size)]

@@ -13,7 +13,7 @@ import numpy as np
 
 from gex_pipeline.core import black76
 from gex_pipeline.venues.base import Answers, Reply, ReplyError, Request, Venue, VenueError
-from gex_pipeline.venues.rows import Rows, coin_rows
+from gex_pipeline.venues.rows import Rows, venue_rows
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 AT_MS = round(AT.timestamp() * 1000)
@@ -32,7 +32,7 @@ def reply(request: Request, body: Any, status: int = 200, **changes: Any) -> Rep
 
 def rows(venue: Venue, replies: Sequence[Reply], coin: str) -> Rows:
     """The rows of a coin as a snapshot makes them."""
-    return coin_rows(venue, Answers(venue, replies), coin, AT, is_synthetic=False)
+    return venue_rows(venue, Answers(venue, replies), [coin], AT, is_synthetic=False)[coin]
 
 
 def price_and_gamma(forward: float, strike: float, iv: float, kind: str, tenor: float = DEC_25_YEARS) -> list[float]:

@@ -14,7 +14,7 @@ from gex_pipeline.core.instruments import build, parse
 from gex_pipeline.venues.base import Answers, Reply
 from gex_pipeline.venues.binance import wire
 from gex_pipeline.venues.binance.client import Binance
-from gex_pipeline.venues.rows import Rows
+from gex_pipeline.venues.rows import Rows, venue_rows
 from tests.unit.venues import replies
 from tests.unit.venues.binance.payloads import (
     INDEX,
@@ -188,6 +188,17 @@ def test_open_interest_of_a_contract_whose_unit_is_not_known_is_not_taken() -> N
     made = rows(chain(contracts=CONTRACTS[1:]))
     assert reasons(made) == [(FIRST, "no_open_interest")]
     assert made.warnings == (f"unlisted: 1 contracts are in no list, first: {FIRST}",)
+
+
+def test_a_coin_whose_rows_cannot_be_placed_costs_itself_alone() -> None:
+    """Two sizes of XRP and a contract that is in no list: its size could be either."""
+    both = chain(
+        marks=[*MARKS, *(mark(n, 2.0, 100) for n in XRP)],
+        contracts=[*CONTRACTS, contract(XRP[0], 100), contract(XRP[1], 10)],
+    )
+    found = venue_rows(VENUE, Answers(VENUE, [*both, *xrp()[3:]]), ["BTC", "XRP"], AT, is_synthetic=False)
+    assert "contract_size_coin is None for XRP; the row cannot be placed without it" in (found["XRP"].error or "")
+    assert found["BTC"].error is None and found["BTC"].chain.equals(rows(chain()).chain)
 
 
 def test_an_unreadable_name_of_the_coin_is_rejected_with_its_reason() -> None:

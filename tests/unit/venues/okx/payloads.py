@@ -12,7 +12,7 @@ from typing import Any
 from gex_pipeline.venues.base import Answers, Reply, ReplyError, Request
 from gex_pipeline.venues.okx import wire
 from gex_pipeline.venues.okx.client import Okx
-from gex_pipeline.venues.rows import Rows, coin_rows
+from gex_pipeline.venues.rows import Rows, venue_rows
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 EXPIRY = datetime(2026, 12, 25, 8, tzinfo=UTC)
@@ -201,7 +201,7 @@ def made(
     names: Iterable[str] = NAMES,
 ) -> Rows:
     """Rows of a coin from changed answers."""
-    return coin_rows(Okx(), answers(edits, without, names), coin, AT, is_synthetic=False)
+    return venue_rows(Okx(), answers(edits, without, names), [coin], AT, is_synthetic=False)[coin]
 
 
 def each(**cells: object) -> Edit:

@@ -11,7 +11,7 @@ from gex_pipeline.venues.base import Answers, Reply, Request
 from gex_pipeline.venues.okx import wire
 from gex_pipeline.venues.okx.client import Okx
 from gex_pipeline.venues.registry import VENUES
-from gex_pipeline.venues.rows import coin_rows
+from gex_pipeline.venues.rows import venue_rows
 from tests.unit.venues.okx.payloads import AT, FakeAsker, body, reply, ticker
 
 COINS = ("BTC", "SOL", "HYPE")
@@ -37,7 +37,7 @@ def test_a_snapshot_from_nothing() -> None:
     assert len(asker.asked) == len(set(asker.asked))
     assert not any("HYPE" in label for label in asker.asked)
     for coin in ("BTC", "SOL"):
-        rows = coin_rows(Okx(), Answers(Okx(), asker.replies), coin, AT, is_synthetic=False)
+        rows = venue_rows(Okx(), Answers(Okx(), asker.replies), [coin], AT, is_synthetic=False)[coin]
         assert rows.error is None and rows.warnings == () and rows.chain.height > 0
 
 
@@ -69,7 +69,7 @@ def test_lists_that_are_known_are_kept() -> None:
     assert [r.request for r in asker.replies if r.is_kept] == [
         wire.instruments(family) for family in ("BTC-USD", "BTC-USD_UM", "SOL-USD_UM")
     ]
-    rows = coin_rows(Okx(), Answers(Okx(), asker.replies), "BTC", AT, is_synthetic=False)
+    rows = venue_rows(Okx(), Answers(Okx(), asker.replies), ["BTC"], AT, is_synthetic=False)["BTC"]
     assert (rows.error, rows.warnings, rows.chain.height) == (None, (), 8)
 
 
@@ -95,7 +95,7 @@ def test_what_does_not_depend_on_a_request_in_trouble_is_asked_all_the_same(bad:
     for request in (wire.tickers(), wire.mark_prices(), wire.open_interest("BTC-USD"), wire.index("BTC")):
         asker = FakeAsker(bodies={request.label: bad})
         assert poll(asker) == whole
-        rows = coin_rows(Okx(), Answers(Okx(), asker.replies), "BTC", AT, is_synthetic=False)
+        rows = venue_rows(Okx(), Answers(Okx(), asker.replies), ["BTC"], AT, is_synthetic=False)["BTC"]
         assert rows.error is not None and rows.error.startswith(request.label)
 
 

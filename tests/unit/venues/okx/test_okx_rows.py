@@ -11,7 +11,7 @@ from gex_pipeline.core.instruments import build, parse
 from gex_pipeline.venues.base import Answers, VenueError
 from gex_pipeline.venues.okx import wire
 from gex_pipeline.venues.okx.client import Okx
-from gex_pipeline.venues.rows import coin_rows
+from gex_pipeline.venues.rows import venue_rows
 from tests.unit.venues.okx import payloads
 from tests.unit.venues.okx.payloads import AT, NAMES, body, each, failure, made, only, reply, requests, rows_of, without
 
@@ -64,7 +64,7 @@ def test_sound_answers_have_no_findings() -> None:
 def test_a_coin_with_one_family_and_strikes_with_a_point() -> None:
     wanted = requests("SOL", ["SOL-USD_UM"])
     found = Answers(Okx(), [reply(request, body(rows_of(request))) for request in wanted])
-    rows = coin_rows(Okx(), found, "SOL", AT, is_synthetic=False)
+    rows = venue_rows(Okx(), found, ["SOL"], AT, is_synthetic=False)["SOL"]
     assert rows.error is None and rows.warnings == ()
     assert rows.chain["strike_usd"].to_list() == [200.0, 202.5]
     assert rows.chain["open_interest_coin"].to_list() == [pytest.approx(123.4)] * 2
@@ -99,7 +99,7 @@ def test_times_of_a_row() -> None:
 def test_a_row_is_known_once_the_last_answer_that_has_it_came() -> None:
     order = [wire.index("BTC"), *requests()[:-1]]
     replies = [reply(r, body(rows_of(r)), seconds=6 + i) for i, r in enumerate(order)]
-    chain = coin_rows(Okx(), Answers(Okx(), replies), "BTC", AT, is_synthetic=False).chain
+    chain = venue_rows(Okx(), Answers(Okx(), replies), ["BTC"], AT, is_synthetic=False)["BTC"].chain
     assert row(chain, CALL)["knowledge_time"] == AT + timedelta(seconds=11)  # opt-summary of BTC-USD
     assert row(chain, LINEAR)["knowledge_time"] == AT + timedelta(seconds=14)
 
@@ -301,7 +301,7 @@ def test_a_kept_list_with_contracts_that_have_expired_since() -> None:
         is_list = request.endpoint == wire.INSTRUMENTS
         content = body([*rows, {**rows[0], **expired}] if request == wire.instruments("BTC-USD") else rows)
         replies.append(payloads.replace(reply(request, content), is_kept=is_list))
-    rows = coin_rows(Okx(), Answers(Okx(), replies), "BTC", AT, is_synthetic=False)
+    rows = venue_rows(Okx(), Answers(Okx(), replies), ["BTC"], AT, is_synthetic=False)["BTC"]
     assert (rows.chain.height, rows.rejected.height, rows.warnings) == (8, 0, ())
     fresh = {wire.instruments("BTC-USD").label: lambda rows: [*rows, {**rows[0], **expired}]}
     assert made(fresh).rejected.select("instrument", "reason").rows() == [(old, "expired")]
