@@ -28,11 +28,12 @@ CARRY = 0.05  # forward = spot exp(carry x tenor)
 _WARM_UP = 20
 #: Prices around the hour's first for which its gamma is known: within 6 %, every 0.25 %.
 _REACH, _POINTS = 0.06, 49
+#: Deviations of a log-price to expiry above which a strike's gamma is smooth: then every eighth price is enough.
+_WIDE, _SPARSE = 0.05, 8
 #: Standard deviations from which on a strike's gamma is nothing.
 _FAR = 5.0
 #: Hours in which realised variance is forgotten to 1/e, its weight beside the usual, and what sellers ask on top.
 _MEMORY, _WEIGHT, _PREMIUM = 60.0, 0.7, 1.06
-_PER_CENT = 0.01 / np.sqrt(2.0 * np.pi)
 _HOUR, _HOUR_US, _EIGHT = 60, 3_600_000_000, 8
 
 
@@ -40,15 +41,17 @@ _HOUR, _HOUR_US, _EIGHT = 60, 3_600_000_000, 8
 class Market:
     """One coin over some days from 00:00 UTC on.
 
-    By the minute, the last of each: ``price`` in USD (one more at the front: the price at the start) and ``multiplier``
-    m. By the hour, its beginning: ``gamma_usd`` the dealers' true gamma in USD per 1 %, ``volatility`` the level that
-    options are priced at (a fraction). ``positions``: as they are at the end.
+    By the minute, the last of each: ``price`` in USD (one more at the front: the price at the start), ``multiplier`` m
+    and ``minute_volatility``, annual (a fraction), hedging included. By the hour, its beginning: ``gamma_usd`` the
+    dealers' true gamma in USD per 1 %, ``volatility`` the level that options are priced at (a fraction).
+    ``positions``: as they are at the end.
     """
 
     coin: str
     start: datetime
     price: Floats
     multiplier: Floats
+    minute_volatility: Floats
     gamma_usd: Floats
     volatility: Floats
     positions: Positions
@@ -57,7 +60,7 @@ class Market:
 def simulate(coin: str, start: datetime, days: int, seed: int, switches: Switches) -> Market:
     """A market of some days; ``start`` at 00:00 UTC."""
     spot, usual = COINS[coin]
-    moves = shocks(seed, coin, usual, start, days).returns
+    shaken = shocks(seed, coin, usual, start, days)
     held, habits = nobody(spot, start.date(), days), Habits(seed, coin, start.date(), days, switches)
     for _ in range(_WARM_UP):
         habits.trade(held, 0, spot)
@@ -75,11 +78,12 @@ def simulate(coin: str, start: datetime, days: int, seed: int, switches: Switche
         gammas[hour], levels[hour] = profile[_POINTS // 2], level
         place = slice(first, first + _HOUR)
         log_price[first + 1 : first + _HOUR + 1], multiplier[place] = _walk(
-            log_price[first], moves[place], feel * profile
+            log_price[first], shaken.returns[place], feel * profile
         )
         realised = float(np.sum(np.diff(log_price[first : first + _HOUR + 1]) ** 2)) * 24.0 * 365.0
         variance += (realised - variance) / _MEMORY
-    return Market(coin, start, np.exp(log_price), multiplier, gammas, levels, held)
+    felt = shaken.volatility * multiplier
+    return Market(coin, start, np.exp(log_price), multiplier, felt, gammas, levels, held)
 
 
 def gamma_profile(held: Positions, now_us: int, log_spot: float, level: float, usual: float) -> Floats:
@@ -92,16 +96,24 @@ def gamma_profile(held: Positions, now_us: int, log_spot: float, level: float, u
     is_near = np.abs(moneyness) < _REACH + _FAR * atm * np.sqrt(tenor)
     live, tenor, moneyness, atm = live[is_near], tenor[is_near], moneyness[is_near], atm[is_near]
     iv = surface.smile(atm, tenor, moneyness)
-    net, scale = net[live], 1.0 / (iv * np.sqrt(tenor))
-    x = np.linspace(-_REACH, _REACH, _POINTS)
-    density = np.subtract.outer(x, moneyness - 0.5 * iv**2 * tenor)  # d1, from here on in its own place
-    density *= scale
+    width, middle = iv * np.sqrt(tenor), moneyness - 0.5 * iv**2 * tenor
+    x, is_wide = np.linspace(-_REACH, _REACH, _POINTS), width > _WIDE
+    some = x[::_SPARSE]
+    wide = _densities(some, middle[is_wide], width[is_wide], net[live[is_wide]])
+    narrow = _densities(x, middle[~is_wide], width[~is_wide], net[live[~is_wide]])
+    # gamma x coins x S^2 / 100; gamma = phi(d1) / (S s sqrt t)
+    return 0.01 * np.exp(log_spot + x) * (narrow + np.interp(x, some, wide))
+
+
+def _densities(x: Floats, middle: Floats, width: Floats, weight: Floats) -> Floats:
+    """Sum of normal densities at x, each with its middle, width and weight."""
+    density = np.subtract.outer(x, middle)
+    density /= width
     density *= density
     density *= -0.5
     np.maximum(density, -50.0, out=density)  # numbers so small that arithmetic on them is slow
     np.exp(density, out=density)
-    # gamma x coins x S^2 / 100; gamma = phi(d1) / (S s sqrt t)
-    return _PER_CENT * np.exp(log_spot + x) * (density @ (net * scale))
+    return density @ (weight / (width * np.sqrt(2.0 * np.pi)))
 
 
 def _walk(start: float, moves: Floats, feel: Floats) -> tuple[list[float], list[float]]:

@@ -16,7 +16,7 @@ from scipy.signal import lfilter
 from gex_pipeline.core.black76 import Floats
 
 MINUTES_A_DAY = 1440
-_MINUTES_A_YEAR = 365.0 * MINUTES_A_DAY
+MINUTES_A_YEAR = 365.0 * MINUTES_A_DAY
 #: Log-volatility: (half-life in hours, standard deviation) of each scale.
 _SCALES = ((15.0 * 24.0, 0.30), (8.0, 0.25))
 #: Jumps per day, and their size in standard deviations of a day.
@@ -42,7 +42,7 @@ def shocks(seed: int, coin: str, usual: float, start: datetime, days: int) -> Sh
     """Shocks of whole days from an instant on; ``usual``: volatility (a fraction) that it falls back to."""
     n = days * MINUTES_A_DAY
     volatility = usual * _level(seed, coin, days) * seasons(start, n)
-    sd = volatility / np.sqrt(_MINUTES_A_YEAR)
+    sd = volatility / np.sqrt(MINUTES_A_YEAR)
     returns = sd * generator(seed, coin, "returns").standard_normal(n)
     return Shocks(returns + _jumps(seed, coin, usual, n) - 0.5 * sd**2, volatility)
 

@@ -14,6 +14,7 @@ from gex_pipeline.errors import UsageError
 from gex_pipeline.market import surface
 from gex_pipeline.market.chains import COINS
 from gex_pipeline.market.economy import LEAST, MOST, Market, gamma_profile, simulate
+from gex_pipeline.market.minutes import longer, minute_bars
 from gex_pipeline.market.positions import Habits, Positions, nobody
 from gex_pipeline.market.shocks import seasons, shocks
 from gex_pipeline.market.switches import NULL, Switches
@@ -203,3 +204,25 @@ def test_at_the_money_is_the_level_now_and_the_usual_one_later() -> None:
 def test_a_switch_that_cannot_be_is_named(name: str) -> None:
     with pytest.raises(UsageError, match=f"{name} = -7.0 cannot be: from "):
         Switches(**{name: -7.0})
+
+
+# ---------------------------------------------------------------- bars
+
+
+def test_bars_hold_their_prices_and_follow_each_other() -> None:
+    bars = minute_bars(market(), 0)
+    for each in (bars, longer(bars, 5), longer(bars, 7)):
+        assert (each.high >= np.maximum(each.open, each.close)).all()
+        assert (each.low <= np.minimum(each.open, each.close)).all() and (each.volume_coin > 0).all()
+        assert (each.open[1:] == each.close[:-1]).all()
+    assert len(longer(bars, 7).open) == DAYS * 1440 // 7
+    assert longer(bars, 60).close.tolist() == market().price[60::60].tolist()
+    assert longer(bars, 60).volume_coin.sum() == pytest.approx(bars.volume_coin.sum())
+
+
+def test_ranges_have_the_size_of_the_moves() -> None:
+    """Parkinson's variance of the minutes is theirs: E[(ln H / L)^2] = 4 ln 2 s^2 (doi:10.1086/296071)."""
+    found = market(2, NULL, days=60)
+    bars = minute_bars(found, 2)
+    ranges = np.log(bars.high / bars.low) ** 2 / (4 * math.log(2))
+    assert ranges.sum() == pytest.approx((found.minute_volatility**2).sum() / (365 * 1440), rel=0.1)
