@@ -6,7 +6,6 @@ these chains; they exist to run and to measure the warehouse).
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +18,7 @@ from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.units import SECONDS_PER_YEAR
 from gex_pipeline.market import SOURCE
 from gex_pipeline.market.ladder import VENUES, Ladder, ladder
+from gex_pipeline.market.shocks import generator
 from gex_pipeline.schema.chain import FORWARD_SOURCES, INDEX_SOURCES, OPTION_TYPES, SETTLEMENTS
 
 #: Spot at the start and annual volatility of each synthetic coin; open interest in coins scales with 1 / spot.
@@ -39,7 +39,7 @@ class Path:
 def spot_path(underlying: str, start: datetime, steps: int, every: timedelta, seed: int) -> Path:
     """Geometric Brownian motion pulled back to its start, so that a long path keeps a plausible price."""
     spot, vol = COINS[underlying]
-    shocks = _generator(seed, underlying, "spot").standard_normal(steps)
+    shocks = generator(seed, underlying, "spot").standard_normal(steps)
     step = vol * np.sqrt(every.total_seconds() / SECONDS_PER_YEAR)
     pull = np.exp(-every.total_seconds() / (0.25 * SECONDS_PER_YEAR))
     x = np.empty(steps)
@@ -106,7 +106,7 @@ def _prices(
     level = COINS[underlying][1]
     x = np.log(listed.strike / f) / np.sqrt(t + 0.02)
     smile = level * (1.0 - 0.10 * x + 0.25 * np.minimum(x * x, 4.0))
-    rng = _generator(seed, underlying, venue, str(path.instants_us[0]))
+    rng = generator(seed, underlying, venue, str(path.instants_us[0]))
     drift = np.cumsum(rng.normal(0, 0.004, len(path.spot)))[:, None]
     noise = rng.normal(0, 0.002, f.shape)
     return f, listed.strike, t, np.clip(smile + drift + noise, 0.05, 4.5)
@@ -121,7 +121,7 @@ def _open_interest(venue: str, underlying: str, path: Path, listed: Ladder, day:
     hump = np.exp(-np.abs(distance) / 0.15)
     round_strike = np.where(listed.strike % (10 * np.diff(np.unique(listed.strike)).min()) == 0, 4.0, 1.0)
     base = _BOOK_USD / COINS[underlying][0] * VENUES[venue].oi_share * size * hump * round_strike
-    rng = _generator(seed, underlying, venue, f"oi {day}")
+    rng = generator(seed, underlying, venue, f"oi {day}")
     flow = 1.0 + 0.02 * rng.standard_normal((len(path.spot), len(base)))
     return np.round(np.maximum(base * flow, 0.0), 1)
 
@@ -177,11 +177,6 @@ def _enum(codes: np.ndarray, names: list[str] | tuple[str, ...]) -> pl.Series:
 def _constant(value: str, n: int, names: tuple[str, ...] | None = None) -> pl.Series:
     names = names or (value,)
     return _enum(np.full(n, names.index(value), dtype=np.uint32), names)
-
-
-def _generator(seed: int, *labels: str) -> np.random.Generator:
-    """Independent draws per label, whatever else is generated."""
-    return np.random.default_rng([seed, zlib.crc32("/".join(labels).encode())])
 
 
 def utc(text: str) -> datetime:

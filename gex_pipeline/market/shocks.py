@@ -9,9 +9,9 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 
 import numpy as np
-from scipy.signal import lfilter
 
 from gex_pipeline.core.black76 import Floats
 
@@ -53,11 +53,15 @@ def _level(seed: int, coin: str, days: int) -> Floats:
     logs = np.zeros(hours)
     for half_life, sd in _SCALES:
         draws = generator(seed, coin, f"volatility {half_life}").standard_normal(hours)
-        keep = 0.5 ** (1.0 / half_life)
-        draws[1:] *= np.sqrt(1.0 - keep**2)  # the first is drawn from where the process usually is
-        logs += sd * np.asarray(lfilter([1.0], [1.0, -keep], draws))
+        logs += sd * _recalling(draws, 0.5 ** (1.0 / half_life))
     minutes = np.arange((hours - 1) * 60) / 60.0
     return np.exp(np.interp(minutes, np.arange(hours), logs) - sum(sd**2 for _, sd in _SCALES))
+
+
+def _recalling(draws: Floats, keep: float) -> Floats:
+    """Standard normal numbers, each of which keeps a share of the one before."""
+    draws[1:] *= np.sqrt(1.0 - keep**2)  # the first is drawn from where the process usually is
+    return np.array(list(accumulate(draws.tolist(), lambda before, draw: keep * before + draw)))
 
 
 def seasons(start: datetime, n: int) -> Floats:
