@@ -4,7 +4,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 2
+JOBS ?= 3
 ARGS ?=
 NEWEST_FIRST := python3 python3.13 python3.12 python3.11 python
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -36,7 +36,7 @@ ui: $(VENV)/dagster.stamp
 	exec $(BIN)/dagster dev -w workspace.yaml --host 127.0.0.1 $(ARGS)
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest --numprocesses=$(JOBS) $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=worksteal $(ARGS)
 
 dev: $(VENV)/dev.stamp
 	@if git rev-parse --git-dir >/dev/null 2>&1; then $(BIN)/pre-commit install; fi

@@ -25,7 +25,7 @@ from gex_pipeline.store.partitions import Store
 from gex_pipeline.store.quoting import quoted, text
 
 #: Listings of the files that one query may need while other processes fold months.
-_ATTEMPTS = 5
+_ATTEMPTS = 12
 _FUNCTION = re.compile("|".join(udfs.NAMES), re.IGNORECASE)
 _MACRO = re.compile("|".join(m.name for m in MACROS) + "|duckdb_functions", re.IGNORECASE)
 _SELECT, _MULTI = duckdb.StatementType.SELECT, duckdb.StatementType.MULTI
