@@ -173,7 +173,7 @@ def _launch(
 ) -> Any:
     """Read the global options wherever they stand, then run the command with them."""
     command, bound, ignored = app.parse_args(tokens)
-    context = Context(_local(warehouse or settings.load().warehouse), verbose)
+    context = Context(_local(warehouse or settings.warehouse()), verbose)
     return command(*bound.args, **bound.kwargs, **dict.fromkeys(ignored, context))
 
 

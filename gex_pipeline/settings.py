@@ -54,12 +54,17 @@ class Settings:
     hosts: Mapping[str, Mapping[str, str]]
 
 
+def warehouse(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of the warehouse; a command that asks nobody is not stopped by how the venues are asked."""
+    return Path(environ.get("GEX_WAREHOUSE") or VARIABLES["GEX_WAREHOUSE"][0]).expanduser()
+
+
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings; a variable that is empty counts as unset. Raises ``UsageError`` for a value that is none."""
     values = {name: environ.get(name) or default for name, (default, _) in VARIABLES.items()}
     hosts = _hosts(values)
     return Settings(
-        warehouse=Path(values["GEX_WAREHOUSE"]).expanduser(),
+        warehouse=warehouse(environ),
         archives=Path(values["GEX_ARCHIVES"]).expanduser(),
         underlyings=_coins(values),
         venues=_venues(values, hosts),

@@ -65,6 +65,10 @@ def test_what_cannot_be_asked_is_refused_before_anything_is(name, value, message
     assert message in str(caught.value) and "secret" not in str(caught.value)
 
 
+def test_how_venues_are_asked_stops_nobody_who_asks_none():
+    assert settings.warehouse({"GEX_WAREHOUSE": "/w", "GEX_BYBIT_URL": "foo", "GEX_VENUES": "?"}) == Path("/w")
+
+
 def test_a_venue_that_is_not_known_is_named():
     with pytest.raises(UsageError, match="GEX_VENUES: unknown venue 'kraken'; nearest is"):
         settings.load({"GEX_VENUES": "deribit,kraken"})
