@@ -70,8 +70,9 @@ def snapshot(
     def stored(poll: Poll, file: Partition | None) -> tuple[Poll, list[Outcome]]:
         return poll, _store_rows(store, poll, file)
 
-    known = {venue: _finished(store, venue) for venue in venues}
-    summary = SnapshotSummary(at, taken={venue: done for venue in venues if (done := taken(known[venue], at))})
+    summary = SnapshotSummary(at)
+    known = {venue: _finished(store, venue, summary) for venue in venues}
+    summary.taken = {venue: done for venue in venues if (done := taken(known[venue], at))}
     asked = {v: not _has_failed(known[v]) for v in venues if not _is_over(store, known[v], v, coins, at)}
     for venue, found in poll_all(store, network, asked, coins, at, stored).items():
         if isinstance(found, StoreError):
@@ -83,19 +84,25 @@ def snapshot(
     return summary
 
 
-def _finished(store: Store, venue: str) -> pl.DataFrame:
+def _finished(store: Store, venue: str, summary: SnapshotSummary) -> pl.DataFrame:
     """Rows of `snapshots` of a venue, once its recent files of `raw` that were not made into any are worked through.
 
-    A file that is damaged keeps no snapshot from being polled: whatever reads it next says so.
+    A file that is damaged is said, and keeps neither the next one nor a new snapshot from being taken.
     """
-    none = pl.DataFrame(schema=polars_schema(SNAPSHOTS))
-    with suppress(StoreError):
+    try:
         unfinished = _unfinished(store, venue)
-        for file in unfinished:
+    except StoreError as error:
+        unfinished, summary.failures[venue] = [], str(error)
+    for file in unfinished:
+        try:
             _store_rows(store, from_frame(store.read(file)), file)
-    with suppress(StoreError):
+        except StoreError as error:
+            summary.failures[venue] = str(error)
+    try:
         return snapshots_of(store, venue)
-    return none
+    except StoreError as error:
+        summary.failures[venue] = str(error)
+        return pl.DataFrame(schema=polars_schema(SNAPSHOTS))
 
 
 def _unfinished(store: Store, venue: str) -> list[Partition]:

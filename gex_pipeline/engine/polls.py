@@ -83,8 +83,12 @@ async def _poll_all(
                 poll = Poll(snapshot_at, name, tuple(coins), tuple(replies))
                 return await asyncio.get_running_loop().run_in_executor(writer, stored, poll)
 
-            found = await asyncio.gather(*map(one, venues))
-    return dict(zip(venues, found, strict=True))
+            found = await asyncio.gather(*map(one, venues), return_exceptions=True)
+    # a defect costs no other venue its replies: it is raised once all of them are stored
+    for result in found:
+        if isinstance(result, BaseException) and not isinstance(result, StoreError):
+            raise result
+    return dict(zip(venues, found, strict=True))  # pyright: ignore[reportReturnType]
 
 
 async def _poll(

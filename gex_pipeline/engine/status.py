@@ -63,7 +63,7 @@ def listed(polls: pl.DataFrame) -> pl.DataFrame:
     """
     pair = ["underlying", "venue"]
     stored = polls.filter(pl.col("status") != "failed")
-    never = polls.join(stored, on=pair, how="anti").group_by(pair).agg(since=pl.col("snapshot_at").min())
+    never = polls.join(stored, on=pair, how="anti").group_by(pair).agg(since=pl.col("snapshot_at").max())
     later = never.join(stored.select("venue", "snapshot_at").unique(), on="venue")
     without = later.filter(pl.col("snapshot_at") > pl.col("since")).join(polls, on=[*pair, "snapshot_at"], how="anti")
     return polls.join(without, on=pair, how="anti")

@@ -121,14 +121,20 @@ def _duplicates(rejected: pl.DataFrame) -> Finding | None:
 
 
 def _rejection(chain: pl.DataFrame, rejected: pl.DataFrame, uncounted: int) -> Finding | None:
-    """Rows that cannot be used for another reason than their volatility; all of them are too many for any reason."""
-    reasons = rejected.filter(~pl.col("reason").is_in(_IV_REASONS))["reason"].value_counts(sort=True)
-    rows, unusable = chain.height + rejected.height, int(reasons["count"].sum()) - uncounted
+    """Rows that cannot be used for another reason than their volatility; all of them are too many for any reason.
+
+    What has just expired may still be sent around 08:00 and counts for nothing.
+    """
+    alive = rejected.filter(pl.col("reason") != "expired")
+    others = alive.filter(~pl.col("reason").is_in(_IV_REASONS))
+    rows = chain.height + alive.height
     if chain.is_empty() and rows:
-        return Finding("rejected", "error", f"all {rows} rows are rejected, most for {rejected['reason'].mode()[0]}")
+        return Finding("rejected", "error", f"all {rows} rows are rejected, most for {alive['reason'].mode()[0]}")
+    left_out = min(uncounted, others.filter(pl.col("reason") == "no_open_interest").height)
+    unusable = others.height - left_out
     if unusable <= 0:
         return None
-    text = f"{unusable} of {rows} rows are rejected, most for {reasons['reason'][0]}"
+    text = f"{unusable} of {rows} rows are rejected, most for {others['reason'].mode()[0]}"
     return graded("rejected", unusable / rows, _REJECTED, text)
 
 

@@ -80,10 +80,11 @@ def _tables(venue: str, books: Mapping[str, Book], snapshot_at: datetime) -> dic
     found: dict[str, _Tables] = dict.fromkeys(books, (_EMPTY, _EMPTY_REJECTED))
     if not filled:
         return found
-    frame, mapping = pl.concat(book.frame for book in filled.values()), next(iter(filled.values())).mapping
+    mapping = next(iter(filled.values())).mapping
     try:
+        frame = pl.concat(book.frame for book in filled.values())
         chain, rejected = _mapped(f"{venue} {', '.join(filled)}", frame, mapping, snapshot_at)
-    except ImportFileError as error:
+    except (ImportFileError, pl.exceptions.SchemaError) as error:
         if len(filled) == 1:
             return found | dict.fromkeys(filled, str(error))
         for coin, book in filled.items():

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from gex_pipeline.engine import live, polls
+from gex_pipeline.engine.bans import banned_until, note_ban
 from gex_pipeline.engine.outcomes import Outcome
 from gex_pipeline.market.server.faults import Fault
 from gex_pipeline.market.server.server import VenueServer, serve
@@ -19,6 +20,7 @@ from gex_pipeline.schema import RAW
 from gex_pipeline.settings import load
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
+from gex_pipeline.venues.base import Reply, Request
 from gex_pipeline.venues.raw import Poll
 from gex_pipeline.venues.rows import Rows
 from tests.integration.live import Run, healthy, query
@@ -74,6 +76,30 @@ def test_a_slow_venue_keeps_no_other_waiting(server: VenueServer, place: Path) -
     found = polls.poll_all(Store(place), network, {"deribit": True, "bybit": True}, ["SOL"], polls.now(), then)
     assert found == {"deribit": "deribit", "bybit": "bybit"}
     assert handed_on == ["bybit", "deribit"]
+
+
+def test_a_defect_costs_no_other_venue_its_replies(server: VenueServer, place: Path) -> None:
+    """It is raised once everything that was asked for is stored."""
+    server.inject(Fault("deribit", SUMMARY, "slow", times=1, value=1.0))
+
+    def then(poll: Poll, file: Partition | None) -> None:
+        if poll.venue == "bybit":
+            raise ZeroDivisionError
+
+    network = polls.Network(load(server.urls).hosts, 5.0, 10.0)
+    with pytest.raises(ZeroDivisionError):
+        polls.poll_all(Store(place), network, {"deribit": True, "bybit": True}, ["SOL"], polls.now(), then)
+    assert [len(Store(place).partitions(RAW, venue)) for venue in ("deribit", "bybit")] == [1, 1]
+
+
+def test_rows_that_could_not_be_stored_are_said_again(server: VenueServer, gex: Run, place: Path) -> None:
+    """Also where the instant was polled and is not asked for again."""
+    words, at = ("snapshot", "--venue", "bybit", "--underlying", "SOL", "--at"), minutes_ago(2)
+    gex(*words, minutes_ago(3))
+    file = next((place / "chain").rglob("*.parquet"))
+    file.write_bytes(file.read_bytes()[:500])
+    assert [gex(*words, at)[0] for _ in range(2)] == [1, 1]
+    assert f"cannot read {file}" in gex(*words, at)[2] and len(Store(place).partitions(RAW, "bybit")) == 2
 
 
 def test_all_rows_are_of_the_instant_and_known_after_it(server: VenueServer, gex: Run, place: Path) -> None:
@@ -306,6 +332,27 @@ def test_a_coin_that_a_venue_does_not_list_is_not_red_after_an_outage(server: Ve
     gex("build")
     assert "bybit" not in gex("status", "--check")[2]
     assert [line.split()[:2] for line in gex("status")[1].splitlines() if "HYPE" in line] == [["HYPE", "deribit"]]
+
+
+def test_a_coin_that_fails_again_and_again_stays_red(server: VenueServer, gex: Run) -> None:
+    """A snapshot of other coins says nothing of it."""
+    for minutes, coin in ((4, "SOL,BTC"), (3, "BTC"), (2, "SOL,BTC")):
+        server.heal()
+        server.inject(Fault("okx", "public/opt-summary", "wrong_type", times=None, field="markVol"))
+        if coin == "BTC":
+            server.heal()
+        gex("snapshot", "--venue", "okx", "--underlying", coin, "--at", minutes_ago(minutes))
+    assert "okx SOL: the last 2 snapshots failed" in gex("status", "--check")[2]
+
+
+def test_a_ban_is_never_made_shorter(place: Path) -> None:
+    store, at = Store(place), polls.now()
+    store.create("synthetic")
+    for hours in (72, 1):
+        reply = Reply(Request("x"), "", 418, at, at, retry_at=at + timedelta(hours=hours))
+        note_ban(store, "binance", [reply])
+    assert banned_until(store, "binance", at) == at + timedelta(hours=72)
+    assert banned_until(store, "binance", at + timedelta(hours=73)) is None
 
 
 def test_raw_is_never_replaced(server: VenueServer, gex: Run, place: Path) -> None:

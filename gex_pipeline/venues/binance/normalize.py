@@ -116,7 +116,8 @@ def _units(found: Joined) -> Iterable[Finding]:
     amount, notional, unit = stated.T
     ratio = float(np.median(notional / (amount * index * unit)))
     text = f"sumOpenInterestUsd is {ratio:.3g} times sumOpenInterest x unit x index"
-    finding = graded("unit", max(ratio, 1.0 / ratio) - 1.0, _UNIT, text)
+    off = max(ratio, 1.0 / ratio) - 1.0 if 0 < ratio < np.inf else np.inf
+    finding = graded("unit", off, _UNIT, text)
     if finding is not None:
         yield finding
 

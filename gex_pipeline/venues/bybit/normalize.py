@@ -81,7 +81,7 @@ def _frame(rows: Sequence[wire.Ticker], time_ms: int, received_us: int) -> pl.Da
     names = dict(zip(wire.Ticker.__struct_fields__, wire.Ticker.__struct_encode_fields__, strict=True))
     cells = {sent: [getattr(row, name) for row in rows] for name, sent in names.items()}
     frame = pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String))
-    return frame.with_columns(time=pl.lit(time_ms), received_at=pl.lit(received_us))
+    return frame.with_columns(time=pl.lit(time_ms, dtype=pl.Int64), received_at=pl.lit(received_us, dtype=pl.Int64))
 
 
 def _named(contract: Instrument) -> dict[str, str]:

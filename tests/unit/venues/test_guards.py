@@ -110,6 +110,11 @@ def test_a_book_without_a_usable_row_is_an_error_whatever_the_reason(chain: pl.D
         assert f"rejected: all {chain.height} rows are rejected, most for {reason}" in texts
 
 
+def test_what_has_just_expired_is_not_missed(chain: pl.DataFrame) -> None:
+    n = round(chain.height * 0.7)
+    assert found(chain.tail(chain.height - n), rejected(chain, n, "expired"), frozenset()) == {}
+
+
 def test_open_interest_that_a_venue_may_leave_out(chain: pl.DataFrame) -> None:
     n = round(chain.height * 0.66)
     bad = rejected(chain, n, "no_open_interest")

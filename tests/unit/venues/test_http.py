@@ -145,7 +145,7 @@ def test_all_bodies_together_are_bounded(server: VenueServer, monkeypatch: pytes
         return session.replies
 
     size = len(talk(server, lambda session: session.get(INDEX)).body)
-    monkeypatch.setattr("gex_pipeline.venues.http.MAX_TOTAL_BYTES", 3 * size + 5)
+    monkeypatch.setattr("gex_pipeline.venues.http.MAX_TOTAL_BYTES", 7 * size // 2)
     replies = talk(server, ask)
     assert [len(reply.body) > 0 for reply in replies] == [True, True, True, False]
 

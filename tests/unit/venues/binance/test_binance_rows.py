@@ -239,7 +239,15 @@ def test_marks_without_a_listed_contract_are_an_error() -> None:
 
 @pytest.mark.parametrize(
     ("factor", "severity"),
-    [(1.0, ""), (1.019, ""), (1.021, "warning"), (0.979, "warning"), (1.4, "warning"), (0.1, "error"), (100, "error")],
+    [
+        (1.0, ""),
+        (1.019, ""),
+        (1.021, "warning"),
+        (0.979, "warning"),
+        (1.4, "warning"),
+        (0.1, "error"),
+        (100, "error"),
+    ],
 )
 def test_the_notional_shows_the_unit(factor: float, severity: str) -> None:
     """The index moves by some percent in a crash, of all times; a unit is wrong by a factor."""
