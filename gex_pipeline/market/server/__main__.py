@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _serve(seed: int, now: datetime | Now, port: int) -> NoReturn:
     """Serve for ever; short waits, as a long one is not woken where Ctrl-C reaches another thread of the process."""
     with serve(seed, now, port=port) as server:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # Polars' own may lose a Ctrl-C
         _announce(server)
         while True:
             time.sleep(_TICK_SECONDS)

@@ -188,7 +188,10 @@ def test_as_a_program() -> None:
         urls = dict(line.split("=", 1) for line in lines)
         body = get(urls["GEX_BYBIT_URL"], "/v5/market/time").json()
         program.send_signal(signal.SIGINT)
-        assert program.wait(10) == 0
+        try:
+            assert program.wait(30) == 0
+        finally:
+            program.kill()  # else this waits for ever
     assert body["time"] == NOW_MS
     assert list(urls) == [
         "GEX_DERIBIT_URL",
