@@ -12,11 +12,11 @@ from pathlib import Path
 import polars as pl
 
 from gex_pipeline.market import chains
+from gex_pipeline.market.world import World
 
 #: The coins of the demo, and the venue whose names and units its archive uses.
 COINS = ("BTC", "ETH")
 VENUE = "deribit"
-_HOUR = timedelta(hours=1)
 _COLUMNS = ("ts", "name", "underlying_price", "index", "iv_pct", "mark", "bid", "ask", "open_interest", "volume")
 
 
@@ -28,14 +28,11 @@ def mapping_path() -> Path:
 def days(start: datetime, n_days: int, seed: int) -> dict[str, pl.DataFrame]:
     """File name -> rows, for every coin and day from ``start`` on."""
     out: dict[str, pl.DataFrame] = {}
+    world = World(seed, start.date(), n_days)
     for coin in COINS:
-        path = chains.spot_path(coin, start, 24 * n_days, _HOUR, seed)
-        for day in range(n_days):
-            hours = slice(24 * day, 24 * (day + 1))
-            part = chains.Path(path.instants_us[hours], path.spot[hours])
-            out[f"synthetic-{coin}-{start + timedelta(days=day):%Y-%m-%d}.csv"] = vendor_rows(
-                chains.chain(VENUE, coin, part, seed)
-            )
+        for day in (start + timedelta(days=i) for i in range(n_days)):
+            rows = chains.chain(VENUE, coin, world, chains.hours(day, 24))
+            out[f"synthetic-{coin}-{day:%Y-%m-%d}.csv"] = vendor_rows(rows)
     return out
 
 

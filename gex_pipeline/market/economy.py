@@ -8,24 +8,22 @@ position at a strike near its expiry pins. Pure and seeded: the same seed gives 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.units import SECONDS_PER_YEAR
 from gex_pipeline.market import surface
-from gex_pipeline.market.chains import COINS
-from gex_pipeline.market.positions import SIZES, Habits, Positions, nobody
+from gex_pipeline.market.books import CARRY, COINS
+from gex_pipeline.market.ladder import DAY_US
+from gex_pipeline.market.positions import SIZES, Day, Habits
 from gex_pipeline.market.shocks import MINUTES_A_DAY, shocks
 from gex_pipeline.market.switches import Switches
 
 #: USD that move the largest coin by 1 %, in the proportions of the coins' options.
 _DEPTH_USD = 80e6
 LEAST, MOST = 0.3, 3.0
-CARRY = 0.05  # forward = spot exp(carry x tenor)
-#: Days before the first one, in which positions grow.
-_WARM_UP = 20
 #: Prices around the hour's first for which its gamma is known: within 6 %, every 0.25 %.
 _REACH, _POINTS = 0.06, 49
 #: Deviations of a log-price to expiry above which a strike's gamma is smooth: then every eighth price is enough.
@@ -34,17 +32,17 @@ _WIDE, _SPARSE = 0.05, 8
 _FAR = 5.0
 #: Hours in which realised variance is forgotten to 1/e, its weight beside the usual, and what sellers ask on top.
 _MEMORY, _WEIGHT, _PREMIUM = 60.0, 0.7, 1.06
-_HOUR, _HOUR_US, _EIGHT = 60, 3_600_000_000, 8
+_HOUR, _EIGHT = 60, 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Market:
     """One coin over some days from 00:00 UTC on.
 
     By the minute, the last of each: ``price`` in USD (one more at the front: the price at the start), ``multiplier`` m
     and ``minute_volatility``, annual (a fraction), hedging included. By the hour, its beginning: ``gamma_usd`` the
     dealers' true gamma in USD per 1 %, ``volatility`` the level that options are priced at (a fraction).
-    ``positions``: as they are at the end.
+    ``held``: the positions of each day from 08:00 UTC on, the first of the day before ``start``.
     """
 
     coin: str
@@ -54,27 +52,31 @@ class Market:
     minute_volatility: Floats
     gamma_usd: Floats
     volatility: Floats
-    positions: Positions
+    held: tuple[Day, ...]
+
+    def day(self, instant_us: int) -> tuple[Day, float]:
+        """The positions at an instant (microseconds since 1970): their day, and the share of it that is over."""
+        number, rest = divmod(instant_us - self.held[0].begin_us, DAY_US)
+        return self.held[number], rest / DAY_US
 
 
 def simulate(coin: str, start: datetime, days: int, seed: int, switches: Switches) -> Market:
-    """A market of some days; ``start`` at 00:00 UTC."""
+    """A market of some days; ``start`` at 00:00 UTC. A longer one begins as a shorter one does."""
     spot, usual = COINS[coin]
     shaken = shocks(seed, coin, usual, start, days)
-    held, habits = nobody(spot, start.date(), days), Habits(seed, coin, start.date(), days, switches)
-    for _ in range(_WARM_UP):
-        habits.trade(held, 0, spot)
+    habits = Habits(seed, coin, switches)
+    held = [habits.first(start.date() - timedelta(days=1), spot)]
     feel = switches.feedback / (_DEPTH_USD * SIZES[coin])
     log_price, multiplier = np.empty(days * MINUTES_A_DAY + 1), np.empty(days * MINUTES_A_DAY)
     gammas, levels = np.empty(days * 24), np.empty(days * 24)
     log_price[0], variance = np.log(spot), usual**2
     for hour in range(days * 24):
-        day, first = hour // 24, hour * _HOUR
+        first = hour * _HOUR
         if hour % 24 == _EIGHT:
-            habits.trade(held, day, float(np.exp(log_price[first])))
+            held.append(habits.next(held[-1], float(np.exp(log_price[first]))))
         level = _PREMIUM * float(np.sqrt(_WEIGHT * variance + (1.0 - _WEIGHT) * usual**2))
-        now_us = round(start.timestamp() * 1e6) + hour * _HOUR_US
-        profile = gamma_profile(held, now_us, log_price[first], level, usual)
+        share = (hour - _EIGHT) % 24 / 24
+        profile = gamma_profile(held[-1], share, log_price[first], level, usual)
         gammas[hour], levels[hour] = profile[_POINTS // 2], level
         place = slice(first, first + _HOUR)
         log_price[first + 1 : first + _HOUR + 1], multiplier[place] = _walk(
@@ -83,24 +85,23 @@ def simulate(coin: str, start: datetime, days: int, seed: int, switches: Switche
         realised = float(np.sum(np.diff(log_price[first : first + _HOUR + 1]) ** 2)) * 24.0 * 365.0
         variance += (realised - variance) / _MEMORY
     felt = shaken.volatility * multiplier
-    return Market(coin, start, np.exp(log_price), multiplier, felt, gammas, levels, held)
+    return Market(coin, start, np.exp(log_price), multiplier, felt, gammas, levels, tuple(held))
 
 
-def gamma_profile(held: Positions, now_us: int, log_spot: float, level: float, usual: float) -> Floats:
-    """The dealers' gamma in USD per 1 % at prices around spot, volatilities of the strikes kept."""
-    net = held.dealers[0] + held.dealers[1]
-    live = np.flatnonzero((net != 0.0) & (held.expiry_us > now_us))
-    tenor = (held.expiry_us[live] - now_us) / 1e6 / SECONDS_PER_YEAR
-    moneyness = np.log(held.strike[live]) - log_spot - CARRY * tenor
+def gamma_profile(held: Day, share: float, log_spot: float, level: float, usual: float) -> Floats:
+    """The dealers' gamma in USD per 1 % at prices around spot, after a share of a day; the strikes keep their smile."""
+    tenor = (held.ladder.expiry_us - held.begin_us - share * DAY_US) / 1e6 / SECONDS_PER_YEAR
+    moneyness = np.log(held.ladder.strike) - log_spot - CARRY * tenor
     atm = surface.at_the_money(level, usual, tenor)
     is_near = np.abs(moneyness) < _REACH + _FAR * atm * np.sqrt(tenor)
-    live, tenor, moneyness, atm = live[is_near], tenor[is_near], moneyness[is_near], atm[is_near]
+    net = held.dealers_at(share).sum(axis=0)[is_near]
+    tenor, moneyness, atm = tenor[is_near], moneyness[is_near], atm[is_near]
     iv = surface.smile(atm, tenor, moneyness)
     width, middle = iv * np.sqrt(tenor), moneyness - 0.5 * iv**2 * tenor
     x, is_wide = np.linspace(-_REACH, _REACH, _POINTS), width > _WIDE
     some = x[::_SPARSE]
-    wide = _densities(some, middle[is_wide], width[is_wide], net[live[is_wide]])
-    narrow = _densities(x, middle[~is_wide], width[~is_wide], net[live[~is_wide]])
+    wide = _densities(some, middle[is_wide], width[is_wide], net[is_wide])
+    narrow = _densities(x, middle[~is_wide], width[~is_wide], net[~is_wide])
     # gamma x coins x S^2 / 100; gamma = phi(d1) / (S s sqrt t)
     return 0.01 * np.exp(log_spot + x) * (narrow + np.interp(x, some, wide))
 

@@ -1,59 +1,58 @@
-"""Which contracts a synthetic venue lists: expiries of the calendar, strikes around spot, names of the venue."""
+"""Which contracts are listed: expiries of the calendar, strikes around spot that stay until they expire."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.calendar import SETTLEMENT_TIME, expiry_type, is_opex
-from gex_pipeline.core.instruments import Instrument, build
-from gex_pipeline.core.profile import Ints
+from gex_pipeline.market.books import COINS, Shape, of
+from gex_pipeline.market.draws import Ints
+
+DAY_US, EIGHT_US = 86_400_000_000, 28_800_000_000
+_N_DAILIES = 3
+#: Distance of the strikes of an expiry: the coin's step times this.
+_STEPS = {"daily": 1, "weekly": 2, "monthly": 4, "quarterly": 4}
+#: More than there are strikes at an expiry.
+_MANY = 10_000_000
 
 
-@dataclass(frozen=True)
-class VenueShape:
-    """How wide a venue lists and how large its share of open interest is.
+@dataclass(frozen=True, eq=False)
+class Ladder:
+    """Strikes of all expiries of a coin, by expiry and strike: ``strike`` in USD is ``steps`` times its distance.
 
-    ``strikes_per_expiry`` counts strikes on both sides of spot together; ``oi_share`` scales open interest.
+    ``expiry_us`` in microseconds since 1970.
     """
 
-    strikes_per_expiry: int
-    n_weeklies: int
-    n_monthlies: int
-    oi_share: float
-
-
-#: About 6,000 contracts for three coins, in the proportions of the real venues' books.
-VENUES = {
-    "binance": VenueShape(18, 2, 3, 0.02),
-    "bybit": VenueShape(26, 3, 4, 0.10),
-    "deribit": VenueShape(38, 3, 6, 0.80),
-    "okx": VenueShape(26, 3, 4, 0.08),
-}
-_N_DAILIES = 3
-
-
-@dataclass(frozen=True)
-class Ladder:
-    """Contracts of one venue and coin while nothing is listed or expires, sorted by expiry, strike and type."""
-
-    names: list[str]
-    expiry_us: np.ndarray
+    expiry_us: Ints
+    steps: Ints
     strike: Floats
-    is_call: Bools
-    contract: Ints  # a number that stays with the contract from day to day, for its random draws
+
+    @property
+    def number(self) -> Ints:
+        """A number that stays with a strike of an expiry; ascending."""
+        return self.expiry_us // DAY_US * _MANY + self.steps
+
+    def places(self, other: Ladder) -> tuple[Bools, Ints]:
+        """Which strikes of another ladder are here, and where."""
+        number = self.number
+        place = np.searchsorted(number, other.number)
+        is_here = number[np.minimum(place, len(number) - 1)] == other.number
+        return is_here, place[is_here]
 
 
-def expiries(day: date, shape: VenueShape) -> list[datetime]:
+@lru_cache(maxsize=4_096)
+def expiries(day: date, shape: Shape) -> tuple[datetime, ...]:
     """Expiry instants listed after 08:00 UTC of a day: dailies, weeklies, monthlies and quarterlies."""
     following = [day + timedelta(days=i) for i in range(1, 400)]
-    fridays = [d for d in following if expiry_type(d) != "daily"]
+    fridays = [d for d in following if d.weekday() == 4]
     chosen = set(following[:_N_DAILIES]) | set(fridays[: shape.n_weeklies])
     chosen |= set([d for d in fridays if is_opex(d)][: shape.n_monthlies])
-    return [datetime.combine(d, SETTLEMENT_TIME) for d in sorted(chosen)]
+    return tuple(datetime.combine(d, SETTLEMENT_TIME) for d in sorted(chosen))
 
 
 def strike_step(spot: float) -> float:
@@ -62,28 +61,27 @@ def strike_step(spot: float) -> float:
     return float(max(s for s in (1.0, 2.5, 5.0) if s * power <= 0.0125 * spot) * power)
 
 
-def ladder(venue: str, underlying: str, day: date, spot: float) -> Ladder:
-    """The contracts a venue lists from 08:00 UTC of ``day`` on, given spot at that time."""
-    shape = VENUES[venue]
-    rows: list[tuple[datetime, float, str]] = []
-    for expiry in expiries(day, shape):
-        days = (expiry - datetime.combine(day, SETTLEMENT_TIME)).days
-        step = strike_step(spot) * max(1, round((days / 7) ** 0.5))
-        middle, half = round(spot / step), shape.strikes_per_expiry // 2
-        strikes = [step * k for k in range(max(1, middle - half), middle + half)]
-        rows += [(expiry, k, side) for k in strikes for side in "CP"]
-    settlement = "inverse" if venue == "deribit" and underlying in ("BTC", "ETH") else "linear"
-    names = [build(venue, Instrument(underlying, e, k, s, settlement)) for e, k, s in rows]
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return Ladder(
-        names,
-        np.array([(e - epoch) // timedelta(microseconds=1) for e, _, _ in rows]),
-        np.array([k for _, k, _ in rows]),
-        np.array([s == "C" for _, _, s in rows]),
-        np.array([_number(e, k, s) for e, k, s in rows]),
-    )
+def widest(coin: str) -> Shape:
+    """What lists every strike that any book of a coin lists."""
+    shapes = [book.shape for book in of(coin)]
+    most = (max(getattr(s, name) for s in shapes) for name in ("strikes_per_expiry", "n_weeklies", "n_monthlies"))
+    return Shape(*most, oi_share=1.0)
 
 
-def _number(expiry: datetime, strike: float, side: str) -> int:
-    """A stable number of a contract (a string's hash would change from run to run)."""
-    return (int(expiry.timestamp()) // 86_400 * 1_000_003 + int(strike * 1_000)) * 2 + (side == "P")
+def ladder(coin: str, shape: Shape, day: date, spot: float, before: Ladder | None = None) -> Ladder:
+    """What is listed from 08:00 UTC of a day on: strikes around spot, and those of the day before."""
+    parts = [_of_expiry(coin, shape, at, spot, before) for at in expiries(day, shape)]
+    expiry_us, steps, strike = map(np.concatenate, zip(*parts, strict=True))
+    return Ladder(expiry_us, steps, strike)
+
+
+def _of_expiry(coin: str, shape: Shape, at: datetime, spot: float, before: Ladder | None) -> tuple[Ints, Ints, Floats]:
+    step, half = strike_step(COINS[coin][0]) * _STEPS[expiry_type(at.date())], shape.strikes_per_expiry // 2
+    expiry_us, middle = round(at.timestamp() * 1e6), round(spot / step)
+    low, high = max(1, middle - half), middle + half
+    if before is not None:
+        a, b = np.searchsorted(before.expiry_us, [expiry_us, expiry_us + 1]).tolist()
+        if a < b:
+            low, high = min(low, int(before.steps[a])), max(high, int(before.steps[b - 1]) + 1)
+    steps = np.arange(low, high)
+    return np.full(len(steps), expiry_us), steps, np.asarray(steps * step, dtype=np.float64)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gex_pipeline.core.black76 import Floats
+from gex_pipeline.market.draws import generator
 from gex_pipeline.market.economy import Market
 from gex_pipeline.market.positions import SIZES
-from gex_pipeline.market.shocks import MINUTES_A_YEAR, generator
+from gex_pipeline.market.shocks import MINUTES_A_YEAR
 
 #: USD that are traded in a usual minute of the largest coin, and the scatter of their logarithm.
 _TURNOVER_USD, _SCATTER = 8e6, 0.8
@@ -30,16 +31,28 @@ class Bars:
     close: Floats
     volume_coin: Floats
 
+    def times(self, factor: float, volume: float = 1.0) -> Bars:
+        """All prices multiplied, and the volume."""
+        opened, high, low, close = (factor * each for each in (self.open, self.high, self.low, self.close))
+        return Bars(opened, high, low, close, volume * self.volume_coin)
+
+
+def straight(values: Floats) -> Bars:
+    """Bars of a quantity that is straight between two minutes and of which nothing is traded."""
+    a, b = values[:-1], values[1:]
+    return Bars(a, np.maximum(a, b), np.minimum(a, b), b, np.zeros(len(a)))
+
 
 def minute_bars(market: Market, seed: int) -> Bars:
     """Every minute of a market; the same seed gives the same bars."""
-    draws = generator(seed, market.coin, "bars")
     log = np.log(market.price)
     a, b = log[:-1], log[1:]
     sd = market.minute_volatility / np.sqrt(MINUTES_A_YEAR)
-    ups, downs = (np.sqrt((b - a) ** 2 - 2.0 * sd**2 * np.log(1.0 - draws.random(len(a)))) for _ in range(2))
+    luck = (generator(seed, market.coin, which).random(len(a)) for which in ("highs", "lows"))
+    ups, downs = (np.sqrt((b - a) ** 2 - 2.0 * sd**2 * np.log(1.0 - each)) for each in luck)
     busy = np.abs(b - a) / sd
-    usd = _TURNOVER_USD * SIZES[market.coin] * (0.5 + 0.5 * busy) * np.exp(_SCATTER * draws.standard_normal(len(a)))
+    scatter = np.exp(_SCATTER * generator(seed, market.coin, "turnover").standard_normal(len(a)))
+    usd = _TURNOVER_USD * SIZES[market.coin] * (0.5 + 0.5 * busy) * scatter
     close = market.price[1:]
     return Bars(market.price[:-1], np.exp(0.5 * (a + b + ups)), np.exp(0.5 * (a + b - downs)), close, usd / close)
 

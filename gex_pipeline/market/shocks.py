@@ -6,7 +6,6 @@ price of the null market, so that whatever a test finds there is not there.
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
@@ -14,6 +13,7 @@ from itertools import accumulate
 import numpy as np
 
 from gex_pipeline.core.black76 import Floats
+from gex_pipeline.market.draws import generator
 
 MINUTES_A_DAY = 1440
 MINUTES_A_YEAR = 365.0 * MINUTES_A_DAY
@@ -31,11 +31,6 @@ class Shocks:
 
     returns: Floats
     volatility: Floats
-
-
-def generator(seed: int, *labels: str) -> np.random.Generator:
-    """Draws of their own for each label, whatever else is drawn."""
-    return np.random.default_rng([seed, zlib.crc32("/".join(labels).encode())])
 
 
 def shocks(seed: int, coin: str, usual: float, start: datetime, days: int) -> Shocks:
@@ -79,7 +74,6 @@ def _hours(minute_of_week: np.ndarray) -> Floats:
 
 
 def _jumps(seed: int, coin: str, usual: float, n: int) -> Floats:
-    draws = generator(seed, coin, "jumps")
-    is_jump = draws.random(n) < _JUMPS / MINUTES_A_DAY
+    is_jump = generator(seed, coin, "jumps").random(n) < _JUMPS / MINUTES_A_DAY
     size = _JUMP_SIZE * usual / np.sqrt(365.0)
-    return np.where(is_jump, size * draws.standard_normal(n), 0.0)
+    return np.where(is_jump, size * generator(seed, coin, "sizes of jumps").standard_normal(n), 0.0)

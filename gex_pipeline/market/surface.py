@@ -16,7 +16,7 @@ _RECALL = 20.0 / 365.0
 ETA, RHO = 1.1, -0.25
 
 
-def at_the_money(now: float, usual: float, tenor: Floats) -> Floats:
+def at_the_money(now: Floats | float, usual: float, tenor: Floats) -> Floats:
     """Volatility at the forward (a fraction), by tenor in years; ``now`` of the next instant, ``usual`` of far ones."""
     x = np.maximum(tenor, 1e-9) / _RECALL
     return np.sqrt(usual**2 + (now**2 - usual**2) * -np.expm1(-x) / x)

@@ -41,4 +41,5 @@ class Switches:
                 raise UsageError(f"{field.name} = {value} cannot be: from {low:g} to {high:g}")
 
 
+USUAL = Switches()
 NULL = Switches(feedback=0.0)

@@ -2,52 +2,47 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
+from gex_pipeline.core.instruments import VENUES
 from gex_pipeline.engine.pool import run_all
 from gex_pipeline.market import chains
-from gex_pipeline.market.ladder import VENUES
+from gex_pipeline.market.world import World
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
 
 COINS = ("BTC", "ETH", "SOL")
 FIRST_YEAR = 2023
-_HOUR = timedelta(hours=1)
 _SEED = 7
 
 
 def fill(root: Path, year: int) -> int:
     """Write all chains of one year; returns the number of rows."""
     Store(root).create("synthetic")
-    items = [(coin, year, month) for coin in COINS for month in range(1, 13)]
+    items = [(venue, coin, year) for coin in COINS for venue in VENUES]
     counts = []
-    for _, rows in run_all(partial(write_month, root), items):
+    for _, rows in run_all(partial(write_year, root), items):
         if isinstance(rows, Exception):
             raise rows
         counts.append(rows)
     return sum(counts)
 
 
-def write_month(root: Path, item: tuple[str, int, int]) -> int:
-    """Write the chains of one coin and month at all venues."""
-    coin, year, month = item
-    path = month_path(coin, year, month)
-    store, total = Store(root), 0
-    for venue in VENUES:
-        frame = chains.chain(venue, coin, path, _SEED)
+def write_year(root: Path, item: tuple[str, str, int]) -> int:
+    """Write the chains of one venue and coin, month by month."""
+    venue, coin, year = item
+    world, store, total = World(_SEED, date(year, 1, 1), 366), Store(root), 0
+    for month in range(1, 13):
+        frame = chains.chain(venue, coin, world, chains.hours(*_hours(year, month)))
         partition = Partition("chain", (("underlying", coin), ("venue", venue)), f"{year}-{month:02d}")
         store.replace(partition, frame, {"synthetic": f"seed {_SEED}"})
         total += frame.height
     return total
 
 
-def month_path(coin: str, year: int, month: int) -> chains.Path:
-    """The hours of a month out of one long path, so that months join."""
-    start = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+def _hours(year: int, month: int) -> tuple[datetime, int]:
+    """The first hour of a month, and how many it has."""
     first = datetime(year, month, 1, tzinfo=UTC)
-    last = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-    whole = chains.spot_path(coin, start, (last - start) // _HOUR, _HOUR, _SEED)
-    hours = slice((first - start) // _HOUR, None)
-    return chains.Path(whole.instants_us[hours], whole.spot[hours])
+    return first, (datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC) - first).days * 24

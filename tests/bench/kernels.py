@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
 
 import numpy as np
 import polars as pl
 
 from gex_pipeline.core import profile
-from gex_pipeline.market import chains
+from gex_pipeline.market.chains import utc
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.derive import derive
+from tests import made_up
 from tests.bench.measure import best
 
 N_POINTS = 81
@@ -19,8 +19,7 @@ N_POINTS = 81
 
 def one_chain(hours: int = 1) -> pl.DataFrame:
     """Hourly chains of one synthetic venue and coin, about 900 contracts each."""
-    path = chains.spot_path("BTC", chains.utc("2026-01-05T12:00"), hours, timedelta(hours=1), 1)
-    return chains.chain("deribit", "BTC", path, 1).with_columns(pl.col(pl.Enum).cast(pl.String))
+    return made_up.chain("deribit", "BTC", utc("2026-01-05T12:00"), hours).with_columns(pl.col(pl.Enum).cast(pl.String))
 
 
 def lines() -> list[str]:

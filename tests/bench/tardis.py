@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import polars as pl
 from isal import igzip
 
 from gex_pipeline.importers.tardis import COLUMNS
-from gex_pipeline.market import chains
+from tests import made_up
 from tests.bench.measure import Cost, command
 
 _DAY = datetime(2026, 1, 5, tzinfo=UTC)
@@ -60,8 +60,7 @@ def write(path: Path, rows: int) -> tuple[int, int]:
 
 
 def _contracts(coin: str) -> pl.DataFrame:
-    path = chains.spot_path(coin, _DAY, 1, timedelta(hours=1), 1)
-    return chains.chain("deribit", coin, path, 1).with_columns(pl.col(pl.Enum).cast(pl.String))
+    return made_up.chain("deribit", coin, _DAY).with_columns(pl.col(pl.Enum).cast(pl.String))
 
 
 def _ticks(contracts: pl.DataFrame, received: np.ndarray, rng: np.random.Generator) -> pl.DataFrame:

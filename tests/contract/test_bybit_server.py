@@ -142,12 +142,12 @@ def test_klines_are_strings_newest_first(ask: Ask, path: str, width: int, symbol
 
 
 def test_klines_walk_backwards_until_empty(ask: Ask) -> None:
-    query = {"category": "linear", "symbol": "ETHUSDT", "interval": "D", "limit": 400}
+    query = {"category": "linear", "symbol": "ETHUSDT", "interval": "D", "limit": 20}
     starts, end = [], NOW_MS
     while page := result(ask, "market/kline", end=end, **query)["list"]:
         starts += [int(row[0]) for row in page]
         end = starts[-1] - 1
-    assert starts == [NOW_MS // DAY_MS * DAY_MS - i * DAY_MS for i in range(1_055)]
+    assert starts == [NOW_MS // DAY_MS * DAY_MS - i * DAY_MS for i in range(51)]
 
 
 def test_kline_windows(ask: Ask) -> None:
@@ -155,7 +155,7 @@ def test_kline_windows(ask: Ask) -> None:
     window = result(ask, "market/kline", start=NOW_MS - 10 * HOUR_MS, end=NOW_MS - 5 * HOUR_MS, **query)["list"]
     assert len(window) == 5
     months = result(ask, "market/kline", category="linear", symbol="BTCUSDT", interval="M")["list"]
-    assert [datetime.fromtimestamp(int(row[0]) / 1e3, UTC).day for row in months] == [1] * 35
+    assert [datetime.fromtimestamp(int(row[0]) / 1e3, UTC).day for row in months] == [1] * 2
     weeks = result(ask, "market/kline", category="linear", symbol="BTCUSDT", interval="W")["list"]
     assert {datetime.fromtimestamp(int(row[0]) / 1e3, UTC).weekday() for row in weeks} == {0}
 

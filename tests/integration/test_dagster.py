@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,7 @@ from gex_pipeline.defs.resources import Places
 from gex_pipeline.market import archive, chains
 from gex_pipeline.schema import DERIVED, TABLES
 from gex_pipeline.store.partitions import Store
-from tests import asset_graph
+from tests import asset_graph, made_up
 from tests.unit.importers.build import csv_text
 from tests.unit.importers.test_tardis import tick
 
@@ -57,8 +56,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("archives")
     (folder / "files").mkdir()
     for day in DAYS:
-        path = chains.spot_path("BTC", chains.utc(day), HOURS, timedelta(hours=1), 1)
-        rows = archive.vendor_rows(chains.chain(archive.VENUE, "BTC", path, 1))
+        rows = archive.vendor_rows(made_up.chain(archive.VENUE, "BTC", chains.utc(day), HOURS))
         rows.write_csv(folder / "files" / f"BTC-{day}.csv")
     (folder / "archives.toml").write_text(ARCHIVES)
     shutil.copy(archive.mapping_path(), folder / "map.toml")

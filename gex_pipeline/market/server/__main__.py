@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import NoReturn
 
 from gex_pipeline.errors import UsageError
@@ -21,18 +21,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (0: a free one)")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same numbers")
     parser.add_argument("--at", type=_instant, help="the simulated time stands still here (UTC)")
+    parser.add_argument("--start", type=date.fromisoformat, help="first day of the market (1st of last month)")
     given = parser.parse_args(arguments)
     try:
-        _serve(given.seed, given.at or wall_clock, given.port)
+        _serve(given.seed, given.at or wall_clock, given.port, given.start)
     except KeyboardInterrupt:
         return 0
     except (UsageError, OSError) as error:  # a time without prices, a port that is taken
         parser.error(str(error))
 
 
-def _serve(seed: int, now: datetime | Now, port: int) -> NoReturn:
+def _serve(seed: int, now: datetime | Now, port: int, start: date | None) -> NoReturn:
     """Serve for ever; short waits, as a long one is not woken where Ctrl-C reaches another thread of the process."""
-    with serve(seed, now, port=port) as server:
+    with serve(seed, now, port=port, start=start) as server:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # Polars' own may lose a Ctrl-C
         _announce(server)
         while True:

@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 
-from gex_pipeline.market.chains import COINS
-from gex_pipeline.market.server import books
-from gex_pipeline.market.server.books import BOOKS, EPOCH, Book, Quotes
+from gex_pipeline.market import quotes
+from gex_pipeline.market.books import BOOKS, COINS, Book
+from gex_pipeline.market.quotes import EPOCH, Quotes
+from gex_pipeline.market.world import World
 
 Query = Mapping[str, str]
 _SECOND_US = 1_000_000
@@ -48,9 +49,14 @@ HTML = {"Content-Type": "text/html"}
 class Moment:
     """A synthetic market at a simulated time (microseconds since 1970) with the coins it knows."""
 
-    seed: int
+    world: World
     now_us: int
     coins: tuple[str, ...] = tuple(COINS)
+
+    @property
+    def seed(self) -> int:
+        """That of the world: what the venues add to it of their own is drawn from it, too."""
+        return self.world.seed
 
     @property
     def now_ms(self) -> int:
@@ -59,7 +65,7 @@ class Moment:
 
     def floored(self) -> Moment:
         """The last whole second: books move once a second."""
-        return Moment(self.seed, self.now_us // _SECOND_US * _SECOND_US, self.coins)
+        return Moment(self.world, self.now_us // _SECOND_US * _SECOND_US, self.coins)
 
     def books(self, venue: str) -> list[Book]:
         """The books of a venue on the coins of this market."""
@@ -67,11 +73,11 @@ class Moment:
 
     def quotes(self, book: Book) -> Quotes:
         """A book now."""
-        return books.quotes(book, self.seed, self.floored().now_us)
+        return quotes.quotes(book, self.world, self.floored().now_us)
 
     def index(self, source: str, coin: str) -> float:
         """An index now (see ``books.INDEX_BP``), USD per coin."""
-        return books.index_price(self.seed, source, coin, self.floored().now_us)
+        return float(quotes.index_price(self.world, source, coin, self.floored().now_us)[0])
 
 
 def as_us(at: datetime) -> int:

@@ -1,18 +1,20 @@
-"""Candles of any length from the walks by the minute, so that all lengths and venues agree.
+"""Candles of any length from bars by the minute, so that all lengths and venues agree.
 
 Belongs here: where bars begin and what they hold. Not here: the venues' names of intervals, order and paging.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
 import numpy as np
 
 from gex_pipeline.core.black76 import Bools, Floats
+from gex_pipeline.market.draws import Ints
+from gex_pipeline.market.minutes import Bars as MinuteBars
 from gex_pipeline.market.server.answers import Moment
-from gex_pipeline.market.server.paths import END_MINUTE, START_MINUTE, Ints, Walk, key, uniform
+from gex_pipeline.market.world import MINUTE_US, World
 
 MINUTE_MS = 60_000
 _WEEK, _MONDAY = 10_080, 4 * 1_440  # 1970-01-01 was a Thursday
@@ -26,9 +28,9 @@ class Step:
     offset: int = 0
     is_month: bool = False
 
-    def starts(self, first_ms: int, last_ms: int) -> Ints:
+    def starts(self, world: World, first_ms: int, last_ms: int) -> Ints:
         """The starts (milliseconds) of the bars that begin within [first, last] and have prices."""
-        begin_ms, end_ms = START_MINUTE * MINUTE_MS, END_MINUTE * MINUTE_MS
+        begin_ms, end_ms = world.start_us // 1_000, world.end_us // 1_000
         first_ms, last_ms = min(max(first_ms, begin_ms), end_ms), min(last_ms, end_ms)
         if self.is_month:
             return self._months(first_ms, last_ms)
@@ -73,24 +75,31 @@ class Bars:
     is_closed: Bools
 
 
-def bars(moment: Moment, walk: Walk, starts: Ints, step: Step, volume_per_minute: float = 0.0) -> Bars:
-    """The bars that begin at consecutive ``starts``, none of them after now."""
-    end_ms = step.end_ms(int(starts[-1]))
-    first = int(starts[0]) // MINUTE_MS
-    is_open = end_ms > moment.now_ms
-    last = min(end_ms, moment.now_ms) // MINUTE_MS
-    values = walk.minutes(first, last + 1)
-    if is_open:
-        values = np.append(values, walk.at(moment.now_us))
-    begin = starts // MINUTE_MS - first
-    end = np.append(begin[1:], len(values) - 1)
-    volume = volume_per_minute * (0.5 + uniform(key(walk.of_key, "volume"), np.arange(first, first + len(values) - 1)))
+def bars(moment: Moment, by_minute: MinuteBars, starts: Ints, step: Step) -> Bars:
+    """The bars that begin at consecutive ``starts``, none of them after now; ``by_minute``: of the whole world."""
+    end_ms, origin = step.end_ms(int(starts[-1])), moment.world.start_us // MINUTE_US
+    first, is_open = int(starts[0]) // MINUTE_MS - origin, end_ms > moment.now_ms
+    cut = _until(by_minute, first, min(end_ms * 1_000, moment.now_us) / MINUTE_US - origin)
+    begin = starts // MINUTE_MS - origin - first
     return Bars(
         starts,
-        values[begin],
-        np.maximum(np.maximum.reduceat(values[:-1], begin), values[end]),
-        np.minimum(np.minimum.reduceat(values[:-1], begin), values[end]),
-        values[end],
-        np.add.reduceat(volume, begin),
+        cut.open[begin],
+        np.maximum.reduceat(cut.high, begin),
+        np.minimum.reduceat(cut.low, begin),
+        cut.close[np.append(begin[1:], len(cut.close)) - 1],
+        np.add.reduceat(cut.volume_coin, begin),
         np.append(np.ones(len(starts) - 1, dtype=bool), not is_open),
     )
+
+
+def _until(by_minute: MinuteBars, first: int, now: float) -> MinuteBars:
+    """The minutes from the first one on; of the one that is not over, what there is so far: a straight line."""
+    whole = int(now)
+    columns = (getattr(by_minute, field.name)[first : whole + 1].copy() for field in fields(by_minute))
+    cut = MinuteBars(*columns)
+    if whole - first < len(cut.open):
+        price = cut.open[-1] + (now - whole) * (cut.close[-1] - cut.open[-1])
+        cut.high[-1], cut.low[-1] = max(cut.open[-1], price), min(cut.open[-1], price)
+        cut.close[-1] = price
+        cut.volume_coin[-1] *= now - whole
+    return cut

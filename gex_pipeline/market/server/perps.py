@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gex_pipeline.market.chains import COINS
-from gex_pipeline.market.server.answers import Moment
-from gex_pipeline.market.server.books import INDEX_BP, spot_walk
-from gex_pipeline.market.server.paths import START_MINUTE, Floats, Ints, key, uniform
+import numpy as np
 
-_HOUR_US = 3_600_000_000
+from gex_pipeline.core.black76 import Floats
+from gex_pipeline.market.books import COINS, INDEX_BP
+from gex_pipeline.market.draws import Ints, key, uniform
+from gex_pipeline.market.ladder import EIGHT_US
+from gex_pipeline.market.quotes import digits
+from gex_pipeline.market.server.answers import Moment
+from gex_pipeline.market.world import MINUTE_US, World
+
 #: How far a perpetual trades above its index, and its mark price.
 LAST_BP, MARK_BP = 3.0, 2.0
 _OPEN_INTEREST_USD = 4e9
+#: Funding of eight hours when nothing happens, and for each unit of log-return.
+_FUNDING, _TREND = 1e-4, 4e-3
 
 
 @dataclass(frozen=True)
@@ -33,24 +39,23 @@ class Perpetual:
 
 
 def perpetual(moment: Moment, source: str, coin: str) -> Perpetual:
-    """The perpetual of a coin on an index (a key of ``books.INDEX_BP``)."""
-    index, minute = moment.index(source, coin), moment.now_us // 60_000_000
-    day = spot_walk(moment.seed, coin).minutes(max(START_MINUTE, minute - 1439), minute + 1) * (
-        1 + INDEX_BP[source] / 1e4
-    )
-    digits = 2 if index > 1_000 else 4
-    last = round(index * (1 + LAST_BP / 1e4), digits)
-    unit = 0.1 if digits == 2 else 0.001
+    """The perpetual of a coin on an index (a key of ``INDEX_BP``)."""
+    index, minute = moment.index(source, coin), moment.now_us // MINUTE_US
+    paid_us = (moment.now_us // EIGHT_US + 1) * EIGHT_US
+    spot, decimals = moment.world.spot(coin), digits(coin)
+    day = spot.minutes(max(spot.first, minute - 1439), minute + 1) * (1 + INDEX_BP[source] / 1e4)
+    last = round(index * (1 + LAST_BP / 1e4), decimals)
+    unit = 0.1 if decimals == 2 else 0.001
     return Perpetual(
         index=index,
-        mark=round(index * (1 + MARK_BP / 1e4), digits),
+        mark=round(index * (1 + MARK_BP / 1e4), decimals),
         last=last,
-        bid=round(last - unit, digits),
-        ask=round(last + unit, digits),
-        high=round(max(last, float(day.max()) * (1 + LAST_BP / 1e4)), digits),
-        low=round(min(last, float(day.min()) * (1 + LAST_BP / 1e4)), digits),
+        bid=round(last - unit, decimals),
+        ask=round(last + unit, decimals),
+        high=round(max(last, float(day.max()) * (1 + LAST_BP / 1e4)), decimals),
+        low=round(min(last, float(day.min()) * (1 + LAST_BP / 1e4)), decimals),
         change_pct=round(100 * (index / float(day[0]) - 1), 4),
-        funding_8h=float(funding_8h(moment.seed, source, coin, moment.now_us // (8 * _HOUR_US) + 1)[0]),
+        funding_8h=float(funding_8h(moment.world, source, coin, paid_us)[0]),
         open_interest_coin=round(_OPEN_INTEREST_USD / COINS[coin][0], 2),
         volume_coin=round(1440 * volume_per_minute(coin), 2),
     )
@@ -61,6 +66,9 @@ def volume_per_minute(coin: str) -> float:
     return 3 * _OPEN_INTEREST_USD / COINS[coin][0] / 1440
 
 
-def funding_8h(seed: int, source: str, coin: str, numbers: Ints | int) -> Floats:
-    """Funding that is paid at the end of the numbered eight hours since 1970: around 1 basis point."""
-    return (1e-4 + 1e-4 * (uniform(key(seed, source, coin, "funding"), numbers) - 0.5)).round(8)
+def funding_8h(world: World, source: str, coin: str, ends_us: Ints | int) -> Floats:
+    """Funding of eight hours that end at instants: a basis point, more after a rise, less after a fall."""
+    spot, ends = world.spot(coin), np.atleast_1d(np.asarray(ends_us))
+    before, after = (spot.at(np.clip(us, world.start_us, world.end_us)) for us in (ends - EIGHT_US, ends))
+    noise = uniform(key(world.seed, source, coin, "funding"), ends) - 0.5
+    return (_FUNDING * (1.0 + noise) + _TREND * np.log(after / before)).round(8)

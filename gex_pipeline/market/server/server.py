@@ -10,21 +10,22 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from time import monotonic
 from urllib.parse import parse_qsl, urlsplit
 
 from gex_pipeline.errors import UsageError, known
-from gex_pipeline.market.chains import COINS
+from gex_pipeline.market.books import COINS
 from gex_pipeline.market.server import binance, bybit, deribit, okx
 from gex_pipeline.market.server.answers import HTML, Answer, Moment, Query, as_us
 from gex_pipeline.market.server.bodies import changed
 from gex_pipeline.market.server.faults import ANSWERS, BODIES, TRANSPORT, Fault, Faults
 from gex_pipeline.market.server.limits import Limits, Weights
-from gex_pipeline.market.server.paths import START
 from gex_pipeline.market.server.refusals import ban, instead, rate_limit
 from gex_pipeline.market.server.sockets import Handler, Listener
 from gex_pipeline.market.server.transport import misbehave
+from gex_pipeline.market.switches import USUAL, Switches
+from gex_pipeline.market.world import World
 
 Now = Callable[[], datetime]
 _VENUES = {"deribit": deribit.answer, "bybit": bybit.answer, "okx": okx.answer, "binance": binance.answer}
@@ -46,6 +47,11 @@ def route(path: str) -> tuple[str, str]:
     return ("binance", path[1:]) if path.startswith(_BINANCE) else ("", "")
 
 
+def _month_before(day: date) -> date:
+    """The first day of the month before that of a day."""
+    return (day.replace(day=1) - timedelta(days=1)).replace(day=1)
+
+
 def wall_clock() -> datetime:
     """The real time."""
     return datetime.now(UTC)
@@ -57,13 +63,17 @@ class VenueServer:
     Parameters
     ----------
     seed
-        Same seed and same time give the same numbers.
+        Same seed, start and time give the same numbers.
     now
-        The simulated time: fixed, or a function; the real time where it is left out. Prices exist from 2024-01-01.
+        The simulated time: fixed, or a function; the real time where it is left out.
     coins
         The coins of the market.
     port
         0 takes a free one.
+    start
+        The first day of the market; that of the month before now where it is left out.
+    switches
+        What is true in the market.
     has_limits
         Refuse what the venues' documented limits refuse. They count in real time, whatever ``now`` says.
     """
@@ -75,13 +85,18 @@ class VenueServer:
         coins: Sequence[str] = tuple(COINS),
         port: int = 0,
         *,
+        start: date | None = None,
+        switches: Switches = USUAL,
         has_limits: bool = False,
     ) -> None:
-        self.seed = seed
+        self.seed, self.switches = seed, switches
         self.coins = tuple(coins)
         self.now: Now = now if callable(now) else lambda: now
-        if self.now() < START + timedelta(days=2):
-            raise UsageError(f"synthetic prices begin on {START:%Y-%m-%d}; choose a time two days later at least")
+        self.start = start or _month_before(self.now().date())
+        if self.now().date() <= self.start:
+            raise UsageError(f"the made-up market begins on {self.start}; choose a time a day later at least")
+        for coin in self.coins:  # now, not while somebody waits for an answer
+            self.moment().world.bars(coin)
         #: How often each (venue, endpoint) was asked.
         self.requests: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
@@ -106,7 +121,9 @@ class VenueServer:
 
     def moment(self) -> Moment:
         """The market now."""
-        return Moment(self.seed, as_us(self.now()), self.coins)
+        now = self.now()
+        weeks = (now.date() - self.start).days // 7 + 2
+        return Moment(World(self.seed, self.start, 7 * weeks, self.switches), as_us(now), self.coins)
 
     def inject(self, *faults: Fault) -> None:
         """Let things go wrong; of several that are due, the first one injected happens.
@@ -172,10 +189,12 @@ def serve(
     coins: Sequence[str] = tuple(COINS),
     port: int = 0,
     *,
+    start: date | None = None,
+    switches: Switches = USUAL,
     has_limits: bool = False,
 ) -> Generator[VenueServer]:
     """A :class:`VenueServer` that has ended when the block has."""
-    server = VenueServer(seed, now, coins, port, has_limits=has_limits)
+    server = VenueServer(seed, now, coins, port, start=start, switches=switches, has_limits=has_limits)
     try:
         yield server
     finally:

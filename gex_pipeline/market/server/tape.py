@@ -12,14 +12,17 @@ from itertools import islice
 import numpy as np
 
 from gex_pipeline.core import black76
+from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.calendar import SETTLEMENT_TIME
 from gex_pipeline.core.units import SECONDS_PER_YEAR
-from gex_pipeline.market.server import books
+from gex_pipeline.market.books import INDEX_BP, Book
+from gex_pipeline.market.draws import Ints, key, uniform
+from gex_pipeline.market.ladder import DAY_US, EIGHT_US
+from gex_pipeline.market.quotes import LEAST_IV, MOST_IV, Contracts, common_iv, contracts, listing_day
 from gex_pipeline.market.server.answers import Moment, as_us
-from gex_pipeline.market.server.books import INDEX_BP, Book
-from gex_pipeline.market.server.paths import START, Ints, key, uniform
+from gex_pipeline.market.world import World
 
-_SLOT_US, _DAY_US = 30_000_000, 86_400_000_000
+_SLOT_US = 30_000_000
 
 
 @dataclass(frozen=True)
@@ -67,60 +70,56 @@ def oldest_first(moment: Moment, of: Iterable[Book], first_us: int, last_us: int
 
 def _forth(moment: Moment, book: Book, first_us: int, last_us: int) -> Iterator[Trade]:
     """The trades of a book, day by day, as far as somebody asks."""
-    first = max(first_us, as_us(START) + _DAY_US)
-    day = books.listing_day(first)
-    while first <= last_us and day <= books.listing_day(last_us):
-        yield from (t for t in _day(book, moment.seed, day) if first <= t.time_us <= last_us)
+    first = max(first_us, moment.world.start_us + EIGHT_US)
+    day = listing_day(first)
+    while first <= last_us and day <= listing_day(last_us):
+        yield from (t for t in _day(book, moment.world, day) if first <= t.time_us <= last_us)
         day += timedelta(days=1)
 
 
 def _back(moment: Moment, book: Book, first_us: int, last_us: int) -> Iterator[Trade]:
-    first = max(first_us, as_us(START) + _DAY_US)
-    day = books.listing_day(last_us)
-    while first <= last_us and day >= books.listing_day(first):
-        yield from (t for t in reversed(_day(book, moment.seed, day)) if first <= t.time_us <= last_us)
+    first = max(first_us, moment.world.start_us + EIGHT_US)
+    day = listing_day(last_us)
+    while first <= last_us and day >= listing_day(first):
+        yield from (t for t in reversed(_day(book, moment.world, day)) if first <= t.time_us <= last_us)
         day -= timedelta(days=1)
 
 
 @lru_cache(maxsize=64)
-def _day(book: Book, seed: int, day: date) -> list[Trade]:
-    """All trades of a book from 08:00 UTC of a day to the next, by time."""
+def _day(book: Book, world: World, day: date) -> list[Trade]:
+    """All trades of a book from 08:00 UTC of a day to the next, by time.
+
+    Contracts trade as often as positions change hands, about that much in all, and takers buy as often as customers do.
+    """
     begin = as_us(datetime.combine(day, SETTLEMENT_TIME))
-    slots = np.arange(begin // _SLOT_US, (begin + _DAY_US) // _SLOT_US)
+    slots = np.arange(begin // _SLOT_US, (begin + DAY_US) // _SLOT_US)
 
-    def draw(what: str) -> books.Floats:
-        return uniform(key(seed, book.venue, book.family, book.coin, what), slots)
+    def draw(what: str) -> Floats:
+        return uniform(key(world.seed, book.venue, book.family, book.coin, what), slots)
 
+    held, _ = world.market(book.coin).day(begin)
+    listed = contracts(book, world, day)
+    turnover = listed.of(held.turnover)
     happens = draw("trades") < min(0.9, 1.1 * book.shape.oi_share + 0.02)
     times = slots * _SLOT_US + (draw("time") * 30_000).astype(np.int64) * 1_000
-    which = _contract(book, seed, day, draw("which"))
-    columns = _columns(book, seed, day, times[happens], which[happens])
-    amount = book.lot_coin * np.ceil(-10.0 * np.log(draw("amount")))
-    whole = (slots[happens], times[happens], which[happens], (draw("side") < 0.5)[happens], amount[happens].round(4))
-    names = books.contracts(book, seed, day).names
+    which = np.searchsorted(np.cumsum(turnover) / turnover.sum(), draw("which")).astype(np.int64)
+    columns = _columns(book, world, listed, times[happens], which[happens])
+    lots = turnover.sum() / np.count_nonzero(happens) / book.lot_coin
+    amount = book.lot_coin * np.ceil(-lots * np.log(draw("amount")))
+    buys = 0.5 - 0.5 * listed.of(held.bought) / np.maximum(turnover, 1e-300)
+    is_buy = draw("side") < buys[which]
+    whole = (slots[happens], times[happens], which[happens], is_buy[happens], amount[happens].round(4))
     rows = zip(*(c.tolist() for c in (*whole, *columns)), strict=True)
-    return [Trade(book, slot, time, names[i], *rest) for slot, time, i, *rest in rows]
+    return [Trade(book, slot, time, listed.names[i], *rest) for slot, time, i, *rest in rows]
 
 
-def _contract(book: Book, seed: int, day: date, draws: books.Floats) -> Ints:
-    """Which contract trades: near the money and soon to expire more often."""
-    listed = books.contracts(book, seed, day)
-    spot = float(books.spot_walk(seed, book.coin).at(as_us(datetime.combine(day, SETTLEMENT_TIME)))[0])
-    weight = np.exp(-np.abs(np.log(listed.strike / spot)) / 0.05)
-    weight *= np.exp(-(listed.expiry_us - listed.expiry_us[0]) / (30.0 * _DAY_US))
-    total = np.cumsum(weight)
-    return np.searchsorted(total, draws * total[-1]).astype(np.int64)
-
-
-def _columns(book: Book, seed: int, day: date, times: Ints, which: Ints) -> tuple[books.Floats, ...]:
+def _columns(book: Book, world: World, listed: Contracts, times: Ints, which: Ints) -> tuple[Floats, ...]:
     """(price, mark, iv, mark iv, forward, index) of trades."""
-    listed = books.contracts(book, seed, day)
     strike, is_call = listed.strike[which], listed.is_call[which]
     tenor = (listed.expiry_us[which] - times) / 1e6 / SECONDS_PER_YEAR
-    index = books.spot_walk(seed, book.coin).at(times) * (1.0 + INDEX_BP[book.index_source] / 1e4)
+    index = world.spot(book.coin).at(times) * (1.0 + INDEX_BP[book.index_source] / 1e4)
     forward = index * np.exp(book.carry * tenor)
-    level = books.vol_walk(seed, book.coin).at(times)
-    mark_iv = books.smile(level, strike, forward, tenor)
-    iv = np.round(mark_iv * (0.99 + 0.02 * uniform(key(seed, book.family, "deal"), times)), 4)
+    mark_iv = np.round(np.clip(common_iv(world, book.coin, strike, forward, tenor, times), LEAST_IV, MOST_IV), 4)
+    iv = np.round(mark_iv * (0.99 + 0.02 * uniform(key(world.seed, book.family, "deal"), times)), 4)
     price = black76.price(forward, strike, tenor, iv, is_call)
     return price, black76.price(forward, strike, tenor, mark_iv, is_call), iv, mark_iv, forward, index

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,10 +13,10 @@ import pytest
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.errors import UsageError
 from gex_pipeline.market import surface
-from gex_pipeline.market.chains import COINS
+from gex_pipeline.market.books import COINS
 from gex_pipeline.market.economy import LEAST, MOST, Market, gamma_profile, simulate
 from gex_pipeline.market.minutes import longer, minute_bars
-from gex_pipeline.market.positions import Habits, Positions, nobody
+from gex_pipeline.market.positions import Day, Habits
 from gex_pipeline.market.shocks import seasons, shocks
 from gex_pipeline.market.switches import NULL, Switches
 
@@ -78,15 +79,16 @@ def test_the_multiplier_is_bounded_and_the_bound_seldom_binds() -> None:
 
 def test_dealers_and_customers_hold_the_same_contracts_and_no_more_than_there_are() -> None:
     for switches in (Switches(), Switches(agreement=0.0), Switches(agreement=-1.0, walls=5.0)):
-        held = market(switches=switches).positions
-        assert (held.customers + held.dealers == 0.0).all()
-        assert (np.abs(held.dealers) <= held.open_interest * (1 + 1e-12)).all() and (held.open_interest >= 0).all()
+        for held in market(switches=switches).held:
+            for share in (0.0, 0.4, 1.0):
+                open_interest, dealers = held.open_interest_at(share), held.dealers_at(share)
+                assert (np.abs(dealers) <= open_interest * (1 + 1e-9)).all() and (open_interest >= 0).all()
 
 
 @pytest.mark.parametrize(("agreement", "sign"), [(1.0, 1.0), (-1.0, -1.0)])
 def test_customers_who_agree_with_the_convention(agreement: float, sign: float) -> None:
     """Dealers long calls and short puts, or the other way round; nothing gathers, as dealers are long that."""
-    calls, puts = market(switches=Switches(walls=0.0, pinning=0.0, agreement=agreement)).positions.dealers
+    calls, puts = market(switches=Switches(walls=0.0, pinning=0.0, agreement=agreement)).held[-1].dealers
     assert (sign * calls >= 0).all() and (sign * puts <= 0).all()
     assert sign * calls.sum() > 0 > sign * puts.sum()
 
@@ -96,51 +98,74 @@ def test_both_signs_of_gamma_occur() -> None:
     assert 0.1 < np.mean(gamma < 0) < 0.9
 
 
-def by_hand(held: Positions, now_us: int, spot: float, at: float, level: float, usual: float) -> float:
+def eight(held: Day) -> float:
+    """08:00 UTC of a day, seconds since 1970."""
+    return datetime(held.date.year, held.date.month, held.date.day, 8, tzinfo=UTC).timestamp()
+
+
+def by_hand(held: Day, share: float, spot: float, at: float, level: float, usual: float) -> float:
     """The dealers' gamma at a price, contract by contract."""
-    total = 0.0
-    for i in np.flatnonzero(held.expiry_us > now_us):
-        t = (held.expiry_us[i] - now_us) / 1e6 / (365 * 86_400)
+    total, now = (
+        0.0,
+        datetime(held.date.year, held.date.month, held.date.day, 8, tzinfo=UTC).timestamp() + share * 86_400,
+    )
+    for i in range(len(held.ladder.strike)):
+        t = (held.ladder.expiry_us[i] / 1e6 - now) / (365 * 86_400)
         forward = spot * math.exp(0.05 * t)
         w = (level**2 - usual**2) * (1 - math.exp(-t * 365 / 20)) / (t * 365 / 20) + usual**2
-        theta, k = w * t, math.log(held.strike[i] / forward)
+        theta, k = w * t, math.log(held.ladder.strike[i] / forward)
         p = 1.1 / math.sqrt(theta) * k
         s = math.sqrt(0.5 * w * (1 - 0.25 * p + math.sqrt((p - 0.25) ** 2 + 1 - 0.25**2)))
-        d1 = (math.log(at * math.exp(0.05 * t) / held.strike[i]) + 0.5 * s * s * t) / (s * math.sqrt(t))
+        d1 = (math.log(at * math.exp(0.05 * t) / held.ladder.strike[i]) + 0.5 * s * s * t) / (s * math.sqrt(t))
         gamma = math.exp(-0.5 * d1 * d1) / math.sqrt(2 * math.pi) / (at * s * math.sqrt(t))
-        total += (held.dealers[0, i] + held.dealers[1, i]) * gamma * at * at / 100
+        coins = sum(held.dealers[side, i] + share * held.bought[side, i] for side in (0, 1))
+        total += coins * gamma * at * at / 100
     return total
 
 
 def test_the_profile_is_the_sum_of_the_contracts() -> None:
-    held = market().positions
-    now_us, spot, level = round((START + timedelta(days=DAYS)).timestamp() * 1e6), 91_234.5, 0.5
-    profile = gamma_profile(held, now_us, math.log(spot), level, 0.45)
+    held, share, spot, level = market().held[-1], 0.6, 91_234.5, 0.5
+    profile = gamma_profile(held, share, math.log(spot), level, 0.45)
     for place, x in ((0, -0.06), (24, 0.0), (40, 0.04)):
-        expected = by_hand(held, now_us, spot, spot * math.exp(x), level, 0.45)
+        expected = by_hand(held, share, spot, spot * math.exp(x), level, 0.45)
         assert profile[place] == pytest.approx(expected, abs=1e-3 * np.abs(profile).max())
 
 
+def days_of(n: int, spots: list[float], switches: Switches = NULL) -> list[Day]:
+    """The positions of a coin whose mornings have these spots."""
+    habits = Habits(1, "BTC", switches)
+    held = [habits.first(START.date(), spots[0])]
+    for spot in spots[1 : n + 1]:
+        held.append(habits.next(held[-1], spot))
+    return held
+
+
 def test_contracts_are_listed_and_expire_at_eight() -> None:
-    held = nobody(90_000.0, date(2026, 1, 5), 5)
-    eight = round(datetime(2026, 1, 7, 8, tzinfo=UTC).timestamp() * 1e6)
-    assert set(held.expiry_us[held.is_live(2)] > eight) == {True}
-    assert not held.is_live(2)[held.expiry_us == eight].any() and held.is_live(1)[held.expiry_us == eight].all()
+    for held in days_of(9, 10 * [90_000.0]):
+        begin = eight(held) * 1e6
+        assert held.ladder.expiry_us.min() == begin + 86_400_000_000  # dailies, Saturdays and Sundays too
+        assert held.begin_us == begin
+
+
+def test_positions_go_on_from_day_to_day() -> None:
+    """What a contract has at the end of a day it has at the begin of the next, wherever spot is."""
+    for before, after in pairwise(days_of(6, [90_000.0, 84_000.0, 99_000.0, 91_000.0, 90_500.0, 70_000.0, 90_000.0])):
+        is_there, place = after.ladder.places(before.ladder)
+        assert (before.ladder.expiry_us[~is_there] == after.begin_us).all()
+        assert after.open_interest[:, place] == pytest.approx(before.open_interest_at(1.0)[:, is_there])
+        assert after.dealers[:, place] == pytest.approx(before.dealers_at(1.0)[:, is_there])
+        rest = np.delete(np.arange(len(after.ladder.strike)), place)
+        assert (after.open_interest[:, rest] == 0).all()
 
 
 def test_open_interest_gathers_at_round_strikes_and_follows_spot() -> None:
-    held = nobody(90_000.0, START.date(), 5)
-    habits = Habits(1, "BTC", START.date(), 5, NULL)
-    for _ in range(10):
-        habits.trade(held, 0, 90_000.0)
-    total = held.open_interest.sum(axis=0)
-    is_round = held.steps % 5 == 0
-    assert total[is_round].mean() > 2 * total[~is_round].mean()
-    before = (total * held.strike).sum() / total.sum()
-    for _ in range(10):
-        habits.trade(held, 0, 110_000.0)
-    after = held.open_interest.sum(axis=0)
-    assert (after * held.strike).sum() / after.sum() > before + 5_000
+    held = days_of(12, 3 * [90_000.0] + 10 * [110_000.0])
+    total, listed = held[0].open_interest.sum(axis=0), held[0].ladder
+    near = np.abs(listed.strike / 90_000 - 1) < 0.1
+    is_round = listed.steps % 5 == 0
+    assert total[is_round & near].mean() > 2 * total[~is_round & near].mean()
+    means = [(day.open_interest.sum(axis=0) * day.ladder.strike).sum() / day.open_interest.sum() for day in held]
+    assert means[-1] > means[0] + 5_000
 
 
 # ---------------------------------------------------------------- the null market is hard

@@ -71,8 +71,8 @@ def test_a_closed_server_refuses() -> None:
 
 
 def test_a_time_without_prices_is_refused() -> None:
-    with pytest.raises(UsageError, match="2024-01-01"):
-        VenueServer(1, datetime(2023, 12, 31, tzinfo=UTC))
+    with pytest.raises(UsageError, match="begins on 2026-11-20"):
+        VenueServer(1, NOW, start=NOW.date())
 
 
 @pytest.mark.parametrize("kind", ["slow", "drip"])
@@ -176,9 +176,9 @@ def test_answers_are_quick_after_the_first() -> None:
 
 
 def test_a_program_that_cannot_start_says_why() -> None:
-    command = [sys.executable, "-m", "gex_pipeline.market.server", "--at", "2020-01-01"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and "synthetic prices begin on 2024-01-01" in done.stderr
+    command = [sys.executable, "-m", "gex_pipeline.market.server", "--at", "2020-01-01", "--start", "2020-01-01"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 2 and "the made-up market begins on 2020-01-01" in done.stderr
 
 
 def test_as_a_program() -> None:

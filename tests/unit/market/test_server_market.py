@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gex_pipeline.core.instruments import parse
-from gex_pipeline.market.server import books, candles, history, tape
+from gex_pipeline.market import books
+from gex_pipeline.market.draws import normal, uniform
+from gex_pipeline.market.quotes import contracts, expiring, quotes
+from gex_pipeline.market.server import candles, history, tape
 from gex_pipeline.market.server.answers import Moment, as_us, text
-from gex_pipeline.market.server.paths import START, START_MINUTE, Walk, normal, uniform
+from gex_pipeline.market.world import World
 from tests.unit.market.venue_client import NOW
 
-WALK = books.spot_walk(1, "BTC")
-MOMENT = Moment(1, as_us(NOW))
+WORLD = World(1, date(2026, 10, 1), 56)
+SPOT = WORLD.spot("BTC")
+MOMENT = Moment(WORLD, as_us(NOW))
 NOW_MINUTE = as_us(NOW) // 60_000_000
 
 
@@ -29,53 +31,53 @@ def test_uniform_numbers_fill_their_interval() -> None:
     assert normal(7, np.arange(100_000)).std() == pytest.approx(1, abs=0.02)
 
 
-@given(st.integers(0, 3_000_000), st.integers(1, 4_000))
-def test_a_minute_has_one_price_whatever_is_asked_with_it(offset: int, n: int) -> None:
-    first = START_MINUTE + offset
-    many = WALK.minutes(first, first + n)
-    assert len(many) == n
-    assert WALK.minutes(first + n - 1, first + n)[0] == many[-1]
-    assert WALK.at((first + n - 1) * 60_000_000)[0] == many[-1]
+def test_a_longer_world_begins_as_a_shorter_one() -> None:
+    long, short = (World(3, WORLD.start, days) for days in (9, 6))
+    assert long.spot("ETH").values[: 6 * 1440 + 1].tobytes() == short.spot("ETH").values.tobytes()
+    assert long.bars("ETH").high[: 6 * 1440].tobytes() == short.bars("ETH").high.tobytes()
+    at = short.start_us + 5 * 86_400_000_000 + 12_345_000_000
+    one, other = (quotes(books.BOOKS[1], world, at) for world in (long, short))
+    assert one.listed.names == other.listed.names
+    for name in ("forward", "mark_iv", "open_interest", "volume"):
+        assert getattr(one, name).tobytes() == getattr(other, name).tobytes()
 
 
-def test_the_walk_is_as_volatile_within_days_as_over_them() -> None:
-    minutes = np.log(WALK.minutes(START_MINUTE, START_MINUTE + 1_440 * 700))
-    for step in (1, 60, 1_440):
-        yearly = np.diff(minutes[::step]).std() * np.sqrt(365 * 1_440 / step)
-        assert yearly == pytest.approx(0.45, rel=0.1)
-    over_midnight = np.diff(minutes)[1_439::1_440]
-    assert over_midnight.std() == pytest.approx(np.diff(minutes).std(), rel=0.1)
-
-
-def test_before_the_start_there_is_nothing() -> None:
-    with pytest.raises(ValueError, match="begin on 2024-01-01"):
-        WALK.at(as_us(START - timedelta(minutes=1)))
+def test_outside_of_the_world_there_is_nothing() -> None:
+    for us in (WORLD.start_us - 1, WORLD.end_us + 1):
+        with pytest.raises(ValueError, match="no such instant"):
+            SPOT.at(us)
+    for day in (WORLD.start - timedelta(days=2), WORLD.start + timedelta(days=WORLD.days)):
+        with pytest.raises(ValueError, match="lists nothing"):
+            contracts(books.BOOKS[0], WORLD, day)
 
 
 def test_instants_between_two_minutes_lie_between_their_prices() -> None:
-    a, b = WALK.minutes(NOW_MINUTE, NOW_MINUTE + 2)
-    assert WALK.at(as_us(NOW) + 15_000_000)[0] == pytest.approx(0.75 * a + 0.25 * b)
+    a, b = SPOT.minutes(NOW_MINUTE, NOW_MINUTE + 2)
+    assert SPOT.at(as_us(NOW) + 15_000_000)[0] == pytest.approx(0.75 * a + 0.25 * b)
 
 
 def test_months_and_weeks() -> None:
+    years = World(1, date(2024, 12, 30), 400)  # only its bounds are looked at
     year = (as_us(datetime(2025, 1, 1, tzinfo=UTC)) // 1_000, as_us(datetime(2025, 12, 31, tzinfo=UTC)) // 1_000)
-    assert [datetime.fromtimestamp(ms / 1e3, UTC).month for ms in candles.month().starts(*year)] == list(range(1, 13))
-    weeks = candles.week().starts(*year)
+    assert [datetime.fromtimestamp(ms / 1e3, UTC).month for ms in candles.month().starts(years, *year)] == list(
+        range(1, 13)
+    )
+    weeks = candles.week().starts(years, *year)
     assert {datetime.fromtimestamp(ms / 1e3, UTC).weekday() for ms in weeks} == {0} and len(weeks) == 52
     assert candles.month().end_ms(year[0]) == as_us(datetime(2025, 2, 1, tzinfo=UTC)) // 1_000
 
 
 def test_an_open_bar_ends_now() -> None:
-    now = Moment(1, as_us(NOW) + 12_345_678)
+    now = Moment(WORLD, as_us(NOW) + 12_345_678)
     step = candles.Step(60)
-    b = candles.bars(now, WALK, step.starts(now.now_ms - 7_200_000, now.now_ms), step)
-    assert b.is_closed.tolist() == [True, False] and b.close[-1] == WALK.at(now.now_us)[0]
+    b = candles.bars(now, WORLD.bars("BTC"), step.starts(WORLD, now.now_ms - 7_200_000, now.now_ms), step)
+    assert b.is_closed.tolist() == [True, False] and b.close[-1] == SPOT.at(now.now_us)[0]
     assert b.low[-1] <= b.close[-1] <= b.high[-1]
 
 
 @pytest.mark.parametrize("book", books.BOOKS, ids=lambda b: f"{b.venue}-{b.family}-{b.coin}")
 def test_books(book: books.Book) -> None:
-    q = books.quotes(book, 1, as_us(NOW))
+    q = quotes(book, WORLD, as_us(NOW))
     found = [parse(book.venue, name) for name in q.listed.names]
     assert [f.strike_usd for f in found] == q.listed.strike.tolist()
     assert [f.expiry_at.timestamp() * 1e6 for f in found] == q.listed.expiry_us.tolist()
@@ -90,16 +92,16 @@ def test_books(book: books.Book) -> None:
 @pytest.mark.parametrize("book", books.BOOKS, ids=lambda b: f"{b.venue}-{b.family}-{b.coin}")
 def test_contracts_stay_until_they_expire(book: books.Book) -> None:
     """Through listings, expiries, and a spot that wanders."""
-    mornings = [datetime(2026, 9, 20, 8, tzinfo=UTC) + timedelta(days=i) for i in range(40)]
+    mornings = [datetime(2026, 10, 2, 8, tzinfo=UTC) + timedelta(days=i) for i in range(50)]
     for morning, next_one in pairwise(mornings):
-        before, after = (books.contracts(book, 1, at.date()) for at in (morning, next_one))
+        before, after = (contracts(book, WORLD, at.date()) for at in (morning, next_one))
         over = {name for name, end in zip(before.names, before.expiry_us, strict=True) if end <= as_us(next_one)}
-        assert set(before.names) - set(after.names) == over == set(books.expiring(book, 1, next_one.date()).names)
+        assert set(before.names) - set(after.names) == over == set(expiring(book, WORLD, next_one.date()).names)
 
 
 def test_delivery_is_the_mean_of_the_last_half_hour() -> None:
-    minutes = WALK.minutes(NOW_MINUTE - 120, NOW_MINUTE - 89)
-    told = history.delivery_price(1, "deribit/usd", "BTC", NOW.date())
+    minutes = SPOT.minutes(NOW_MINUTE - 120, NOW_MINUTE - 89)
+    told = history.delivery_price(WORLD, "deribit/usd", "BTC", NOW.date())
     assert told == pytest.approx(minutes.mean(), abs=1e-8)
 
 
@@ -128,7 +130,5 @@ def test_numbers_as_text(value: float, decimals: int, expected: str) -> None:
     assert text(value, decimals) == expected
 
 
-def test_walks_of_other_seeds_are_others() -> None:
-    other = books.spot_walk(2, "BTC")
-    assert other.minutes(NOW_MINUTE, NOW_MINUTE + 2)[0] != WALK.minutes(NOW_MINUTE, NOW_MINUTE + 2)[0]
-    assert isinstance(other, Walk)
+def test_other_seeds_are_other_markets() -> None:
+    assert World(2, WORLD.start, 2).spot("BTC").values[60] != SPOT.values[60]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gex_pipeline.market.server.answers import Moment, as_us
 from gex_pipeline.market.server.server import _ENDPOINTS, _VENUES
+from gex_pipeline.market.world import World
 from tests.unit.market.venue_client import NOW, NOW_MS
+
+WORLD = World(1, date(2026, 10, 1), 60)
 
 PLACES = [(venue, endpoint) for venue, endpoints in _ENDPOINTS.items() for endpoint in endpoints]
 WORDS = {
@@ -49,6 +53,6 @@ QUERIES = st.fixed_dictionaries(
 @given(st.sampled_from(PLACES), QUERIES)
 def test_any_query_has_an_answer(place: tuple[str, str], query: dict[str, str]) -> None:
     venue, endpoint = place
-    answer = _VENUES[venue](Moment(1, as_us(NOW)), endpoint, query)
+    answer = _VENUES[venue](Moment(WORLD, as_us(NOW)), endpoint, query)
     assert answer.status in (200, 400)
     assert json.loads(answer.body) is not None

@@ -13,6 +13,8 @@ from urllib.parse import urlencode, urlsplit
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1_000)
+#: The first day of the market that a server has without a word about it: that of the month before.
+START_MS = int(datetime(2026, 10, 1, tzinfo=UTC).timestamp() * 1_000)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +13,7 @@ from gex_pipeline.schema import CHAIN
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
+from tests import made_up
 
 #: A day of the month that is still open for ``store(...)``, and a clock reading after it is over.
 OPEN = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -35,11 +36,11 @@ def chain(
     seed: int = 1,
 ) -> pl.DataFrame:
     """Synthetic rows of `chain`: a whole book of some 250 contracts a snapshot, or twelve contracts of it."""
-    path = chains.spot_path(underlying, chains.utc(start), steps, timedelta(hours=hours), seed)
-    frame = typed(chains.chain(venue, underlying, path, seed))
+    frame = typed(made_up.chain(venue, underlying, chains.utc(start), steps, hours, seed))
     if is_whole:
         return frame
-    return frame.filter(pl.int_range(pl.len()).over("snapshot_at") % (pl.len().over("snapshot_at") // 12) == 0)
+    place, step = pl.int_range(pl.len()).over("snapshot_at"), pl.len().over("snapshot_at") // 12
+    return frame.filter((place % step == 0) & (place < 12 * step))
 
 
 def store(root: Path, now: datetime = OPEN) -> Store:

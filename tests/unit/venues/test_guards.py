@@ -11,6 +11,7 @@ from gex_pipeline.market import chains
 from gex_pipeline.schema import CHAIN_REJECTED
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.venues.guards import against_previous, examine, repeated
+from tests import made_up
 
 AT = chains.utc("2026-01-05T12:00")
 NONE = pl.DataFrame(schema=polars_schema(CHAIN_REJECTED))
@@ -18,8 +19,7 @@ NONE = pl.DataFrame(schema=polars_schema(CHAIN_REJECTED))
 
 @pytest.fixture(scope="module")
 def chain() -> pl.DataFrame:
-    path = chains.spot_path("BTC", AT, 1, timedelta(hours=1), 1)
-    return chains.chain("deribit", "BTC", path, 1).with_columns(pl.col("instrument").cast(pl.String))
+    return made_up.chain("deribit", "BTC", AT).with_columns(pl.col("instrument").cast(pl.String))
 
 
 def rejected(chain: pl.DataFrame, rows: int, reason: str) -> pl.DataFrame:

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from gex_pipeline.market.server import books, candles, history, tape
+from gex_pipeline.market import quotes
+from gex_pipeline.market.books import Book
+from gex_pipeline.market.draws import Ints
+from gex_pipeline.market.server import candles, history, tape
 from gex_pipeline.market.server.answers import Make, Moment, Query, text
 from gex_pipeline.market.server.binance.options import of_underlying
 from gex_pipeline.market.server.binance.perps import coin_of
 from gex_pipeline.market.server.binance.wire import invalid_symbol, refuse, required, whole
-from gex_pipeline.market.server.books import Book
-from gex_pipeline.market.server.paths import Ints
 
 _HOURS = {"1h": 1, "2h": 2, "4h": 4, "6h": 6, "8h": 8, "12h": 12, "1d": 24, "3d": 72}
 _INTERVALS = {f"{m}m": candles.Step(m) for m in (1, 3, 5, 15, 30)} | {
@@ -51,8 +52,8 @@ def exercise_history(moment: Moment, query: Query) -> list[dict[str, Any]]:
 
 
 def _exercises(moment: Moment, book: Book, day: Any) -> Iterator[dict[str, Any]]:
-    px = history.delivery_price(moment.seed, book.index_source, book.coin, day)
-    gone = books.expiring(book, moment.seed, day)
+    px = history.delivery_price(moment.world, book.index_source, book.coin, day)
+    gone = quotes.expiring(book, moment.world, day)
     pays = np.where(gone.is_call, px > gone.strike, px < gone.strike).tolist()
     for name, strike, paid in zip(gone.names, gone.strike.tolist(), pays, strict=True):
         yield {
@@ -69,7 +70,7 @@ def trades(moment: Moment, query: Query) -> list[dict[str, Any]]:
     required(query, "symbol")
     name = query["symbol"]
     of = [book for book in moment.books("binance") if name.startswith(f"{book.coin}-")]
-    if not of or name not in books.contracts(of[0], moment.seed, books.listing_day(moment.now_us)).names:
+    if not of or name not in quotes.contracts(of[0], moment.world, quotes.listing_day(moment.now_us)).names:
         raise invalid_symbol()
     found = tape.newest_first(moment, of, moment.now_us - 2 * 86_400_000_000, moment.now_us, 100_000)
     most = _page(query, 100, _MOST_TRADES)
@@ -104,14 +105,16 @@ def klines(kind: str, parameter: str) -> Make:
         if len(starts) == 0:
             return []
         b = history.perpetual_bars(moment, _SOURCE, coin, kind, starts, step)
-        return _rows(b, step, history.digits(coin))
+        return _rows(b, step, quotes.digits(coin))
 
     return make
 
 
 def _starts(moment: Moment, query: Query, step: candles.Step) -> Ints:
     limit = _page(query, 500, _MOST_BARS)
-    starts = step.starts(whole(query, "startTime", 0), min(whole(query, "endTime", moment.now_ms), moment.now_ms))
+    starts = step.starts(
+        moment.world, whole(query, "startTime", 0), min(whole(query, "endTime", moment.now_ms), moment.now_ms)
+    )
     return starts[:limit] if query.get("startTime") else starts[-limit:]
 
 
@@ -135,7 +138,7 @@ def funding(moment: Moment, query: Query) -> list[dict[str, Any]]:
     times, rates = history.funding(moment, _SOURCE, coin, first, last)
     limit = _page(query, 100, _MOST_FUNDINGS)
     pairs = list(zip(times.tolist(), rates.tolist(), strict=True))
-    walk = history.price_walk(moment, _SOURCE, coin, "mark")
+    walk = history.prices(moment, _SOURCE, coin, "mark")
     chosen = pairs[:limit] if query.get("startTime") else pairs[-limit:]
     return [
         {

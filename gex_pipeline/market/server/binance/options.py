@@ -9,10 +9,11 @@ import numpy as np
 
 from gex_pipeline.core import black76
 from gex_pipeline.core.black76 import Floats
-from gex_pipeline.market.server import books
+from gex_pipeline.market import quotes
+from gex_pipeline.market.books import Book
+from gex_pipeline.market.quotes import Quotes
 from gex_pipeline.market.server.answers import Moment, Query, text, text_or
 from gex_pipeline.market.server.binance.wire import invalid_symbol, refuse, required
-from gex_pipeline.market.server.books import Book, Quotes
 
 #: Ticks in USDT, and the decimals of prices.
 _TICKS = {"BTC": 5.0, "ETH": 0.2, "SOL": 0.01}
@@ -44,7 +45,7 @@ def exchange_info(moment: Moment, _query: Query) -> dict[str, Any]:
 
 
 def _symbols(moment: Moment, book: Book) -> list[dict[str, Any]]:
-    listed = books.contracts(book, moment.seed, books.listing_day(moment.now_us))
+    listed = quotes.contracts(book, moment.world, quotes.listing_day(moment.now_us))
     columns = (listed.expiry_us.tolist(), listed.strike.tolist(), listed.is_call.tolist())
     return [_symbol(book, *row) for row in zip(listed.names, *columns, strict=True)]
 
@@ -123,7 +124,7 @@ def _mark_rows(q: Quotes) -> list[dict[str, Any]]:
 def _mark_row(q: Quotes, name: str, price: float, bid: float, ask: float, *rest: float) -> dict[str, Any]:
     """One row; -1 where nobody quotes."""
     bid_iv, ask_iv, iv, delta, theta, gamma, vega = rest
-    room = 0.1 * q.index
+    room = 0.1 * q.spot
     return {
         "symbol": name,
         "markPrice": text(price, 2),
@@ -154,7 +155,7 @@ def _ticker_rows(q: Quotes) -> list[dict[str, Any]]:
 def _ticker_row(
     q: Quotes, name: str, strike: float, price: float, bid: float, ask: float, volume: float
 ) -> dict[str, Any]:
-    now_ms, is_traded = q.instant_us // 1_000, volume > 0
+    now_ms, is_traded = int(q.instant_us) // 1_000, volume > 0
     last = text(price, 2) if is_traded else "0"
     return {
         "symbol": name,
@@ -174,7 +175,7 @@ def _ticker_row(
         "firstTradeId": 12 if is_traded else 0,
         "tradeCount": 22 if is_traded else 0,
         "strikePrice": text(strike, 4),
-        "exercisePrice": text(q.index, 8),
+        "exercisePrice": text(q.spot, 8),
     }
 
 
@@ -192,13 +193,13 @@ def open_interest(moment: Moment, query: Query) -> list[dict[str, Any]]:
     if not (len(day) == 6 and day.isdigit()):
         raise refuse(-1130, "Data sent for parameter 'expiration' is not valid.")
     q = moment.quotes(of_underlying(moment, f"{query['underlyingAsset']}USDT"))
-    stamp = str(q.instant_us // 60_000_000 * 60_000)
+    stamp = str(int(q.instant_us) // 60_000_000 * 60_000)
     rows = zip(q.listed.names, (q.open_interest / q.book.contract_coin).tolist(), strict=True)
     return [
         {
             "symbol": name,
             "sumOpenInterest": text(contracts, 4),
-            "sumOpenInterestUsd": text(contracts * q.book.contract_coin * q.index, 8),
+            "sumOpenInterestUsd": text(contracts * q.book.contract_coin * q.spot, 8),
             "timestamp": stamp,
         }
         for name, contracts in rows

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from gex_pipeline.market.server import books, candles, history, tape
+from gex_pipeline.market import quotes
+from gex_pipeline.market.books import Book
+from gex_pipeline.market.server import candles, history, tape
 from gex_pipeline.market.server.answers import Make, Moment, Query, text
-from gex_pipeline.market.server.books import Book
 from gex_pipeline.market.server.bybit.options import delivering, of_query
 from gex_pipeline.market.server.bybit.perps import perpetuals
 from gex_pipeline.market.server.bybit.wire import invalid, one_of, whole
@@ -37,13 +38,13 @@ def klines(kind: str) -> Make:
             raise invalid("interval invalid")
         limit = whole(query, "limit", _DEFAULT, _LONGEST) or _DEFAULT
         last = min(whole(query, "end", moment.now_ms), moment.now_ms)
-        starts = step.starts(whole(query, "start", 0), last)
+        starts = step.starts(moment.world, whole(query, "start", 0), last)
         # a start alone asks for what follows it
         starts = starts[:limit] if query.get("start") and not query.get("end") else starts[-limit:]
         rows: list[list[str]] = []
         if len(starts):
             b = history.perpetual_bars(moment, source, coin, kind, starts, step)
-            rows = _rows(b, history.digits(coin), has_volume=kind == "last")
+            rows = _rows(b, quotes.digits(coin), has_volume=kind == "last")
         return {"category": "linear", "symbol": query["symbol"], "list": rows[::-1]}
 
     return make
@@ -90,7 +91,7 @@ def new_delivery_price(moment: Moment, query: Query) -> dict[str, Any]:
     """`new-delivery-price`: the last 50 days; USDT unless told otherwise."""
     book = _settled(moment, query, "USDT")
     days = [day for day, _ in zip(history.delivery_days(moment), range(_DELIVERED), strict=False)]
-    prices = [(day, history.delivery_price(moment.seed, book.index_source, book.coin, day)) for day in days]
+    prices = [(day, history.delivery_price(moment.world, book.index_source, book.coin, day)) for day in days]
     rows = [{"deliveryPrice": text(px, 8), "deliveryTime": str(history.delivery_ms(day))} for day, px in prices]
     return {"category": "option", "list": rows}
 
@@ -100,13 +101,13 @@ def delivery_price(moment: Moment, query: Query) -> dict[str, Any]:
     is_usdt = query.get("symbol", "").endswith("-USDT")
     book = _settled(moment, query, "USDT" if is_usdt else "USDC")
     limit = whole(query, "limit", 50, _DEFAULT) or 50
-    day = books.listing_day(moment.now_us)
+    day = quotes.listing_day(moment.now_us)
     gone = delivering(moment, book)
     names = gone.names if gone else []
     if query.get("symbol"):
         day, names = _expired(moment, book, query["symbol"])
     first = int(query["cursor"]) if query.get("cursor", "").isdigit() else 0
-    px = text(history.delivery_price(moment.seed, book.index_source, book.coin, day), 8)
+    px = text(history.delivery_price(moment.world, book.index_source, book.coin, day), 8)
     at = str(history.delivery_ms(day))
     rows = [{"symbol": name, "deliveryPrice": px, "deliveryTime": at} for name in names[first : first + limit]]
     cursor = str(first + limit) if first + limit < len(names) else ""
@@ -115,7 +116,7 @@ def delivery_price(moment: Moment, query: Query) -> dict[str, Any]:
 
 def _expired(moment: Moment, book: Book, symbol: str) -> tuple[Any, list[str]]:
     for day in history.delivery_days(moment):
-        if f"-{day.day}{day:%b%y}-".upper() in symbol and symbol in books.expiring(book, moment.seed, day).names:
+        if f"-{day.day}{day:%b%y}-".upper() in symbol and symbol in quotes.expiring(book, moment.world, day).names:
             return day, [symbol]
     raise invalid("symbol invalid")
 

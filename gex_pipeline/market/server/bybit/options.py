@@ -11,10 +11,10 @@ from zlib import crc32
 import numpy as np
 
 from gex_pipeline.core import black76
-from gex_pipeline.market.chains import COINS
-from gex_pipeline.market.server import books
+from gex_pipeline.market import quotes
+from gex_pipeline.market.books import COINS, Book
+from gex_pipeline.market.quotes import Quotes
 from gex_pipeline.market.server.answers import Moment, Query, text, text_or
-from gex_pipeline.market.server.books import Book, Quotes
 from gex_pipeline.market.server.bybit.wire import invalid, one_of, whole
 
 _TICKS = {"BTC": 5.0, "ETH": 0.1, "SOL": 0.01}
@@ -64,23 +64,23 @@ def _position(names: list[str], cursor: str) -> int:
 
 def _instruments(moment: Moment, book: Book) -> list[dict[str, Any]]:
     """What trades, after what is still being delivered: from 08:00 to 12:00 UTC the day's expiry stays in the list."""
-    day = books.listing_day(moment.now_us)
-    rows = _rows(book, books.contracts(book, moment.seed, day), day, "Trading")
+    day = quotes.listing_day(moment.now_us)
+    rows = _rows(book, quotes.contracts(book, moment.world, day), day, "Trading")
     return [*_rows(book, delivering(moment, book), day, "Delivering"), *rows]
 
 
-def delivering(moment: Moment, book: Book) -> books.Contracts | None:
+def delivering(moment: Moment, book: Book) -> quotes.Contracts | None:
     """The contracts that expired at the last 08:00 UTC, in the four hours of their delivery."""
-    day = books.listing_day(moment.now_us)
-    gone = books.expiring(book, moment.seed, day)
+    day = quotes.listing_day(moment.now_us)
+    gone = quotes.expiring(book, moment.world, day)
     return gone if moment.now_us - int(gone.expiry_us[0]) < _DELIVERY_US else None
 
 
-def _rows(book: Book, listed: books.Contracts | None, day: date, status: str) -> list[dict[str, Any]]:
+def _rows(book: Book, listed: quotes.Contracts | None, day: date, status: str) -> list[dict[str, Any]]:
     if listed is None:
         return []
     columns = (listed.expiry_us.tolist(), listed.is_call.tolist())
-    since = {us: books.listed_since_us(us, day) for us in set(columns[0])}
+    since = {us: quotes.listed_since_us(book, us, day) for us in set(columns[0])}
     rows = zip(listed.names, *columns, strict=True)
     return [_instrument(book, name, us, since[us], is_call) | {"status": status} for name, us, is_call in rows]
 
@@ -137,25 +137,25 @@ def _ticker(q: Quotes, name: str, mark: float, bid: float, ask: float, bid_iv: f
         "highPrice24h": text(1.1 * mark, 1) if is_traded else "0",
         "lowPrice24h": text(0.9 * mark, 1) if is_traded else "0",
         "markPrice": text(mark, 8),
-        "indexPrice": text(q.index, 4),
+        "indexPrice": text(q.spot, 4),
         "markIv": text(iv, 4),
         "underlyingPrice": text(forward, 4),
         "openInterest": text(oi, 4),
-        "turnover24h": text(volume * q.index, 4),
+        "turnover24h": text(volume * q.spot, 4),
         "volume24h": text(volume, 4),
         "totalVolume": text(20 * volume, 0),
-        "totalTurnover": text(20 * volume * q.index, 0),
+        "totalTurnover": text(20 * volume * q.spot, 0),
         "delta": text(delta, 8),
         "gamma": text(gamma, 8),
         "vega": text(vega, 8),
         "theta": text(theta, 8),
-        "predictedDeliveryPrice": text(q.index, 4) if _is_settling(q, name) else "0",
+        "predictedDeliveryPrice": text(q.spot, 4) if _is_settling(q, name) else "0",
         "change24h": text(iv % 0.1 - 0.06, 8) if is_traded else "0",
     }
 
 
 def _is_settling(q: Quotes, name: str) -> bool:
     """True in the last half hour of a contract."""
-    end = books.EPOCH + timedelta(microseconds=int(q.listed.expiry_us[0]))
-    left_us = int(q.listed.expiry_us[0]) - q.instant_us
+    end = quotes.EPOCH + timedelta(microseconds=int(q.listed.expiry_us[0]))
+    left_us = int(q.listed.expiry_us[0]) - int(q.instant_us)
     return left_us <= 1_800_000_000 and f"-{end.day}{end:%b%y}-".upper() in name

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from gex_pipeline.market import quotes
+from gex_pipeline.market.minutes import straight
 from gex_pipeline.market.server import candles, history, tape
 from gex_pipeline.market.server.answers import Moment, Query
-from gex_pipeline.market.server.books import vol_walk
 from gex_pipeline.market.server.deribit.options import CURRENCIES, of_currency
 from gex_pipeline.market.server.deribit.perps import index_of, perpetuals
 from gex_pipeline.market.server.deribit.wire import invalid, required, whole
-from gex_pipeline.market.server.paths import START_MINUTE, Walk
 from gex_pipeline.market.server.perps import funding_8h
+from gex_pipeline.market.world import Minutes
 
 _RESOLUTIONS = {str(m): candles.Step(m) for m in (1, 3, 5, 10, 15, 30, 60, 120, 180, 360, 720)} | {
     "1D": candles.Step(1_440)
@@ -32,7 +33,7 @@ def delivery_prices(moment: Moment, query: Query) -> dict[str, Any]:
     offset, most = whole(query, "offset", 0), _page(query, 10)
     days = list(history.delivery_days(moment))
     rows = [
-        {"date": f"{day:%Y-%m-%d}", "delivery_price": round(history.delivery_price(moment.seed, source, coin, day), 4)}
+        {"date": f"{day:%Y-%m-%d}", "delivery_price": round(history.delivery_price(moment.world, source, coin, day), 4)}
         for day in days[offset : offset + most]
     ]
     return {"data": rows, "records_total": len(days)}
@@ -65,14 +66,14 @@ def chart(moment: Moment, query: Query) -> dict[str, Any]:
     step = _RESOLUTIONS.get(query["resolution"])
     if step is None:
         raise invalid("resolution", "invalid resolution")
-    starts = step.starts(first, min(last, moment.now_ms))[-_MOST_BARS:]
+    starts = step.starts(moment.world, first, min(last, moment.now_ms))[-_MOST_BARS:]
     if len(starts) == 0:
         return {"status": "no_data"} | {
             name: [] for name in ("ticks", "open", "high", "low", "close", "volume", "cost")
         }
     b = history.perpetual_bars(moment, source, coin, "last", starts, step)
     prices = {"open": b.open, "high": b.high, "low": b.low, "close": b.close}
-    columns = {name: values.round(history.digits(coin)).tolist() for name, values in prices.items()}
+    columns = {name: values.round(quotes.digits(coin)).tolist() for name, values in prices.items()}
     amounts = {"volume": b.volume.round(4).tolist(), "cost": (b.volume * b.close).round(2).tolist()}
     return {"status": "ok", "ticks": starts.tolist()} | columns | amounts
 
@@ -86,27 +87,27 @@ def volatility_index(moment: Moment, query: Query) -> dict[str, Any]:
         raise invalid("resolution", "invalid resolution")
     first, last = _window(query)
     seconds = _DVOL_RESOLUTIONS[query["resolution"]]
-    walk, last = vol_walk(moment.seed, query["currency"]), min(last, moment.now_ms)
+    walk, last = moment.world.dvol(query["currency"]), min(last, moment.now_ms)
     rows, is_more = _second_rows(walk, first, last) if seconds == 1 else _bar_rows(moment, walk, seconds, first, last)
     rows = [[at, *(round(100 * value, 2) for value in values)] for at, *values in rows]
     return {"data": rows, "continuation": rows[0][0] - 1 if is_more else None}
 
 
-def _bar_rows(moment: Moment, walk: Walk, seconds: int, first: int, last: int) -> tuple[list[Any], bool]:
+def _bar_rows(moment: Moment, walk: Minutes, seconds: int, first: int, last: int) -> tuple[list[Any], bool]:
     """([start, open, high, low, close] of the last rows of a window, whether there are earlier ones)."""
     step = candles.Step(seconds // 60)
-    starts = step.starts(first, last)
+    starts = step.starts(moment.world, first, last)
     page = starts[-_MOST_DVOL:]
     if len(page) == 0:
         return [], False
-    b = candles.bars(moment, walk, page, step)
+    b = candles.bars(moment, straight(walk.values), page, step)
     columns = (page, b.open, b.high, b.low, b.close)
     return list(zip(*(c.tolist() for c in columns), strict=True)), len(starts) > len(page)
 
 
-def _second_rows(walk: Walk, first: int, last: int) -> tuple[list[Any], bool]:
+def _second_rows(walk: Minutes, first: int, last: int) -> tuple[list[Any], bool]:
     """As :func:`_bar_rows`, by the second: the walk is straight between two minutes."""
-    starts = np.arange(max(-(-first // 1_000), START_MINUTE * 60), last // 1_000 + 1)
+    starts = np.arange(max(-(-first // 1_000), walk.first * 60), last // 1_000 + 1)
     page = starts[-_MOST_DVOL:]
     if len(page) == 0:
         return [], False
@@ -120,12 +121,12 @@ def funding_history(moment: Moment, query: Query) -> list[dict[str, Any]]:
     """`get_funding_rate_history`: a row an hour, ascending, the last 744 of the window."""
     coin, source = _perpetual(moment, query)
     first, last = _window(query)
-    hours = candles.Step(60).starts(first, min(last, moment.now_ms))[-_MOST_FUNDING:]
+    hours = candles.Step(60).starts(moment.world, first, min(last, moment.now_ms))[-_MOST_FUNDING:]
     if len(hours) == 0:
         return []
-    walk = history.price_walk(moment, source, coin, "index")
-    prices = walk.at(np.concatenate(([max(int(hours[0]) - _HOUR_MS, START_MINUTE * candles.MINUTE_MS)], hours)) * 1_000)
-    rates = funding_8h(moment.seed, source, f"{coin} hourly", hours // _HOUR_MS)
+    walk = history.prices(moment, source, coin, "index")
+    prices = walk.at(np.concatenate(([max(int(hours[0]) - _HOUR_MS, moment.world.start_us // 1_000)], hours)) * 1_000)
+    rates = funding_8h(moment.world, source, coin, hours * 1_000)
     rows = zip(hours.tolist(), prices[1:].tolist(), prices[:-1].tolist(), rates.tolist(), strict=True)
     return [_funding(*row) for row in rows]
 

@@ -12,10 +12,12 @@ import numpy as np
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.calendar import expiry_type
 from gex_pipeline.core.instruments import build, parse
-from gex_pipeline.market.server import books
+from gex_pipeline.market import quotes
+from gex_pipeline.market.books import Book
+from gex_pipeline.market.quotes import Quotes
 from gex_pipeline.market.server.answers import Moment, Query, or_none
-from gex_pipeline.market.server.books import Book, Quotes
 from gex_pipeline.market.server.deribit.wire import invalid, required
+from gex_pipeline.market.world import World
 
 CURRENCIES = ("BTC", "ETH", "USDC", "USDT", "EURR")
 KINDS = ("option", "future", "spot", "option_combo", "future_combo", "any")
@@ -38,21 +40,21 @@ def of_currency(moment: Moment, query: Query, words: tuple[str, ...] = CURRENCIE
 
 def instrument_rows(moment: Moment, book: Book, is_expired: bool) -> list[dict[str, Any]]:
     """What `get_instruments` says of a book: live, or what expired in the last 30 days."""
-    return _instrument_rows(moment.seed, book, books.listing_day(moment.now_us), is_expired)
+    return _instrument_rows(moment.world, book, quotes.listing_day(moment.now_us), is_expired)
 
 
 @lru_cache(maxsize=32)
-def _instrument_rows(seed: int, book: Book, today: date, is_expired: bool) -> list[dict[str, Any]]:
+def _instrument_rows(world: World, book: Book, today: date, is_expired: bool) -> list[dict[str, Any]]:
     if not is_expired:
-        return [_instrument(book, today, True, *row) for row in _specs(books.contracts(book, seed, today))]
+        return [_instrument(book, today, True, *row) for row in _specs(quotes.contracts(book, world, today))]
     rows: list[dict[str, Any]] = []
-    for day in (today - timedelta(days=back) for back in range(_EXPIRED_DAYS)):
-        names = books.expiring(book, seed, day)
+    for day in (today - timedelta(days=back) for back in range(min(_EXPIRED_DAYS, (today - world.start).days + 1))):
+        names = quotes.expiring(book, world, day)
         rows += [_instrument(book, day, False, *row) for row in _specs(names)]
     return rows
 
 
-def _specs(listed: books.Contracts) -> list[tuple[str, int, float, bool]]:
+def _specs(listed: quotes.Contracts) -> list[tuple[str, int, float, bool]]:
     columns = (listed.expiry_us, listed.strike, listed.is_call)
     return list(zip(listed.names, *(c.tolist() for c in columns), strict=True))
 
@@ -62,7 +64,7 @@ def _instrument(
 ) -> dict[str, Any]:
     is_inverse = book.settlement == "inverse"
     quote = book.coin if is_inverse else "USDC"
-    at = books.EPOCH + timedelta(microseconds=expiry_us)
+    at = quotes.EPOCH + timedelta(microseconds=expiry_us)
     tick = 0.0001 if is_inverse else _LINEAR_TICKS[book.coin]
     return {
         "instrument_name": name,
@@ -71,7 +73,7 @@ def _instrument(
         "option_type": "call" if is_call else "put",
         "strike": strike,
         "expiration_timestamp": expiry_us // 1_000,
-        "creation_timestamp": books.listed_since_us(expiry_us, day) // 1_000,
+        "creation_timestamp": quotes.listed_since_us(book, expiry_us, day) // 1_000,
         "is_active": is_active,
         "state": "open" if is_active else "closed",
         "base_currency": book.coin,
@@ -110,7 +112,7 @@ def per_usd(q: Quotes) -> Floats:
 
 def underlying_name(book: Book, expiry_us: int) -> str:
     """The future of an expiry, or its synthetic stand-in for dailies: BTC-25DEC26, SYN.BTC-20NOV26."""
-    at = books.EPOCH + timedelta(microseconds=expiry_us)
+    at = quotes.EPOCH + timedelta(microseconds=expiry_us)
     contract = parse("deribit", f"{book.family}-1JAN26-1-C")
     assert contract is not None
     day = build("deribit", contract).replace("1JAN26", f"{at.day}{at:%b%y}".upper()).removesuffix("-1-C")
@@ -149,9 +151,9 @@ def _summary(q: Quotes, name: str, future: str, mark: float, bid: float, ask: fl
         "underlying_price": forward,
         "underlying_index": future,
         "interest_rate": 0.0,
-        "estimated_delivery_price": q.index,
+        "estimated_delivery_price": q.spot,
         "volume": volume,
         "volume_usd": round(volume * mark * (forward if decimals == 4 else 1.0), 2),
         "price_change": round(-4.91 + 100 * (iv % 0.1), 4) if is_traded else None,
-        "creation_timestamp": q.instant_us // 1_000,
+        "creation_timestamp": int(q.instant_us) // 1_000,
     }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gex_pipeline.core import black76
+from gex_pipeline.market.books import Book
 from gex_pipeline.market.server import perps
 from gex_pipeline.market.server.answers import Moment, Query
-from gex_pipeline.market.server.books import Book
 from gex_pipeline.market.server.deribit.options import summary_rows
 from gex_pipeline.market.server.deribit.wire import invalid, required
 
@@ -155,7 +155,7 @@ def _option_part(moment: Moment, book: Book, row: dict[str, Any]) -> dict[str, A
         "rho": 0.0,
     }
     return {
-        "index_price": q.index,
+        "index_price": q.spot,
         "underlying_price": row["underlying_price"],
         "underlying_index": row["underlying_index"],
         "interest_rate": 0.0,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gex_pipeline.market.books import Book
 from gex_pipeline.market.server.answers import HTML, Answer, Make, Moment, Query, Refused, encoded
-from gex_pipeline.market.server.books import Book
 from gex_pipeline.market.server.okx import history, options, perps, wire
 
 Rows = list[dict[str, str]]

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from gex_pipeline.market.server import books, candles, history, tape
+from gex_pipeline.market import quotes
+from gex_pipeline.market.books import Book
+from gex_pipeline.market.draws import Ints
+from gex_pipeline.market.server import candles, history, tape
 from gex_pipeline.market.server.answers import Make, Moment, Query, text
-from gex_pipeline.market.server.books import Book
 from gex_pipeline.market.server.okx.options import of_query
 from gex_pipeline.market.server.okx.perps import SWAP_COINS, index_of, swap_of
 from gex_pipeline.market.server.okx.wire import NO_INDEX, NO_INSTRUMENT, refuse, required, whole, wrong
-from gex_pipeline.market.server.paths import Ints
 
 _HONG_KONG = -480  # minutes: long bars begin at midnight UTC+8 unless their name ends in utc
 _FAR_MS = 2**53
@@ -72,9 +73,9 @@ def _of_shelf(moment: Moment, query: Query, shelf: Shelf) -> tuple[str, str]:
 def _starts(moment: Moment, query: Query, shelf: Shelf, step: candles.Step) -> Ints:
     """The newest page between `before` and `after`; the history has closed bars only."""
     older, newer = whole(query, "after", _FAR_MS), whole(query, "before", 0)
-    starts = step.starts(newer + 1, min(older - 1, moment.now_ms))
+    starts = step.starts(moment.world, newer + 1, min(older - 1, moment.now_ms))
     if shelf.is_recent:
-        oldest = step.starts(0, moment.now_ms)[-_RECENT_BARS:][:1]
+        oldest = step.starts(moment.world, 0, moment.now_ms)[-_RECENT_BARS:][:1]
         starts = starts[starts >= oldest[0]] if len(oldest) else starts
     elif len(starts) and step.end_ms(int(starts[-1])) > moment.now_ms:
         starts = starts[:-1]
@@ -94,7 +95,7 @@ def _rows(b: candles.Bars, coin: str, *, has_volume: bool) -> list[list[str]]:
     rows: list[list[str]] = []
     for start, *prices, volume, is_closed in zip(*(c.tolist() for c in columns), strict=True):
         amounts = (volume / SWAP_COINS[coin], volume, volume * prices[-1]) if has_volume else ()
-        words = [str(start), *(text(p, history.digits(coin)) for p in prices)]
+        words = [str(start), *(text(p, quotes.digits(coin)) for p in prices)]
         rows.append([*words, *(text(a, 4) for a in amounts), "1" if is_closed else "0"])
     return rows
 
@@ -140,8 +141,8 @@ def _exercised(moment: Moment, query: Query) -> Book:
 
 
 def _details(moment: Moment, book: Book, day: Any) -> list[dict[str, str]]:
-    px = history.delivery_price(moment.seed, book.index_source, book.coin, day)
-    gone = books.expiring(book, moment.seed, day)
+    px = history.delivery_price(moment.world, book.index_source, book.coin, day)
+    gone = quotes.expiring(book, moment.world, day)
     pays = np.where(gone.is_call, px > gone.strike, px < gone.strike).tolist()
     types = ("exercised" if p else "expired_otm" for p in pays)
     return [{"insId": n, "px": text(px, 4), "type": t} for n, t in zip(gone.names, types, strict=True)]
@@ -163,7 +164,7 @@ def trades(moment: Moment, query: Query) -> list[dict[str, str]]:
     required(query, "instId")
     name = query["instId"]
     of = [book for book in moment.books("okx") if name.startswith(f"{book.family}-")]
-    if not of or name not in books.contracts(of[0], moment.seed, books.listing_day(moment.now_us)).names:
+    if not of or name not in quotes.contracts(of[0], moment.world, quotes.listing_day(moment.now_us)).names:
         raise refuse(200, *NO_INSTRUMENT)
     rows = [_option_trade(t) for t in _found(moment, of, name)[: _page(query, 500)]]
     return [{key: row[key] for key in ("instId", "side", "sz", "px", "tradeId", "ts")} for row in rows]

@@ -8,9 +8,10 @@ import numpy as np
 
 from gex_pipeline.core import black76
 from gex_pipeline.core.black76 import Floats
-from gex_pipeline.market.server import books
+from gex_pipeline.market import quotes
+from gex_pipeline.market.books import Book
+from gex_pipeline.market.quotes import Quotes
 from gex_pipeline.market.server.answers import Moment, Query, text, text_or
-from gex_pipeline.market.server.books import Book, Quotes
 from gex_pipeline.market.server.okx.wire import NO_INDEX, refuse, wrong
 
 _LINEAR_TICKS = {"BTC": 5.0, "ETH": 0.1, "SOL": 0.01}
@@ -36,10 +37,10 @@ def of_query(moment: Moment, query: Query) -> list[Book]:
 
 def instruments(moment: Moment, book: Book) -> list[dict[str, str]]:
     """`instruments` of a family."""
-    day = books.listing_day(moment.now_us)
-    listed = books.contracts(book, moment.seed, day)
+    day = quotes.listing_day(moment.now_us)
+    listed = quotes.contracts(book, moment.world, day)
     columns = (listed.expiry_us.tolist(), listed.strike.tolist(), listed.is_call.tolist())
-    since = {us: books.listed_since_us(us, day) for us in set(columns[0])}
+    since = {us: quotes.listed_since_us(book, us, day) for us in set(columns[0])}
     rows = zip(listed.names, *columns, strict=True)
     return [_instrument(book, name, us, since[us], strike, is_call) for name, us, strike, is_call in rows]
 
@@ -76,7 +77,7 @@ def _instrument(book: Book, name: str, expiry_us: int, since_us: int, strike: fl
 
 
 def _stamp(q: Quotes, endpoint: str) -> str:
-    return str(q.instant_us // 1_000 - _AGE_MS[endpoint])
+    return str(int(q.instant_us) // 1_000 - _AGE_MS[endpoint])
 
 
 def open_interest(q: Quotes) -> list[dict[str, str]]:
@@ -88,7 +89,7 @@ def open_interest(q: Quotes) -> list[dict[str, str]]:
             "instId": name,
             "oi": text(coins / size, 0),
             "oiCcy": text(coins, 4),
-            "oiUsd": text(coins * q.index, 4),
+            "oiUsd": text(coins * q.spot, 4),
             "ts": ts,
         }
         for name, coins in zip(q.listed.names, q.open_interest.tolist(), strict=True)
@@ -110,7 +111,7 @@ def _greeks(q: Quotes) -> tuple[Floats, ...]:
     delta = deltaBS - V/S, gamma = S gammaBS - 2 delta, vega and theta the dollar ones over S. V/S is the Black-76
     price over the forward.
     """
-    k, t, f, iv, s = q.listed.strike, q.tenor, q.forward, q.mark_iv, q.index
+    k, t, f, iv, s = q.listed.strike, q.tenor, q.forward, q.mark_iv, q.spot
     delta = black76.delta(f, k, t, iv, q.listed.is_call)
     gamma = black76.gamma(f, k, t, iv) * f / s
     vega = black76.vega(f, k, t, iv) / 100 * s / f

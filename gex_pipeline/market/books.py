@@ -1,0 +1,92 @@
+"""The lists of options that the made-up venues keep, and the indices they settle on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Spot in USD at the start of a market and the annual volatility (a fraction) that it falls back to.
+COINS = {"BTC": (90_000.0, 0.45), "ETH": (3_000.0, 0.65), "SOL": (140.0, 0.80), "HYPE": (35.0, 0.95)}
+CARRY = 0.05  # forward = spot exp(carry x tenor)
+
+#: Distance of each index from the common spot in basis points: they agree within a few, and never exactly.
+INDEX_BP = {
+    "deribit/usd": 0.0,
+    "deribit/usdc": 1.1,
+    "bybit/usdt": 0.8,
+    "bybit/usdc": -0.4,
+    "okx/usd": -0.6,
+    "okx/usdt": 0.7,
+    "binance/usdt": 0.4,
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How wide a book lists (strikes around spot, both sides together) and its share of a coin's open interest."""
+
+    strikes_per_expiry: int
+    n_weeklies: int
+    n_monthlies: int
+    oi_share: float
+
+
+@dataclass(frozen=True)
+class Book:
+    """One list of options: a venue's contracts on one coin with one settlement.
+
+    ``contract_coin`` is coins per contract; ``lot_coin`` what open interest and volume are multiples of; ``family``
+    the venue's own word for the book; ``carry`` is 0 where the venue prices off the index.
+    """
+
+    venue: str
+    coin: str
+    family: str
+    settlement: str
+    settle_coin: str
+    contract_coin: float
+    lot_coin: float
+    shape: Shape
+    carry: float = CARRY
+
+    @property
+    def index_source(self) -> str:
+        """The index its options settle on, a key of INDEX_BP."""
+        return f"{self.venue}/{'usd' if self.settlement == 'inverse' else self.settle_coin.lower()}"
+
+
+def _book(venue: str, coin: str, family: str, sizes: tuple[float, float], shape: Shape) -> Book:
+    settle = {"USDC": "USDC", "USDT": "USDT", "_UM": "USD"}
+    coin_settled = (venue == "deribit" and family == coin) or (venue == "okx" and not family.endswith("_UM"))
+    linear = "USDT" if venue == "binance" else next((s for end, s in settle.items() if family.endswith(end)), "")
+    carry = 0.0 if venue == "binance" else CARRY
+    settled = ("inverse", coin) if coin_settled else ("linear", linear)
+    return Book(venue, coin, family, *settled, *sizes, shape, carry)
+
+
+#: About 6,000 contracts in all. Contract sizes are those of the venues.
+BOOKS = (
+    _book("deribit", "BTC", "BTC", (1.0, 0.1), Shape(22, 3, 6, 0.80)),
+    _book("deribit", "ETH", "ETH", (1.0, 1.0), Shape(22, 3, 6, 0.80)),
+    _book("deribit", "BTC", "BTC_USDC", (1.0, 0.01), Shape(10, 3, 3, 0.08)),
+    _book("deribit", "ETH", "ETH_USDC", (1.0, 0.01), Shape(10, 3, 3, 0.05)),
+    _book("deribit", "SOL", "SOL_USDC", (10.0, 10.0), Shape(10, 2, 3, 0.10)),
+    _book("deribit", "HYPE", "HYPE_USDC", (10.0, 10.0), Shape(10, 2, 3, 0.03)),
+    _book("bybit", "BTC", "USDT", (1.0, 0.01), Shape(14, 3, 4, 0.10)),
+    _book("bybit", "ETH", "USDT", (1.0, 0.1), Shape(14, 3, 4, 0.10)),
+    _book("bybit", "SOL", "USDT", (1.0, 1.0), Shape(10, 2, 3, 0.03)),
+    _book("bybit", "BTC", "USDC", (1.0, 0.01), Shape(6, 1, 2, 0.01)),
+    _book("bybit", "ETH", "USDC", (1.0, 0.1), Shape(6, 1, 2, 0.01)),
+    _book("okx", "BTC", "BTC-USD", (0.01, 0.01), Shape(12, 3, 4, 0.08)),
+    _book("okx", "ETH", "ETH-USD", (0.1, 0.1), Shape(12, 3, 4, 0.08)),
+    _book("okx", "BTC", "BTC-USD_UM", (0.01, 0.01), Shape(10, 2, 3, 0.02)),
+    _book("okx", "ETH", "ETH-USD_UM", (0.01, 0.01), Shape(10, 2, 3, 0.02)),
+    _book("okx", "SOL", "SOL-USD_UM", (0.1, 0.1), Shape(10, 2, 2, 0.01)),
+    _book("binance", "BTC", "BTCUSDT", (1.0, 0.01), Shape(10, 2, 3, 0.02)),
+    _book("binance", "ETH", "ETHUSDT", (1.0, 0.01), Shape(10, 2, 3, 0.02)),
+    _book("binance", "SOL", "SOLUSDT", (1.0, 0.1), Shape(10, 2, 1, 0.01)),
+)
+
+
+def of(coin: str) -> tuple[Book, ...]:
+    """The books of a coin."""
+    return tuple(book for book in BOOKS if book.coin == coin)
