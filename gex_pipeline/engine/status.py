@@ -9,8 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from gex_pipeline.engine import tasks
-from gex_pipeline.engine.as_of import STALE_INTERVALS, steps_seconds, usual_interval_seconds
+from gex_pipeline.engine import freshness, tasks
 from gex_pipeline.schema import SNAPSHOTS, TABLES
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.layout import Partition
@@ -73,7 +72,7 @@ def _row(store: Store, underlying: str, venue: str, now: datetime, polls: pl.Dat
     mine = store.partitions(_CHAIN, underlying, venue)
     parts = [store.read(p, ("snapshot_at",)).unique() for p in mine]
     snapshots = pl.concat([_NONE, *parts])["snapshot_at"].unique().sort()
-    steps, usual = steps_seconds(snapshots), usual_interval_seconds(snapshots)
+    usual = freshness.usual_interval_seconds(snapshots) if len(snapshots) else None
     last = snapshots[-1] if len(snapshots) else None
     age = (now - last).total_seconds() if last is not None else None
     own = polls.filter((pl.col("underlying") == underlying) & (pl.col("venue") == venue))
@@ -85,8 +84,8 @@ def _row(store: Store, underlying: str, venue: str, now: datetime, polls: pl.Dat
         usual_interval_seconds=usual,
         rows=sum(_rows(store, p) for p in mine),
         rejected=sum(_rows(store, p) for p in store.partitions(_REJECTED, underlying, venue)),
-        gaps=int((steps > STALE_INTERVALS * usual).sum()) if usual else 0,
-        is_stale=usual is not None and age is not None and age > STALE_INTERVALS * usual,
+        gaps=int((snapshots.diff().dt.total_seconds() > 2 * usual).sum()) if usual else 0,
+        is_stale=usual is not None and age is not None and freshness.is_stale(age, usual),
         problem="; ".join(filter(None, (_failure(own), _not_built(store, underlying)))) or None,
     )
 
