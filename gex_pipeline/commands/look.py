@@ -23,23 +23,22 @@ _SUFFIXES = {".csv": "csv", ".json": "json", ".parquet": "parquet"}
 
 
 def status(*, check: bool = False, gaps: bool = False, context: Given) -> int:
-    """Per venue and underlying: last snapshot, age, rows, rejected rows, gaps.
+    """Per venue and underlying: last snapshot, age, rows, rejected rows, hours missing.
 
     Parameters
     ----------
     check
         Exit status 1 when something is stale (older than twice the usual interval) or red.
     gaps
-        Instead: the hours whose snapshots are missing for good, and why.
+        Instead: between which snapshots hours are missing, and why.
     """
-    from gex_pipeline.engine.status import gaps as gaps_of
     from gex_pipeline.engine.status import status as status_of
     from gex_pipeline.present import summaries
 
-    if gaps:
-        show(summaries.gap_table(gaps_of(context.warehouse)), is_wide=True)
-        return 0
     rows = status_of(context.warehouse, clock())
+    if gaps:
+        show(summaries.gap_table(rows), is_wide=True)
+        return 0
     show(summaries.status_table(rows), is_wide=True)
     problems = summaries.status_problems(rows) if rows else ["no snapshot is stored; see gex import --help"]
     return 1 if say_all(problems) and check else 0

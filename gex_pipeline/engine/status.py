@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from gex_pipeline.engine import freshness, tasks
+from gex_pipeline.engine.gaps import Gap, gaps
 from gex_pipeline.schema import SNAPSHOTS, TABLES
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.layout import Partition
@@ -21,7 +21,7 @@ _CHAIN, _REJECTED = TABLES["chain"], TABLES["chain_rejected"]
 
 @dataclass(frozen=True)
 class StatusRow:
-    """One underlying at one venue. ``gaps`` counts distances between snapshots of over twice the usual one.
+    """One underlying at one venue.
 
     ``last_snapshot_at`` and ``age_seconds`` are None where nothing was ever stored. ``rows`` and ``rejected`` are
     totals; ``problem`` says in a few words what is red, None when nothing is.
@@ -34,7 +34,7 @@ class StatusRow:
     usual_interval_seconds: float | None
     rows: int
     rejected: int
-    gaps: int
+    gaps: tuple[Gap, ...]
     is_stale: bool
     problem: str | None
 
@@ -84,7 +84,7 @@ def _row(store: Store, underlying: str, venue: str, now: datetime, polls: pl.Dat
         usual_interval_seconds=usual,
         rows=sum(_rows(store, p) for p in mine),
         rejected=sum(_rows(store, p) for p in store.partitions(_REJECTED, underlying, venue)),
-        gaps=int((snapshots.diff().dt.total_seconds() > 2 * usual).sum()) if usual else 0,
+        gaps=tuple(gaps(underlying, venue, snapshots, own)),
         is_stale=usual is not None and age is not None and freshness.is_stale(age, usual),
         problem="; ".join(filter(None, (_failure(own), _not_built(store, underlying)))) or None,
     )
@@ -110,33 +110,3 @@ def _not_built(store: Store, underlying: str) -> str | None:
     """Derived tables that are missing, or made from another chain or by other code."""
     stale = [j.period for j in tasks.plan(store) if j.underlying == underlying and not tasks.is_fresh(store, j)]
     return f"not built: {', '.join(stale[:3])}{' ...' if len(stale) > 3 else ''}; run `gex build`" if stale else None
-
-
-@dataclass(frozen=True)
-class Gap:
-    """Snapshots of one coin at one venue that are missing for good. ``reason``: what the failed ones said."""
-
-    underlying: str
-    venue: str
-    after: datetime
-    before: datetime
-    hours: int
-    reason: str
-
-
-def gaps(root: Path) -> list[Gap]:
-    """Every gap of the hourly snapshots, oldest first: a venue says only what is now, so none can be filled."""
-    store = Store(root)
-    store.require()
-    polls = _polls(store).sort("snapshot_at")
-    parts = polls.partition_by("underlying", "venue", maintain_order=True)
-    return sorted((gap for part in parts for gap in _gaps(part)), key=lambda g: (g.after, g.venue, g.underlying))
-
-
-def _gaps(polls: pl.DataFrame) -> Iterator[Gap]:
-    stored = polls.filter(pl.col("status") != "failed")
-    for after, row in zip(stored["snapshot_at"], stored.slice(1).iter_rows(named=True), strict=False):
-        if row["gaps"]:
-            between = polls.filter((pl.col("snapshot_at") > after) & (pl.col("snapshot_at") < row["snapshot_at"]))
-            reason = between["error"][-1] if between.height else "no snapshot was taken"
-            yield Gap(row["underlying"], row["venue"], after, row["snapshot_at"], row["gaps"], reason)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gex_pipeline.engine.imports import ImportSummary
     from gex_pipeline.engine.live import SnapshotSummary
     from gex_pipeline.engine.rebuild import RebuildSummary
-    from gex_pipeline.engine.status import Gap, StatusRow
+    from gex_pipeline.engine.status import StatusRow
 
 
 def import_lines(summary: ImportSummary) -> list[str]:
@@ -42,18 +42,18 @@ def build_lines(summary: BuildSummary) -> list[str]:
 
 def status_table(rows: Sequence[StatusRow]) -> Table:
     """One line per venue and underlying, what is wrong last."""
-    table = plain_table("coin", "venue", "last snapshot (UTC)", "age", "every", "rows", "rejected", "gaps")
+    table = plain_table("coin", "venue", "last snapshot (UTC)", "age", "every", "rows", "rejected", "gaps (h)")
     for row in sorted(rows, key=lambda r: (r.underlying, r.venue)):
         style = "red" if row.problem else "yellow" if row.is_stale else ""
         table.add_row(*_status_cells(row), style=style)
     return table
 
 
-def gap_table(gaps: Sequence[Gap]) -> Table:
-    """One line per gap, oldest first."""
+def gap_table(rows: Iterable[StatusRow]) -> Table:
+    """One line per gap of all of them, oldest first."""
     table = plain_table("coin", "venue", "after (UTC)", "before (UTC)", "hours missing", "why")
     table.columns[-1].justify = "left"
-    for gap in gaps:
+    for gap in sorted((gap for row in rows for gap in row.gaps), key=lambda g: (g.after, g.venue, g.underlying)):
         ends = (text.instant(t).removesuffix(" UTC") for t in (gap.after, gap.before))
         table.add_row(gap.underlying, gap.venue, *ends, str(gap.hours), gap.reason)
     return table
@@ -80,7 +80,8 @@ def _status_cells(row: StatusRow) -> tuple[Any, ...]:
     last = "never" if row.last_snapshot_at is None else text.instant(row.last_snapshot_at).removesuffix(" UTC")
     age = Text(text.age(row.age_seconds) + (" !" if row.is_stale else ""))
     every = text.age(row.usual_interval_seconds)
-    return row.underlying, row.venue, last, age, every, f"{row.rows:,}", f"{row.rejected:,}", str(row.gaps)
+    missing = sum(gap.hours for gap in row.gaps)
+    return row.underlying, row.venue, last, age, every, f"{row.rows:,}", f"{row.rejected:,}", f"{missing:,}"
 
 
 def _reasons(label: str, counts: Mapping[str, int]) -> list[str]:

@@ -310,11 +310,15 @@ def test_status_says_what_failed_and_gaps_are_recorded(
     hours_ago = [store.read(year).with_columns(pl.col("snapshot_at") - timedelta(hours=h)) for h in (5, 9)]
     failed = hours_ago[0].with_columns(status=pl.lit("failed"), error=pl.lit("HTTP 502"))
     store.replace(year, pl.concat([failed, hours_ago[1]]), {})
+    day = store.partitions(live.CHAIN, "BTC", "deribit")[0]
+    store.merge(live.CHAIN, store.read(day).with_columns(pl.col("snapshot_at") - timedelta(hours=9)), {})
+    store.replace(day, store.read(day).filter(pl.col("snapshot_at") < polls.now() - timedelta(hours=1)), {})
     store.remove(store.partitions(RAW, "deribit")[0])  # else it would be made into rows again
     gex("snapshot", "--venue", "deribit", "--underlying", "BTC", "--at", minutes_ago(1))
     assert query(place, "SELECT gaps FROM snapshots ORDER BY snapshot_at DESC LIMIT 1").item() == 8
     _, out, _ = gex("status", "--gaps")
     assert out.splitlines()[-1].split()[:2] == ["BTC", "deribit"] and out.rstrip().endswith("8  HTTP 502")
+    assert gex("status")[1].splitlines()[-1].split()[-1] == "8"
     server.inject(Fault("deribit", "", "maintenance", times=None))
     gex("snapshot", "--venue", "deribit", "--underlying", "BTC")
     status, _, err = gex("status", "--check")

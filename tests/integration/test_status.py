@@ -50,3 +50,12 @@ def test_hourly_snapshots_are_stale_after_two_hours(
         at(monkeypatch, now)
         assert ("binance BTC: stale, last snapshot 2 h ago" in gex("status", "--check")[2]) is is_stale
         assert ("BTC: stale: " in gex("levels", "BTC", "--at", now.isoformat())[2]) is is_stale
+
+
+def test_the_hours_missing_are_those_that_gaps_lists(gex: Run, place: Path) -> None:
+    """A day of a daily archive is no gap; one that it lacks is, as is a single hour of an hourly one."""
+    daily = [chain(start, 4, hours=24, venue="okx") for start in ("2026-01-01", "2026-01-06")]
+    imported(place, *daily, chain("2026-03-05T00:00", 5), chain("2026-03-05T06:00", 2))
+    said = [line.split() for line in gex("status", "--gaps")[1].splitlines()[2:]]
+    assert [(words[1], words[6]) for words in said] == [("okx", "47"), ("binance", "1")]
+    assert [line.split()[-1] for line in gex("status")[1].splitlines()[2:]] == ["1", "47"]
