@@ -82,7 +82,7 @@ def walked_until(store: Store, feed: Feed) -> datetime | None:
 
 def walked_ends(store: Store) -> Iterator[tuple[str, str, datetime]]:
     """Venue, table and the end of the last stretch that was walked, for each file of notes."""
-    for name in store.objects.list(FETCHED):
+    for name in (name for name in store.objects.list(FETCHED) if name.endswith(".json")):
         venue, table, _ = name.removeprefix(f"{FETCHED}/").split("-", 2)
         if noted := _read(store, name):
             yield venue, table, max(n.end for n in noted)

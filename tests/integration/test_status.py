@@ -11,11 +11,13 @@ import pytest
 
 from gex_pipeline.commands import look
 from gex_pipeline.engine import polls
+from gex_pipeline.engine.bans import note_ban
 from gex_pipeline.market.chains import utc
 from gex_pipeline.market.server.faults import Fault
 from gex_pipeline.market.server.server import VenueServer, serve
 from gex_pipeline.schema import CANDLES, CHAIN, SNAPSHOTS
 from gex_pipeline.store.partitions import Store
+from gex_pipeline.venues.base import Reply, Request
 from tests.integration.live import Run, healthy
 from tests.unit.store.build import chain
 
@@ -165,6 +167,7 @@ def test_what_is_around_the_chain_is_watched(
     """Settlements come once a day and are walked every hour; what was never fetched is not missed."""
     gex(*SNAPSHOT)
     gex("market", *AROUND)
+    note_ban(Store(place), "binance", [Reply(Request("x"), "", 418, LAST, LAST, retry_at=LAST)])
     assert gex("status", "--check")[::2] == (0, "")
     assert "candles" not in gex("status")[1]
     gex("candles", *AROUND)
