@@ -14,6 +14,7 @@ import pytest
 from gex_pipeline.engine import live, polls
 from gex_pipeline.engine.bans import banned_until, note_ban
 from gex_pipeline.engine.outcomes import Outcome
+from gex_pipeline.errors import StoreError
 from gex_pipeline.market.server.faults import Fault
 from gex_pipeline.market.server.server import VenueServer, serve
 from gex_pipeline.schema import RAW
@@ -67,8 +68,8 @@ def test_a_slow_venue_keeps_no_other_waiting(server: VenueServer, place: Path) -
     server.inject(Fault("deribit", SUMMARY, "slow", times=1, value=1.0))
     handed_on: list[str] = []
 
-    def then(poll: Poll, file: Partition | None) -> str:
-        assert file is not None and Store(place).read(file).height == len(poll.replies)
+    def then(poll: Poll, file: Partition) -> str:
+        assert Store(place).read(file).height == len(poll.replies)
         handed_on.append(poll.venue)
         return poll.venue
 
@@ -82,7 +83,7 @@ def test_a_defect_costs_no_other_venue_its_replies(server: VenueServer, place: P
     """It is raised once everything that was asked for is stored."""
     server.inject(Fault("deribit", SUMMARY, "slow", times=1, value=1.0))
 
-    def then(poll: Poll, file: Partition | None) -> None:
+    def then(poll: Poll, file: Partition) -> None:
         if poll.venue == "bybit":
             raise ZeroDivisionError
 
@@ -200,10 +201,14 @@ def test_a_venue_that_is_away_is_one_line(
     monkeypatch.setenv("GEX_SNAPSHOT_DEADLINE", "2")
     server.inject(Fault("deribit", SUMMARY, "reset", times=None))
     status, out, err = gex("snapshot", "--venue", "deribit", "--underlying", "BTC")
-    assert status == 1 and "deribit: nothing stored" in out and not place.exists()
+    assert status == 1 and "deribit: nothing stored" in out
     assert err.startswith(f"gex: deribit BTC: {SUMMARY} currency=") and err.count("\n") == 1
+    monkeypatch.setenv("GEX_VENUES", "deribit")
+    assert gex("status", "--check")[2].startswith(f"gex: deribit BTC: the last snapshot failed: {SUMMARY} ")
     server.heal()
     assert gex("snapshot", "--venue", "deribit", "--underlying", "BTC")[0] == 0
+    with pytest.raises(StoreError, match="is a warehouse of synthetic data"):
+        Store(place).create("real")
 
 
 def test_a_coin_whose_book_failed_does_not_cost_the_others(server: VenueServer, gex: Run, place: Path) -> None:
