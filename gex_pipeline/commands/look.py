@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from gex_pipeline import settings
 from gex_pipeline.commands.arguments import Context, one_of
 from gex_pipeline.commands.output import refuse_warehouse_files, say, say_all, show, show_lines
 from gex_pipeline.commands.question import clock
@@ -23,26 +24,31 @@ _SUFFIXES = {".csv": "csv", ".json": "json", ".parquet": "parquet"}
 
 
 def status(*, check: bool = False, gaps: bool = False, context: Given) -> int:
-    """Per venue and underlying: last snapshot, age, rows, rejected rows, gaps.
+    """Per venue and underlying: last snapshot, age, rows, rejected rows, gaps. Per venue: what was fetched when.
 
     Parameters
     ----------
     check
-        Exit status 1 when something is stale (older than twice the usual interval) or red.
+        Exit status 1 when something of $GEX_VENUES and $GEX_UNDERLYINGS is stale (older than twice the usual interval,
+        an hour where there is one snapshot), failed, was not built within 15 minutes or not fetched for 3 hours.
     gaps
-        Instead: the hours whose snapshots are missing for good, and why.
+        Instead: between which snapshots hours are missing, and why.
     """
-    from gex_pipeline.engine.status import gaps as gaps_of
     from gex_pipeline.engine.status import status as status_of
-    from gex_pipeline.present import summaries
+    from gex_pipeline.present import status as shown
 
+    found = status_of(context.warehouse, clock())
     if gaps:
-        show(summaries.gap_table(gaps_of(context.warehouse)), is_wide=True)
+        show(shown.gap_table(found.rows), is_wide=True)
         return 0
-    rows = status_of(context.warehouse, clock())
-    show(summaries.status_table(rows), is_wide=True)
-    problems = summaries.status_problems(rows) if rows else ["no snapshot is stored; see gex import --help"]
-    return 1 if say_all(problems) and check else 0
+    show(shown.status_table(found.rows), is_wide=True)
+    if found.fetches:
+        show(shown.fetch_table(found.fetches), is_wide=True)
+    if check:
+        configured = settings.load()
+        found = found.watched(configured.venues, configured.underlyings)
+    nothing = [] if found.rows or found.silent else ["no snapshot is stored; see gex snapshot --help"]
+    return 1 if say_all([*nothing, *shown.problems(found)]) and check else 0
 
 
 def verify(*, context: Given) -> int:

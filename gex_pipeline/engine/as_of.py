@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from gex_pipeline.engine import freshness
 from gex_pipeline.errors import GexError, StoreError
 from gex_pipeline.schema import TABLES
 from gex_pipeline.store.layout import Partition
@@ -19,24 +18,20 @@ from gex_pipeline.store.partitions import Store
 from gex_pipeline.transforms.contracts import COLUMNS
 
 _CHAIN = TABLES["chain"]
-#: Age beyond this many usual intervals is stale.
-STALE_INTERVALS = 2
-#: So many snapshots tell the usual interval between them.
-_ENOUGH = 3
 #: What an answer needs of a row: the transforms' columns, the order of equal contracts, and whether it is made up.
 _READ = (*COLUMNS, "instrument", "source")
 #: How far back a month is read at first: one row group is usually enough.
-_LAST_DAYS = (timedelta(days=1), timedelta(days=4))
+_LAST_DAYS = (timedelta(days=2), timedelta(days=5))
 #: Listings of the files that one question may need while another process folds months.
 _ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
 class Found:
-    """A snapshot, the usual seconds between snapshots before it (None: it is the only one), and where its rows are."""
+    """A snapshot, the usual seconds between snapshots before it, and where its rows are."""
 
     snapshot_at: datetime
-    usual_interval_seconds: float | None
+    usual_interval_seconds: float
     partitions: tuple[Partition, ...]
 
     def age_seconds(self, at: datetime) -> float:
@@ -45,8 +40,7 @@ class Found:
 
     def is_stale(self, at: datetime) -> bool:
         """Older than twice the usual interval."""
-        usual = self.usual_interval_seconds
-        return usual is not None and self.age_seconds(at) > STALE_INTERVALS * usual
+        return freshness.is_stale(self.age_seconds(at), self.usual_interval_seconds)
 
 
 def latest(store: Store, underlying: str, at: datetime, venues: list[str] | None) -> tuple[Found, pl.DataFrame]:
@@ -76,13 +70,13 @@ def find(store: Store, underlying: str, at: datetime, venues: list[str] | None) 
     for month in months:
         mine = [p for p in partitions if p.period.startswith(month)]
         instants = pl.concat([_last_known(store, mine, min(at, _end(month)), at), instants])
-        if instants.height >= _ENOUGH:
+        if freshness.is_enough(instants["snapshot_at"], datetime.fromisoformat(f"{month}-01T00:00Z")):
             break
     if instants.is_empty():
         raise GexError(f"no snapshot of {underlying} was known at {at:%Y-%m-%dT%H:%M:%SZ}; {_first(store, partitions)}")
     snapshot_at = instants["snapshot_at"][-1]
     here = tuple(p for p in partitions if f"{snapshot_at:%Y-%m-%d}".startswith(p.period))
-    return Found(snapshot_at, usual_interval_seconds(instants["snapshot_at"]), here)
+    return Found(snapshot_at, freshness.usual_interval_seconds(instants["snapshot_at"]), here)
 
 
 def _last_known(store: Store, partitions: list[Partition], end: datetime, at: datetime) -> pl.DataFrame:
@@ -90,20 +84,9 @@ def _last_known(store: Store, partitions: list[Partition], end: datetime, at: da
     is_known = (pl.col("knowledge_time") <= at) & (pl.col("snapshot_at") <= at)
     for days in _LAST_DAYS:
         known = _instants(store, partitions, pl.col("snapshot_at") > end - days).filter(is_known)
-        if known.height >= _ENOUGH:
+        if freshness.is_enough(known["snapshot_at"], end - days):
             return known
     return _instants(store, partitions).filter(is_known)
-
-
-def usual_interval_seconds(snapshots: pl.Series) -> float | None:
-    """Median distance of ascending snapshots; None for fewer than two."""
-    steps = steps_seconds(snapshots)
-    return float(np.median(steps)) if len(steps) else None
-
-
-def steps_seconds(snapshots: pl.Series) -> NDArray[np.float64]:
-    """Distances of ascending snapshots."""
-    return np.diff(snapshots.to_physical().to_numpy()) / 1e6
 
 
 def rows(store: Store, found: Found) -> pl.DataFrame:

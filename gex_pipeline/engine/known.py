@@ -76,20 +76,28 @@ def _overlaps(partition: Partition, whole: Stretch) -> bool:
 
 def walked_until(store: Store, feed: Feed) -> datetime | None:
     """The end of the last stretch that was walked and is still stored, None where there is none."""
-    noted = sorted(_read(store, feed), key=lambda n: n.end, reverse=True)
+    noted = sorted(_read(store, _name(feed)), key=lambda n: n.end, reverse=True)
     return next((n.end for n in noted if _is_stored(store, feed, n)), None)
+
+
+def walked_ends(store: Store) -> Iterator[tuple[str, str, datetime]]:
+    """Venue, table and the end of the last stretch that was walked, for each file of notes."""
+    for name in (name for name in store.objects.list(FETCHED) if name.endswith(".json")):
+        venue, table, _ = name.removeprefix(f"{FETCHED}/").split("-", 2)
+        if noted := _read(store, name):
+            yield venue, table, max(n.end for n in noted)
 
 
 def walked_within(store: Store, feed: Feed, whole: Stretch) -> list[Stretch]:
     """The stretches that were walked, have an instant of another one, and are still stored."""
-    return [n.stretch for n in _read(store, feed) if n.overlaps(whole) and _is_stored(store, feed, n)]
+    return [n.stretch for n in _read(store, _name(feed)) if n.overlaps(whole) and _is_stored(store, feed, n)]
 
 
 def note(store: Store, feed: Feed, walked: Iterable[Stretch]) -> None:
     """Note that some stretches were walked, with the rows they have now. What was noted of them before is void."""
     fresh = united(walked)
     with store.objects.lock(_name(feed)):
-        kept = [n for n in _read(store, feed) if not any(map(n.overlaps, fresh))]
+        kept = [n for n in _read(store, _name(feed)) if not any(map(n.overlaps, fresh))]
         added = [Note(*stretch, times(store, feed, stretch).len()) for stretch in fresh]
         words = [[n.start.isoformat(), n.end.isoformat(), n.rows] for n in _joined([*kept, *added])]
         store.objects.write(_name(feed), json.dumps(words).encode())
@@ -111,10 +119,10 @@ def _is_stored(store: Store, feed: Feed, noted: Note) -> bool:
     return times(store, feed, noted.stretch).len() >= noted.rows
 
 
-def _read(store: Store, feed: Feed) -> list[Note]:
-    """The notes of a feed; a damaged file has none."""
+def _read(store: Store, name: str) -> list[Note]:
+    """The notes in a file; a damaged one has none."""
     try:
-        words = json.loads(store.objects.read(_name(feed)))
+        words = json.loads(store.objects.read(name))
         return [Note(datetime.fromisoformat(start), datetime.fromisoformat(end), int(n)) for start, end, n in words]
     except (FileNotFoundError, ValueError, TypeError):
         return []

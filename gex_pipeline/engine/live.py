@@ -67,7 +67,7 @@ def snapshot(
 ) -> SnapshotSummary:
     """Take one snapshot. What an earlier one was killed in the middle of is finished first."""
 
-    def stored(poll: Poll, file: Partition | None) -> tuple[Poll, list[Outcome]]:
+    def stored(poll: Poll, file: Partition) -> tuple[Poll, list[Outcome]]:
         return poll, _store_rows(store, poll, file)
 
     summary = SnapshotSummary(at)
@@ -131,20 +131,19 @@ def _is_over(store: Store, known: pl.DataFrame, venue: str, coins: Sequence[str]
     return set(coins) <= asked - set(known.filter(is_failed)["underlying"])
 
 
-def _store_rows(store: Store, poll: Poll, file: Partition | None) -> list[Outcome]:
+def _store_rows(store: Store, poll: Poll, file: Partition) -> list[Outcome]:
     """Make the rows of a poll and store them; `snapshots` last, as it says that all is done.
 
-    ``file``: where the poll is stored; without one, as it has no answer, there is nothing to store.
+    ``file``: where the poll is stored.
     """
     known = snapshots_of(store, poll.venue)
     previous = {coin: previous_contracts(store, poll, coin, known) for coin in poll.coins}
     found = outcomes(poll, known, previous)
-    if file is not None:
-        inputs = {file.path: store.content_hash(file)}
-        for outcome in found:
-            for table, rows in ((CHAIN, outcome.rows.chain), (CHAIN_REJECTED, outcome.rows.rejected)):
-                store.merge(table, rows, inputs)
-        put_snapshots(store, poll.venue, poll.snapshot_at, snapshot_rows(poll, found), inputs)
+    inputs = {file.path: store.content_hash(file)}
+    for outcome in found:
+        for table, rows in ((CHAIN, outcome.rows.chain), (CHAIN_REJECTED, outcome.rows.rejected)):
+            store.merge(table, rows, inputs)
+    put_snapshots(store, poll.venue, poll.snapshot_at, snapshot_rows(poll, found), inputs)
     return found
 
 

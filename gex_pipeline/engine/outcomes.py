@@ -24,7 +24,7 @@ _HOUR = timedelta(hours=1)
 #: A check against an older snapshot is a warning at most: a venue may have delisted much by now.
 _COMPARED_AGE = timedelta(hours=6)
 #: How old the last snapshot may be that a coin is missed from.
-_LISTED_AGE = timedelta(days=30)
+LISTED_AGE = timedelta(days=30)
 #: How the `source` of a live row ends.
 LIVE = "-rest"
 
@@ -67,7 +67,7 @@ def outcomes(poll: Poll, known: pl.DataFrame, previous: Mapping[str, pl.DataFram
 
 def _checked(rows: Rows, previous: pl.DataFrame, at: datetime) -> Rows:
     """The same rows after the check against the snapshot before."""
-    before = previous.filter(pl.col("snapshot_at") >= at - _LISTED_AGE)
+    before = previous.filter(pl.col("snapshot_at") >= at - LISTED_AGE)
     if rows.error or before.is_empty():
         return rows
     if not rows.is_listed:

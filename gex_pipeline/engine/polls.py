@@ -18,7 +18,7 @@ from gex_pipeline.engine.bans import BANNED, banned_until, note_ban
 from gex_pipeline.errors import StoreError
 from gex_pipeline.schema import RAW
 from gex_pipeline.store.layout import Partition
-from gex_pipeline.store.partitions import Store
+from gex_pipeline.store.partitions import UNDECIDED, Store
 from gex_pipeline.venues.base import Reply, Request, Venue
 from gex_pipeline.venues.http import Client, Session, ask, new_client
 from gex_pipeline.venues.raw import Poll, from_frame, to_frame
@@ -49,7 +49,7 @@ def poll_all(
     venues: Mapping[str, bool],
     coins: Sequence[str],
     snapshot_at: datetime,
-    then: Callable[[Poll, Partition | None], ResultT],
+    then: Callable[[Poll, Partition], ResultT],
 ) -> dict[str, ResultT | StoreError]:
     """Poll the venues, store what each replied, and give that to ``then``; its results, or why there is none.
 
@@ -65,7 +65,7 @@ async def _poll_all(
     venues: Mapping[str, bool],
     coins: Sequence[str],
     snapshot_at: datetime,
-    then: Callable[[Poll, Partition | None], ResultT],
+    then: Callable[[Poll, Partition], ResultT],
 ) -> dict[str, ResultT | StoreError]:
     def stored(poll: Poll) -> ResultT | StoreError:
         try:
@@ -104,15 +104,9 @@ async def _poll(
     return await ask(venue, coins, known, session, network.deadline_seconds)
 
 
-def _kept(store: Store, poll: Poll) -> Partition | None:
-    """Store the replies of a poll in a file of their own.
-
-    Without any answer it is not known whether the market is real, so that no warehouse is made for it.
-    """
-    if poll.is_answered:
-        store.create("synthetic" if poll.is_synthetic else "real")
-    elif not store.is_made:
-        return None
+def _kept(store: Store, poll: Poll) -> Partition:
+    """Store the replies of a poll in a file of their own. Without any answer it is not known whose market it is."""
+    store.create("synthetic" if poll.is_synthetic else "real" if poll.is_answered else UNDECIDED)
     note_ban(store, poll.venue, poll.replies)
     return store.add(RAW, {"venue": poll.venue}, poll.snapshot_at, to_frame(poll))
 

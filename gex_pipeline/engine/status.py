@@ -1,31 +1,40 @@
-"""The state of a warehouse per underlying and venue: freshness, sizes, gaps."""
+"""The state of a warehouse: how old its snapshots are, what failed, what is missing, what was not built or fetched.
+
+Belongs here: what there is, and what of it a monitor judges. Not here: what is stale (freshness.py), the gaps
+(gaps.py), what is around the chain (fetches.py).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
-from gex_pipeline.engine import tasks
-from gex_pipeline.engine.as_of import STALE_INTERVALS, steps_seconds, usual_interval_seconds
+from gex_pipeline.engine import freshness, tasks
+from gex_pipeline.engine.fetches import Fetch, fetches
+from gex_pipeline.engine.gaps import Gap, gaps
+from gex_pipeline.engine.outcomes import LISTED_AGE
 from gex_pipeline.schema import SNAPSHOTS, TABLES
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
 
+#: A snapshot is built within these minutes, or something is wrong.
+_BUILT_WITHIN = timedelta(minutes=15)
 _NONE = pl.DataFrame(schema={"snapshot_at": pl.Datetime("us", "UTC")})
 _CHAIN, _REJECTED = TABLES["chain"], TABLES["chain_rejected"]
 
 
 @dataclass(frozen=True)
 class StatusRow:
-    """One underlying at one venue. ``gaps`` counts distances between snapshots of over twice the usual one.
+    """One underlying at one venue.
 
     ``last_snapshot_at`` and ``age_seconds`` are None where nothing was ever stored. ``rows`` and ``rejected`` are
-    totals; ``problem`` says in a few words what is red, None when nothing is.
+    totals; ``problem`` says in a few words what is red, None when nothing is. ``is_live``: it is taken live, and not
+    only imported or delisted.
     """
 
     underlying: str
@@ -35,19 +44,43 @@ class StatusRow:
     usual_interval_seconds: float | None
     rows: int
     rejected: int
-    gaps: int
+    gaps: tuple[Gap, ...]
     is_stale: bool
+    is_live: bool
     problem: str | None
 
 
-def status(root: Path, now: datetime) -> list[StatusRow]:
-    """Rows sorted by underlying and venue. Raises ``StoreError`` when the folder is no warehouse."""
+@dataclass(frozen=True)
+class Status:
+    """``rows`` by underlying and venue. ``unbuilt``: underlying -> periods whose derived tables are not of the chain.
+
+    ``silent``: venues of the settings of which no snapshot was ever tried.
+    """
+
+    rows: Sequence[StatusRow]
+    unbuilt: Mapping[str, Sequence[str]]
+    fetches: Sequence[Fetch]
+    silent: Sequence[str] = ()
+
+    def watched(self, venues: Collection[str], coins: Collection[str]) -> Status:
+        """What a monitor judges: where snapshots are taken, those of the settings; of archives alone the archives."""
+        if not any(row.is_live for row in self.rows):
+            return replace(self, fetches=())
+        rows = [row for row in self.rows if row.is_live and row.venue in venues and row.underlying in coins]
+        unbuilt = {coin: periods for coin, periods in self.unbuilt.items() if coin in coins}
+        fetched = [fetch for fetch in self.fetches if fetch.venue in venues]
+        return Status(rows, unbuilt, fetched, [v for v in venues if v not in {row.venue for row in rows}])
+
+
+def status(root: Path, now: datetime) -> Status:
+    """How a warehouse is. Raises ``StoreError`` when the folder is none."""
     store = Store(root)
     store.require()
     polls = _polls(store)
     polled = zip(polls["underlying"], polls["venue"], strict=True)
     pairs = {(p.value("underlying"), p.value("venue")) for p in store.partitions(_CHAIN)} | set(polled)
-    return [_row(store, underlying, venue, now, polls) for underlying, venue in sorted(pairs)]
+    rows = [_row(store, underlying, venue, now, polls) for underlying, venue in sorted(pairs)]
+    return Status(rows, _unbuilt(store, now), fetches(store, now))
 
 
 def _polls(store: Store) -> pl.DataFrame:
@@ -71,12 +104,13 @@ def listed(polls: pl.DataFrame) -> pl.DataFrame:
 
 def _row(store: Store, underlying: str, venue: str, now: datetime, polls: pl.DataFrame) -> StatusRow:
     mine = store.partitions(_CHAIN, underlying, venue)
-    parts = [store.read(p, ("snapshot_at",)).unique() for p in mine]
-    snapshots = pl.concat([_NONE, *parts])["snapshot_at"].unique().sort()
-    steps, usual = steps_seconds(snapshots), usual_interval_seconds(snapshots)
+    snapshots = _instants(store, mine)
+    usual = freshness.usual_interval_seconds(snapshots) if len(snapshots) else None
     last = snapshots[-1] if len(snapshots) else None
     age = (now - last).total_seconds() if last is not None else None
-    own = polls.filter((pl.col("underlying") == underlying) & (pl.col("venue") == venue))
+    of_venue = polls.filter(pl.col("venue") == venue)
+    own = of_venue.filter(pl.col("underlying") == underlying)
+    asked_for = of_venue.filter(pl.col("snapshot_at") > pl.col("snapshot_at").max() - LISTED_AGE)["underlying"]
     return StatusRow(
         underlying=underlying,
         venue=venue,
@@ -85,9 +119,19 @@ def _row(store: Store, underlying: str, venue: str, now: datetime, polls: pl.Dat
         usual_interval_seconds=usual,
         rows=sum(_rows(store, p) for p in mine),
         rejected=sum(_rows(store, p) for p in store.partitions(_REJECTED, underlying, venue)),
-        gaps=int((steps > STALE_INTERVALS * usual).sum()) if usual else 0,
-        is_stale=usual is not None and age is not None and age > STALE_INTERVALS * usual,
-        problem="; ".join(filter(None, (_failure(own), _not_built(store, underlying)))) or None,
+        gaps=tuple(gaps(underlying, venue, snapshots, own)),
+        is_stale=usual is not None and age is not None and freshness.is_stale(age, usual),
+        is_live=underlying in asked_for,
+        problem=_failure(own),
+    )
+
+
+def _instants(store: Store, partitions: Sequence[Partition]) -> pl.Series:
+    """The snapshots in some partitions, ascending."""
+    return (
+        pl.concat([_NONE, *(store.read(p, ("snapshot_at",)).unique() for p in partitions)])["snapshot_at"]
+        .unique()
+        .sort()
     )
 
 
@@ -107,37 +151,18 @@ def _failure(polls: pl.DataFrame) -> str | None:
     return f"{how_often} failed: {since['error'][-1]}"
 
 
-def _not_built(store: Store, underlying: str) -> str | None:
-    """Derived tables that are missing, or made from another chain or by other code."""
-    stale = [j.period for j in tasks.plan(store) if j.underlying == underlying and not tasks.is_fresh(store, j)]
-    return f"not built: {', '.join(stale[:3])}{' ...' if len(stale) > 3 else ''}; run `gex build`" if stale else None
+def _unbuilt(store: Store, now: datetime) -> dict[str, list[str]]:
+    """Periods whose derived tables are missing, or made from another chain or by other code, for more than minutes."""
+    found: dict[str, list[str]] = {}
+    for job in tasks.plan(store):
+        if not tasks.is_fresh(store, job) and not _is_under_way(store, job, now - _BUILT_WITHIN):
+            found.setdefault(job.underlying, []).append(job.period)
+    return found
 
 
-@dataclass(frozen=True)
-class Gap:
-    """Snapshots of one coin at one venue that are missing for good. ``reason``: what the failed ones said."""
-
-    underlying: str
-    venue: str
-    after: datetime
-    before: datetime
-    hours: int
-    reason: str
-
-
-def gaps(root: Path) -> list[Gap]:
-    """Every gap of the hourly snapshots, oldest first: a venue says only what is now, so none can be filled."""
-    store = Store(root)
-    store.require()
-    polls = _polls(store).sort("snapshot_at")
-    parts = polls.partition_by("underlying", "venue", maintain_order=True)
-    return sorted((gap for part in parts for gap in _gaps(part)), key=lambda g: (g.after, g.venue, g.underlying))
-
-
-def _gaps(polls: pl.DataFrame) -> Iterator[Gap]:
-    stored = polls.filter(pl.col("status") != "failed")
-    for after, row in zip(stored["snapshot_at"], stored.slice(1).iter_rows(named=True), strict=False):
-        if row["gaps"]:
-            between = polls.filter((pl.col("snapshot_at") > after) & (pl.col("snapshot_at") < row["snapshot_at"]))
-            reason = between["error"][-1] if between.height else "no snapshot was taken"
-            yield Gap(row["underlying"], row["venue"], after, row["snapshot_at"], row["gaps"], reason)
+def _is_under_way(store: Store, job: tasks.Job, since: datetime) -> bool:
+    """Whether a snapshot came after an instant, and all before it are built: a build that fails is not excused."""
+    chain = _instants(store, job.inputs)
+    built = _instants(store, [p for p in (job.output("levels"),) if store.objects.exists(p.path)])
+    older = chain.filter(chain <= since)
+    return len(older) < len(chain) and bool(older.is_in(built.implode()).all())

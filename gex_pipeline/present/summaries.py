@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-from rich.table import Table
-from rich.text import Text
-
-from gex_pipeline.present import text
-from gex_pipeline.present.tables import plain_table
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gex_pipeline.engine.build import BuildSummary
@@ -18,7 +12,6 @@ if TYPE_CHECKING:
     from gex_pipeline.engine.imports import ImportSummary
     from gex_pipeline.engine.live import SnapshotSummary
     from gex_pipeline.engine.rebuild import RebuildSummary
-    from gex_pipeline.engine.status import Gap, StatusRow
 
 
 def import_lines(summary: ImportSummary) -> list[str]:
@@ -40,47 +33,9 @@ def build_lines(summary: BuildSummary) -> list[str]:
     return lines + [f"{table}: {rows:,} rows" for table, rows in sorted(summary.rows.items())]
 
 
-def status_table(rows: Sequence[StatusRow]) -> Table:
-    """One line per venue and underlying, what is wrong last."""
-    table = plain_table("coin", "venue", "last snapshot (UTC)", "age", "every", "rows", "rejected", "gaps")
-    for row in sorted(rows, key=lambda r: (r.underlying, r.venue)):
-        style = "red" if row.problem else "yellow" if row.is_stale else ""
-        table.add_row(*_status_cells(row), style=style)
-    return table
-
-
-def gap_table(gaps: Sequence[Gap]) -> Table:
-    """One line per gap, oldest first."""
-    table = plain_table("coin", "venue", "after (UTC)", "before (UTC)", "hours missing", "why")
-    table.columns[-1].justify = "left"
-    for gap in gaps:
-        ends = (text.instant(t).removesuffix(" UTC") for t in (gap.after, gap.before))
-        table.add_row(gap.underlying, gap.venue, *ends, str(gap.hours), gap.reason)
-    return table
-
-
-def status_problems(rows: Iterable[StatusRow]) -> list[str]:
-    """One line for each venue and underlying that is stale or red."""
-    ordered = sorted(rows, key=lambda r: (r.underlying, r.venue))
-    reasons = ((row, "; ".join(_reasons_of(row))) for row in ordered)
-    return [f"{row.venue} {row.underlying}: {reason}" for row, reason in reasons if reason]
-
-
-def _reasons_of(row: StatusRow) -> list[str]:
-    stale = [f"stale, last snapshot {text.age(row.age_seconds)} ago"] if row.is_stale else []
-    return stale + ([row.problem] if row.problem else [])
-
-
 def count(number: int, noun: str) -> str:
     """``1 file``, ``2 files``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _status_cells(row: StatusRow) -> tuple[Any, ...]:
-    last = "never" if row.last_snapshot_at is None else text.instant(row.last_snapshot_at).removesuffix(" UTC")
-    age = Text(text.age(row.age_seconds) + (" !" if row.is_stale else ""))
-    every = text.age(row.usual_interval_seconds)
-    return row.underlying, row.venue, last, age, every, f"{row.rows:,}", f"{row.rejected:,}", str(row.gaps)
 
 
 def _reasons(label: str, counts: Mapping[str, int]) -> list[str]:

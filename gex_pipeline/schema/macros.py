@@ -29,7 +29,7 @@ _EXPIRY = Argument("expiry", "VARCHAR", "'all'", "all, odte (at most 24 hours to
 
 _AGE = (
     Column("age_seconds", "float", "s", "From the snapshot to the time asked about.", minimum=0),
-    Column("is_stale", "bool", "", "Older than twice the usual interval between snapshots."),
+    Column("is_stale", "bool", "", "Older than twice the usual interval between snapshots (of one: an hour)."),
 )
 _QUESTION = (SNAPSHOT_AT, KNOWLEDGE_TIME, UNDERLYING, VENUES, SIGN_MODEL, SPOT_USD)
 _STRIKE = (

@@ -27,6 +27,8 @@ from gex_pipeline.store.objects import LocalObjects, undisturbed
 #: Base tables that have rows made from stored replies.
 _REBUILT = ("chain", "chain_rejected", "snapshots")
 _FORMAT = 1  # of the folder: counts changes of the layout
+#: Kind of a warehouse as long as nobody has answered: what was asked may be a real market or a made-up one.
+UNDECIDED = "undecided"
 #: Optional column of rows to merge: the file they come from, named in conflicts.
 ORIGIN = "_origin"
 
@@ -90,6 +92,7 @@ class Store:
     def create(self, kind: str = "real") -> None:
         """Mark the folder as a warehouse; ``kind`` (real, synthetic) keeps made-up data out of a real one.
 
+        One that is ``UNDECIDED`` takes the first other kind; that kind itself goes with any.
         Raises ``StoreError`` when the folder is not empty and no warehouse, or a warehouse of another kind.
         """
         if self.objects.exists(layout.MARKER):
@@ -106,10 +109,19 @@ class Store:
             raise StoreError(f"{self.root} is neither empty nor a warehouse: choose another --warehouse")
         with self.objects.lock(layout.MARKER):
             if not self.objects.exists(layout.MARKER):
-                self.objects.write(layout.MARKER, json.dumps({"format": _FORMAT, "kind": kind}).encode() + b"\n")
+                self._mark(kind)
         self._require_kind(kind)
 
+    def _mark(self, kind: str) -> None:
+        self.objects.write(layout.MARKER, json.dumps({"format": _FORMAT, "kind": kind}).encode() + b"\n")
+
     def _require_kind(self, kind: str) -> None:
+        if kind == UNDECIDED:
+            return
+        if self._kind() == UNDECIDED:
+            with self.objects.lock(layout.MARKER):
+                if self._kind() == UNDECIDED:
+                    self._mark(kind)
         stored = self._kind()
         if stored != kind:
             raise StoreError(f"{self.root} is a warehouse of {stored} data: {kind} rows need another --warehouse")

@@ -14,6 +14,7 @@ import pytest
 from gex_pipeline.engine import live, polls
 from gex_pipeline.engine.bans import banned_until, note_ban
 from gex_pipeline.engine.outcomes import Outcome
+from gex_pipeline.errors import StoreError
 from gex_pipeline.market.server.faults import Fault
 from gex_pipeline.market.server.server import VenueServer, serve
 from gex_pipeline.schema import RAW
@@ -67,8 +68,8 @@ def test_a_slow_venue_keeps_no_other_waiting(server: VenueServer, place: Path) -
     server.inject(Fault("deribit", SUMMARY, "slow", times=1, value=1.0))
     handed_on: list[str] = []
 
-    def then(poll: Poll, file: Partition | None) -> str:
-        assert file is not None and Store(place).read(file).height == len(poll.replies)
+    def then(poll: Poll, file: Partition) -> str:
+        assert Store(place).read(file).height == len(poll.replies)
         handed_on.append(poll.venue)
         return poll.venue
 
@@ -82,7 +83,7 @@ def test_a_defect_costs_no_other_venue_its_replies(server: VenueServer, place: P
     """It is raised once everything that was asked for is stored."""
     server.inject(Fault("deribit", SUMMARY, "slow", times=1, value=1.0))
 
-    def then(poll: Poll, file: Partition | None) -> None:
+    def then(poll: Poll, file: Partition) -> None:
         if poll.venue == "bybit":
             raise ZeroDivisionError
 
@@ -200,10 +201,14 @@ def test_a_venue_that_is_away_is_one_line(
     monkeypatch.setenv("GEX_SNAPSHOT_DEADLINE", "2")
     server.inject(Fault("deribit", SUMMARY, "reset", times=None))
     status, out, err = gex("snapshot", "--venue", "deribit", "--underlying", "BTC")
-    assert status == 1 and "deribit: nothing stored" in out and not place.exists()
+    assert status == 1 and "deribit: nothing stored" in out
     assert err.startswith(f"gex: deribit BTC: {SUMMARY} currency=") and err.count("\n") == 1
+    monkeypatch.setenv("GEX_VENUES", "deribit")
+    assert gex("status", "--check")[2].startswith(f"gex: deribit BTC: the last snapshot failed: {SUMMARY} ")
     server.heal()
     assert gex("snapshot", "--venue", "deribit", "--underlying", "BTC")[0] == 0
+    with pytest.raises(StoreError, match="is a warehouse of synthetic data"):
+        Store(place).create("real")
 
 
 def test_a_coin_whose_book_failed_does_not_cost_the_others(server: VenueServer, gex: Run, place: Path) -> None:
@@ -310,11 +315,15 @@ def test_status_says_what_failed_and_gaps_are_recorded(
     hours_ago = [store.read(year).with_columns(pl.col("snapshot_at") - timedelta(hours=h)) for h in (5, 9)]
     failed = hours_ago[0].with_columns(status=pl.lit("failed"), error=pl.lit("HTTP 502"))
     store.replace(year, pl.concat([failed, hours_ago[1]]), {})
+    day = store.partitions(live.CHAIN, "BTC", "deribit")[0]
+    store.merge(live.CHAIN, store.read(day).with_columns(pl.col("snapshot_at") - timedelta(hours=9)), {})
+    store.replace(day, store.read(day).filter(pl.col("snapshot_at") < polls.now() - timedelta(hours=1)), {})
     store.remove(store.partitions(RAW, "deribit")[0])  # else it would be made into rows again
     gex("snapshot", "--venue", "deribit", "--underlying", "BTC", "--at", minutes_ago(1))
     assert query(place, "SELECT gaps FROM snapshots ORDER BY snapshot_at DESC LIMIT 1").item() == 8
     _, out, _ = gex("status", "--gaps")
     assert out.splitlines()[-1].split()[:2] == ["BTC", "deribit"] and out.rstrip().endswith("8  HTTP 502")
+    assert gex("status")[1].splitlines()[-1].split()[-1] == "8"
     server.inject(Fault("deribit", "", "maintenance", times=None))
     gex("snapshot", "--venue", "deribit", "--underlying", "BTC")
     status, _, err = gex("status", "--check")

@@ -107,16 +107,26 @@ def test_older_than_twice_the_usual_interval_is_stale(hourly, age, is_stale):
     assert found.is_stale(T10 + age) is is_stale
 
 
-def test_the_usual_interval_is_the_median_and_needs_two_snapshots(tmp_path):
+def test_the_usual_interval_is_that_of_the_last_snapshots(tmp_path):
+    """An hour until there are two; then not what an archive had in another rhythm."""
     made = store(tmp_path)
-    made.merge(CHAIN, chain("2026-03-05T00:00", 1), {})
-    alone = find(made, "BTC", OVER, None)
-    assert alone.usual_interval_seconds is None
-    assert not alone.is_stale(OVER)
-    for instant in ("2026-03-05T01:00", "2026-03-05T02:00", "2026-03-09T02:00"):
+    made.merge(CHAIN, chain("2026-01-05T00:00", 20, hours=0.1), {})
+    made.merge(CHAIN, chain("2026-03-01T00:00", 1), {})
+    archive = find(made, "BTC", utc("2026-01-05T00:00"), None)
+    assert archive.usual_interval_seconds == 3600
+    assert archive.is_stale(utc("2026-01-05T02:00") + SECOND) and not archive.is_stale(utc("2026-01-05T02:00"))
+    for instant in ("2026-03-09T01:00", "2026-03-09T02:00", "2026-03-09T04:00", "2026-03-09T05:00"):
         made.merge(CHAIN, chain(instant, 1), {})
     assert find(made, "BTC", OVER, None).usual_interval_seconds == 3600
-    assert find(made, "BTC", OVER, None).is_stale(OVER)
+    assert find(made, "BTC", utc("2026-01-06T00:00"), None).usual_interval_seconds == 360
+
+
+def test_the_day_before_the_last_snapshot_counts_across_months(tmp_path):
+    """Not the three of the new month alone."""
+    made = store(tmp_path)
+    made.merge(CHAIN, chain("2026-02-28T12:00", 12), {})
+    made.merge(CHAIN, chain("2026-03-01T00:00", 3, hours=0.5), {})
+    assert find(made, "BTC", utc("2026-03-01T02:00"), None).usual_interval_seconds == 3600
 
 
 def test_the_usual_interval_is_that_before_the_question(tmp_path):

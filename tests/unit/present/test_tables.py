@@ -13,9 +13,11 @@ from rich.console import Console, RenderableType
 
 from gex_pipeline.commands.arguments import INCLUDES
 from gex_pipeline.engine.build import BuildSummary
+from gex_pipeline.engine.gaps import Gap
 from gex_pipeline.engine.imports import ImportSummary
-from gex_pipeline.engine.status import StatusRow
+from gex_pipeline.engine.status import Status, StatusRow
 from gex_pipeline.present import documents, summaries, tables
+from gex_pipeline.present import status as shown
 from gex_pipeline.present.tables import bundle_table, heatmap_table, levels_table, profile_table
 
 
@@ -99,29 +101,35 @@ def test_bundle_has_a_line_per_underlying(make_answer):
     assert line_of(lines, "BTC") == "BTC 100 97.50 empty 110 90 1 min 30 s STALE"
 
 
+AT = datetime(2026, 3, 17, 16, tzinfo=UTC)
+
+
 def status_row(**changes: Any) -> StatusRow:
     fields = {
         "underlying": "BTC",
         "venue": "deribit",
-        "last_snapshot_at": datetime(2026, 3, 17, 16, tzinfo=UTC),
+        "last_snapshot_at": AT,
         "age_seconds": 7_500.0,
         "usual_interval_seconds": 3_600.0,
         "rows": 1_234,
         "rejected": 5,
-        "gaps": 2,
+        "gaps": tuple(Gap("BTC", "deribit", AT, AT, hours, "HTTP 502") for hours in (2, 1_000)),
         "is_stale": False,
+        "is_live": True,
         "problem": None,
     }
     return StatusRow(**(fields | changes))
 
 
 def test_status_table_and_problems():
-    rows = [status_row(venue="okx", is_stale=True), status_row(), status_row(underlying="ETH", problem="not built")]
-    lines = drawn(summaries.status_table(rows))
-    assert line_of(lines, "BTC") == "BTC deribit 2026-03-17 16:00 2 h 5 min 1 h 1,234 5 2"
-    assert summaries.status_problems(rows) == [
+    rows = [status_row(venue="okx", is_stale=True), status_row(), status_row(underlying="ETH", problem="it failed")]
+    lines = drawn(shown.status_table(rows))
+    assert line_of(lines, "BTC") == "BTC deribit 2026-03-17 16:00 2 h 5 min 1 h 1,234 5 1,002"
+    unbuilt = {"SOL": ["2026-01", "2026-02", "2026-03-01", "2026-03-02"]}
+    assert list(shown.problems(Status(rows, unbuilt, []))) == [
         "okx BTC: stale, last snapshot 2 h 5 min ago",
-        "deribit ETH: not built",
+        "deribit ETH: it failed",
+        "SOL: not built: 2026-01, 2026-02, 2026-03-01 ...; run `gex build`",
     ]
 
 

@@ -1,0 +1,194 @@
+"""`gex status`: what a monitor is told of snapshots that are old, missing, failed or not built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from gex_pipeline.commands import look
+from gex_pipeline.engine import polls
+from gex_pipeline.engine.bans import note_ban
+from gex_pipeline.market.chains import utc
+from gex_pipeline.market.server.faults import Fault
+from gex_pipeline.market.server.server import VenueServer, serve
+from gex_pipeline.schema import CANDLES, CHAIN, SNAPSHOTS
+from gex_pipeline.store.partitions import Store
+from gex_pipeline.venues.base import Reply, Request
+from tests.integration.live import Run, healthy
+from tests.unit.store.build import chain
+
+SNAPSHOT = ("snapshot", "--venue", "deribit,bybit", "--underlying", "SOL")
+LAST = utc("2026-03-05T07:00")
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture(scope="module")
+def venues() -> Iterator[VenueServer]:
+    with serve() as made:
+        yield made
+
+
+@pytest.fixture
+def server(venues: VenueServer, monkeypatch: pytest.MonkeyPatch) -> VenueServer:
+    settings = {"GEX_VENUES": "deribit,bybit", "GEX_UNDERLYINGS": "SOL", "GEX_HTTP_TIMEOUT": "5"}
+    return healthy(venues, monkeypatch, **settings)
+
+
+def at(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
+    """Set the clock of the command."""
+    monkeypatch.setattr(look, "clock", lambda: now)
+
+
+def imported(place: Path, *rows: pl.DataFrame) -> Store:
+    """A warehouse of made-up archives."""
+    store = Store(place)
+    store.create("synthetic")
+    for frame in rows:
+        store.merge(CHAIN, frame, {})
+    return store
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        pytest.param([], id="no-other-snapshot"),
+        pytest.param([chain("2026-02-20T00:00", 10, hours=24), chain("2026-03-05T05:00", 2)], id="daily-before"),
+        pytest.param([chain("2026-03-01T00:00", 40, hours=1 / 12), chain("2026-03-05T05:00", 2)], id="5min-before"),
+    ],
+)
+def test_hourly_snapshots_are_stale_after_two_hours(
+    gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch, history: list[pl.DataFrame]
+) -> None:
+    """Whatever there was before, and with `levels` of the same mind."""
+    imported(place, *history, chain("2026-03-05T07:00", 1))
+    for now, is_stale in ((LAST + timedelta(hours=2), False), (LAST + timedelta(hours=2) + SECOND, True)):
+        at(monkeypatch, now)
+        assert ("binance BTC: stale, last snapshot 2 h ago" in gex("status", "--check")[2]) is is_stale
+        assert ("BTC: stale: " in gex("levels", "BTC", "--at", now.isoformat())[2]) is is_stale
+
+
+def test_the_hours_missing_are_those_that_gaps_lists(gex: Run, place: Path) -> None:
+    """A day of a daily archive is no gap; one that it lacks is, as is a single hour of an hourly one."""
+    daily = [chain(start, 4, hours=24, venue="okx") for start in ("2026-01-01", "2026-01-06")]
+    imported(place, *daily, chain("2026-03-05T00:00", 5), chain("2026-03-05T06:00", 2))
+    said = [line.split() for line in gex("status", "--gaps")[1].splitlines()[2:]]
+    assert [(words[1], words[6]) for words in said] == [("okx", "47"), ("binance", "1")]
+    assert [line.split()[-1] for line in gex("status")[1].splitlines()[2:]] == ["1", "47"]
+
+
+# ---------------------------------------------------------------- what a monitor judges
+
+
+def test_a_monitor_judges_what_the_settings_name(
+    server: VenueServer, gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not an archive, nor a coin or venue that has left them."""
+    imported(place, chain("2026-03-05T07:00", 1, venue="okx"), chain("2026-03-05T07:00", 1, venue="bybit"))
+    assert "okx BTC: stale" in gex("status", "--check")[2], "there is nothing but archives"
+    gex("snapshot", "--venue", "deribit", "--underlying", "SOL")
+    server.inject(Fault("bybit", "", "maintenance", times=None))
+    gex("snapshot", "--venue", "bybit", "--underlying", "SOL")
+    status, out, err = gex("status", "--check")
+    assert status == 1 and err.startswith("gex: bybit SOL: the last snapshot failed: ") and err.count("\n") == 1
+    assert [line.split()[:2] for line in out.splitlines()[2:]] == [
+        ["BTC", "bybit"],
+        ["BTC", "okx"],
+        ["SOL", "bybit"],
+        ["SOL", "deribit"],
+    ]
+    monkeypatch.setenv("GEX_VENUES", "deribit")
+    assert gex("status", "--check")[::2] == (0, "")
+
+
+@pytest.mark.parametrize(("name", "value"), [("GEX_VENUES", "deribit,okx"), ("GEX_UNDERLYINGS", "ETH")])
+def test_a_venue_that_was_never_asked_is_red(
+    server: VenueServer, gex: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    gex(*SNAPSHOT)
+    assert gex("status", "--check")[0] == 0
+    monkeypatch.setenv(name, value)
+    status, _, err = gex("status", "--check")
+    venue = value.rsplit(",", maxsplit=1)[-1] if name == "GEX_VENUES" else "deribit"
+    assert status == 1 and f"gex: {venue}: no snapshot yet: take one, or leave it out of GEX_VENUES" in err
+
+
+def test_a_coin_that_was_delisted_is_not_stale_for_ever(
+    server: VenueServer, gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEX_UNDERLYINGS", "SOL,BTC")
+    gex("snapshot", "--venue", "deribit,bybit", "--underlying", "BTC")
+    store = Store(place)
+    for file in [file for table in (SNAPSHOTS, CHAIN) for file in store.partitions(table)]:
+        manifest = store.manifest(file)
+        assert manifest is not None
+        earlier = store.read(file).with_columns(pl.col("snapshot_at") - timedelta(days=31))
+        store.replace(file, earlier, manifest.inputs)
+    gex(*SNAPSHOT)
+    assert "BTC: stale" in gex("status")[2] and "BTC: stale" not in gex("status", "--check")[2]
+
+
+def test_a_snapshot_may_be_built_for_some_minutes(
+    server: VenueServer, gex: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it lacks then is said once a coin."""
+    began = polls.now()
+    gex(*SNAPSHOT, "--at", f"{began - timedelta(minutes=8):%Y-%m-%dT%H:%MZ}")
+    assert gex("status", "--check")[::2] == (0, "")
+    gex("build")
+    gex(*SNAPSHOT)
+    at(monkeypatch, began + timedelta(minutes=12))
+    assert gex("status", "--check")[::2] == (0, ""), "the first snapshot is built"
+    at(monkeypatch, began + timedelta(minutes=17))
+    status, _, err = gex("status", "--check")
+    unbuilt = [line for line in err.splitlines() if "not built" in line]
+    assert (status, unbuilt) == (1, [f"gex: SOL: not built: {began:%Y-%m-%d}; run `gex build`"])
+
+
+def test_a_build_that_failed_is_not_excused_by_the_next_snapshot(
+    server: VenueServer, gex: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = polls.now()
+    gex(*SNAPSHOT, "--at", f"{began - timedelta(minutes=9):%Y-%m-%dT%H:%MZ}")
+    gex(*SNAPSHOT)
+    at(monkeypatch, began + timedelta(minutes=8))
+    assert "SOL: not built" in gex("status", "--check")[2]
+
+
+AROUND = ("--venue", "bybit", "--underlying", "SOL")
+
+
+def test_what_is_around_the_chain_is_watched(
+    server: VenueServer, gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settlements come once a day and are walked every hour; what was never fetched is not missed."""
+    gex(*SNAPSHOT)
+    gex("market", *AROUND)
+    note_ban(Store(place), "binance", [Reply(Request("x"), "", 418, LAST, LAST, retry_at=LAST)])
+    assert gex("status", "--check")[::2] == (0, "")
+    assert "candles" not in gex("status")[1]
+    gex("candles", *AROUND)
+    header, _, line = gex("status")[1].splitlines()[-3:]
+    assert header.split() == ["fetched", "candles", "funding", "perps", "settlements", "trades"]
+    assert line.split()[0] == "bybit" and " d" not in line and "!" not in line
+    at(monkeypatch, polls.now() + timedelta(hours=4))
+    late = {line.split(" ago; ")[1]: line for line in gex("status", "--check")[2].splitlines() if "fetched" in line}
+    assert late["run `gex candles`"].startswith("gex: bybit candles: last fetched 4 h")
+    assert late["run `gex market`"].startswith("gex: bybit trades: last fetched 4 h")
+    monkeypatch.setenv("GEX_VENUES", "deribit")
+    assert "fetched" not in gex("status", "--check")[2]
+
+
+def test_bars_that_were_imported_or_are_of_days_were_not_fetched(server: VenueServer, gex: Run, place: Path) -> None:
+    gex(*SNAPSHOT)
+    gex("candles", *AROUND, "--interval", "1d")
+    gex("candles", *AROUND, "--market", "perp")
+    store = Store(place)
+    (file,) = store.partitions(CANDLES, "SOL", "bybit")
+    bars = store.read(file)
+    hourly = bars.filter(pl.col("interval") == "1h").with_columns(source=pl.lit("synthetic-archive"))
+    store.replace(file, pl.concat([bars.filter(pl.col("interval") == "1d"), hourly]), {})
+    assert gex("status", "--check")[::2] == (0, "") and "candles" not in gex("status")[1]
