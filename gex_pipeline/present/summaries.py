@@ -119,7 +119,8 @@ def snapshot_lines(summary: SnapshotSummary) -> list[str]:
         rejected = sum(o.rows.rejected.height for o in mine)
         kept_out = f", {rejected:,} rejected" if rejected else ""
         asked = f"{count(requests, 'request')} in {summary.seconds[venue]:.1f} s"
-        lines.append(f"{venue}: {coins or 'nothing stored'}{kept_out}; {asked}")
+        nothing = "nothing new" if venue in summary.taken else "nothing stored"
+        lines.append(f"{venue}: {coins or nothing}{kept_out}; {asked}")
     return lines + [f"{venue}: {', '.join(coins)} stored before" for venue, coins in summary.taken.items()]
 
 

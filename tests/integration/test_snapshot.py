@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
+from typing import Any
 
 import polars as pl
 import pytest
@@ -147,6 +151,41 @@ def test_the_same_instant_is_taken_once(server: VenueServer, gex: Run) -> None:
         "binance: BTC, ETH, SOL stored before"
     ]
     assert not server.requests
+
+
+def test_stored_before_is_of_the_coins_that_are_asked_for(server: VenueServer, gex: Run) -> None:
+    """BTC's snapshot of the instant makes up for nothing where SOL is asked for and fails."""
+    words, at = ("snapshot", "--venue", "bybit", "--at"), minutes_ago(2)
+    gex(*words, at, "--underlying", "BTC")
+    server.inject(Fault("bybit", "", "maintenance", times=None))
+    status, out, _ = gex(*words, at, "--underlying", "SOL")
+    assert status == 1 and "stored before" not in out
+
+
+def test_two_processes_that_take_one_instant_store_one_poll(
+    server: VenueServer, gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has read what is stored before the other stores, unless one waits; their polls differ by a row."""
+    gex("snapshot", "--venue", "bybit", "--underlying", "SOL", "--at", minutes_ago(3))
+    server.inject(Fault("bybit", "market/tickers", "iv_sentinel"))
+    both, at = Barrier(2), live.grid_time(None, polls.now())
+    made = live.outcomes
+
+    def together(*arguments: Any) -> list[Outcome]:
+        found = made(*arguments)
+        with suppress(BrokenBarrierError):
+            both.wait(timeout=2)
+        return found
+
+    monkeypatch.setattr(live, "outcomes", together)
+    network = polls.Network(load(server.urls).hosts, 5.0, 10.0)
+    with ThreadPoolExecutor(2) as processes:
+        done = list(processes.map(lambda _: live.snapshot(Store(place), network, ["bybit"], ["SOL"], at), range(2)))
+    monkeypatch.undo()
+    assert sorted(len(summary.outcomes) + len(summary.taken.get("bybit", [])) for summary in done) == [1, 1]
+    before = digests(place)
+    assert gex("build", "--from-raw")[0] == 0
+    assert digests(place) == before, "the rows of the first poll, and nothing of the second"
 
 
 def test_lists_of_instruments_are_kept_until_a_name_is_unknown(server: VenueServer, gex: Run, place: Path) -> None:
