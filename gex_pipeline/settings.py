@@ -16,11 +16,12 @@ from urllib.parse import urlsplit
 
 from gex_pipeline.errors import UsageError, known
 
+DEFAULT_UNDERLYINGS = ("BTC", "ETH", "SOL", "HYPE")
 #: Variable -> (default, meaning). ``gex --help`` lists this table.
 VARIABLES: dict[str, tuple[str, str]] = {
     "GEX_WAREHOUSE": ("data/warehouse", "folder of the warehouse"),
     "GEX_ARCHIVES": ("data/archives.toml", "the archive files that Dagster imports"),
-    "GEX_UNDERLYINGS": ("BTC,ETH,SOL,HYPE", "coins that are snapshot"),
+    "GEX_UNDERLYINGS": (",".join(DEFAULT_UNDERLYINGS), "coins that are snapshot"),
     "GEX_VENUES": ("deribit,bybit,okx,binance", "venues that are snapshot"),
     "GEX_HTTP_TIMEOUT": ("15", "seconds that one request to a venue may take"),
     "GEX_SNAPSHOT_DEADLINE": ("60", "seconds that all requests of a snapshot may take"),

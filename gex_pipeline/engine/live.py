@@ -34,7 +34,8 @@ class SnapshotSummary:
 
     ``outcomes``: per venue and coin that is listed there; ``requests`` and ``seconds``: per venue that was asked;
     ``taken``: venue -> coins that were asked for and whose snapshot of this instant was stored before, be it by another
-    process meanwhile; ``failures``: venue -> why its rows could not be stored (its replies are, where there was room).
+    process meanwhile; ``failures``: venue -> why its rows could not be stored (its replies are, where there was room);
+    ``unlisted``: coins that no venue lists, as far as all of them could say.
     """
 
     snapshot_at: datetime
@@ -43,6 +44,7 @@ class SnapshotSummary:
     seconds: dict[str, float] = field(default_factory=dict)
     taken: dict[str, list[str]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    unlisted: list[str] = field(default_factory=list)
 
 
 def grid_time(at: datetime | None, now: datetime) -> datetime:
@@ -80,6 +82,9 @@ def snapshot(
             summary.failures[venue] = str(found)
         else:
             _add(summary, *found)
+    if not summary.failures:
+        listed = {outcome.coin for outcome in summary.outcomes}.union(*summary.taken.values())
+        summary.unlisted = [coin for coin in coins if coin not in listed]
     return summary
 
 

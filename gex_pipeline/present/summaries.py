@@ -150,9 +150,7 @@ def snapshot_problems(summary: SnapshotSummary) -> list[str]:
     ] + [f"{venue}: {text}" for venue, text in summary.failures.items()]
 
 
-def unlisted(summary: SnapshotSummary, coins: Sequence[str]) -> list[str]:
-    """One line where nothing of what was asked for is listed."""
-    if summary.outcomes or summary.taken or summary.failures:
-        return []
-    venues = ", ".join(summary.requests)
-    return [f"no options of {', '.join(coins)} are listed at {venues}"] if venues else []
+def unlisted(coins: Sequence[str], venues: Sequence[str]) -> list[str]:
+    """One line of coins that no venue lists."""
+    verb = "is" if len(coins) == 1 else "are"
+    return [f"{', '.join(coins)} {verb} listed at none of {', '.join(venues)}"] if coins else []

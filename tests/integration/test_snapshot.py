@@ -311,7 +311,33 @@ def test_a_coin_that_has_gone_is_missed(
 
 def test_nothing_that_is_listed_is_said(server: VenueServer, gex: Run) -> None:
     status, _, err = gex("snapshot", "--venue", "bybit,okx", "--underlying", "DOGE")
-    assert (status, err) == (1, "gex: no options of DOGE are listed at bybit, okx\n")
+    assert (status, err) == (1, "gex: DOGE is listed at none of bybit, okx\n")
+
+
+def test_a_misspelt_coin_beside_good_ones_is_said(server: VenueServer, gex: Run) -> None:
+    """Also by a run that has nothing left to ask."""
+    words = ("snapshot", "--venue", "bybit,binance", "--underlying", "SOL,SOLL", "--at", minutes_ago(2))
+    for _ in range(2):
+        assert gex(*words)[::2] == (3, "gex: SOLL is listed at none of bybit, binance\n")
+
+
+def test_a_misspelt_coin_of_the_settings_is_said(
+    server: VenueServer, gex: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one that is stored from another venue, and no default: each venue lists but some of them."""
+    words = ("snapshot", "--at")
+    assert gex(*words, minutes_ago(4), "--venue", "deribit", "--underlying", "HYPE")[0] == 0
+    monkeypatch.setenv("GEX_VENUES", "binance")
+    assert gex(*words, minutes_ago(3))[::2] == (0, "")
+    monkeypatch.setattr("gex_pipeline.settings.DEFAULT_UNDERLYINGS", ("BTC",))
+    monkeypatch.setenv("GEX_UNDERLYINGS", "BTC,HYPE,ETHH,XRPP")
+    assert gex(*words, minutes_ago(2))[::2] == (3, "gex: ETHH, XRPP are listed at none of binance\n")
+
+
+def test_while_a_venue_is_away_nobody_knows_what_it_lists(server: VenueServer, gex: Run) -> None:
+    server.inject(Fault("binance", "", "maintenance", times=None))
+    status, _, err = gex("snapshot", "--venue", "bybit,binance", "--underlying", "SOL,SOLL")
+    assert status == 3 and "is listed at none" not in err
 
 
 def test_lists_are_asked_for_again_after_a_failure(server: VenueServer, gex: Run) -> None:
