@@ -20,7 +20,7 @@ import polars as pl
 from gex_pipeline.engine.bans import BANNED, banned_until, note_ban
 from gex_pipeline.engine.known import note
 from gex_pipeline.engine.plans import Plan, plan_of
-from gex_pipeline.engine.polls import Network, now
+from gex_pipeline.engine.polls import Network, now, run
 from gex_pipeline.engine.progress import Progress, Silent
 from gex_pipeline.engine.spans import Stretch
 from gex_pipeline.errors import StoreError, UsageError
@@ -81,7 +81,7 @@ def fetch(
     plans = [plan for plan in (plan_of(store, feed, start, end, at) for feed in feeds) if plan.spans]
     progress.start("fetch", sum(len(plan.spans) for plan in plans))
     try:
-        asyncio.run(_fetch(store, network, plans, summary, progress, clock))
+        run(_fetch(store, network, plans, summary, progress, clock))
     finally:
         progress.close()
     summary.done += len(feeds) - len(plans)

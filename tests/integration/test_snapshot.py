@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import shutil
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -418,6 +420,24 @@ def test_a_ban_is_never_made_shorter(place: Path) -> None:
         note_ban(store, "binance", [reply])
     assert banned_until(store, "binance", at) == at + timedelta(hours=72)
     assert banned_until(store, "binance", at + timedelta(hours=73)) is None
+
+
+@pytest.mark.parametrize("where", ["asyncio.events.new_event_loop", "gex_pipeline.venues.http._bounded"])
+@pytest.mark.filterwarnings("error")
+def test_ctrl_c_is_one_line_before_anything_is_asked_and_while_it_is(
+    server: VenueServer, gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Nothing that was begun is left for the interpreter to complain of."""
+    monkeypatch.setattr(where, lambda *_: signal.raise_signal(signal.SIGINT))
+    complaints: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", complaints.append)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert gex("snapshot", "--underlying", "SOL") == (130, "", "gex: interrupted\n")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    gc.collect()
+    assert not complaints and not place.exists()
 
 
 def test_raw_is_never_replaced(server: VenueServer, gex: Run, place: Path) -> None:
