@@ -17,6 +17,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from gex_pipeline import __version__, settings
 from gex_pipeline.commands.arguments import Context
 from gex_pipeline.commands.interrupts import is_heard
+from gex_pipeline.commands.output import say_all
 from gex_pipeline.errors import GexError, UsageError, printable
 
 INTERRUPTED = 130
@@ -173,6 +174,8 @@ def _launch(
 ) -> Any:
     """Read the global options wherever they stand, then run the command with them."""
     command, bound, ignored = app.parse_args(tokens)
+    if ignored:  # what shows help or the version takes no context
+        say_all(settings.misspelt())
     context = Context(_local(warehouse or settings.warehouse()), verbose)
     return command(*bound.args, **bound.kwargs, **dict.fromkeys(ignored, context))
 

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gex_pipeline.errors import UsageError, known
+from gex_pipeline.errors import UsageError, known, nearest
 
+DEFAULT_UNDERLYINGS = ("BTC", "ETH", "SOL", "HYPE")
 #: Variable -> (default, meaning). ``gex --help`` lists this table.
 VARIABLES: dict[str, tuple[str, str]] = {
     "GEX_WAREHOUSE": ("data/warehouse", "folder of the warehouse"),
     "GEX_ARCHIVES": ("data/archives.toml", "the archive files that Dagster imports"),
-    "GEX_UNDERLYINGS": ("BTC,ETH,SOL,HYPE", "coins that are snapshot"),
+    "GEX_UNDERLYINGS": (",".join(DEFAULT_UNDERLYINGS), "coins that are snapshot"),
     "GEX_VENUES": ("deribit,bybit,okx,binance", "venues that are snapshot"),
     "GEX_HTTP_TIMEOUT": ("15", "seconds that one request to a venue may take"),
     "GEX_SNAPSHOT_DEADLINE": ("60", "seconds that all requests of a snapshot may take"),
@@ -57,6 +58,12 @@ class Settings:
 def warehouse(environ: Mapping[str, str] = os.environ) -> Path:
     """The folder of the warehouse; a command that asks nobody is not stopped by how the venues are asked."""
     return Path(environ.get("GEX_WAREHOUSE") or VARIABLES["GEX_WAREHOUSE"][0]).expanduser()
+
+
+def misspelt(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """One line for each variable that looks like a setting and is none."""
+    odd = sorted(name for name in environ if name.startswith("GEX_") and name not in VARIABLES)
+    return [f"{name} in the environment is no setting{nearest(name, VARIABLES)}" for name in odd]
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -130,5 +137,5 @@ def _seconds(values: Mapping[str, str], name: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds <= _MOST_SECONDS:
-        raise UsageError(f"{name} = {values[name]!r} is no number of seconds from 0 to {_MOST_SECONDS:g}")
+        raise UsageError(f"{name} = {values[name]!r} is no number of seconds above 0, at most {_MOST_SECONDS:g}")
     return seconds

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from gex_pipeline import settings
 from gex_pipeline.commands.arguments import Context, to_market, to_underlyings, to_venues
-from gex_pipeline.commands.fill import WHOLE, Span
+from gex_pipeline.commands.fill import Instant, Span
 from gex_pipeline.commands.interrupts import hear_ctrl_c
 from gex_pipeline.commands.output import say_all, show_lines
 
@@ -21,13 +22,29 @@ Coins = Annotated[tuple[str, ...], Parameter(converter=to_underlyings, metavar="
 Given = Annotated[Context, Parameter(parse=False)]
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Fetched(Span):
+    """Which instants to fetch."""
+
+    start: Annotated[Instant, Parameter(name="--from", metavar="TIME")] = None
+    """First instant. Default: since the last that is stored, else 30 days back, of trades one day."""
+
+    end: Annotated[Instant, Parameter(name="--to", metavar="TIME")] = None
+    """Last instant. Default: now."""
+
+
+#: All that came since the last time.
+NEW = Fetched()
+
+
 def candles(
     *,
     venue: Venues = (),
     underlying: Coins = (),
     interval: str = "1h",
     market: Annotated[str | None, Parameter(converter=to_market, metavar="MARKET")] = None,
-    span: Span = WHOLE,
+    span: Fetched = NEW,
     context: Given,
 ) -> int:
     """Fetch price bars of perpetuals, their indices and marks. A venue that is down costs only itself.
@@ -54,7 +71,7 @@ def candles(
     return _fetch(feeds, span, context, configured)
 
 
-def market(*, venue: Venues = (), underlying: Coins = (), span: Span = WHOLE, context: Given) -> int:
+def market(*, venue: Venues = (), underlying: Coins = (), span: Fetched = NEW, context: Given) -> int:
     """Fetch perpetual prices, funding, settlement prices, DVOL and option trades: all that came since the last time.
 
     Without --from: since what is stored, else 30 days, of trades one day. With --to, no prices of now.
@@ -87,5 +104,5 @@ def _fetch(feeds: Sequence[Feed], span: Span, context: Context, configured: sett
     show_lines(summaries.fetch_lines(done))
     say_all(done.notes)
     nothing = [] if done.done or done.failures else ["nothing of what was asked for is listed"]
-    is_partial = say_all([*done.failures, *done.conflicts, *nothing])
+    is_partial = say_all([*done.failures, *done.conflicts, *done.holes, *nothing])
     return 1 if not done.done and not any(done.rows.values()) else 3 if is_partial else 0

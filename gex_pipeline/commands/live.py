@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -11,6 +12,9 @@ from gex_pipeline import settings
 from gex_pipeline.commands.arguments import Context, to_instant, to_underlyings, to_venues
 from gex_pipeline.commands.interrupts import hear_ctrl_c
 from gex_pipeline.commands.output import say_all, show_lines
+
+if TYPE_CHECKING:
+    from gex_pipeline.store.partitions import Store
 
 Instant = Annotated[datetime | None, Parameter(converter=to_instant, metavar="TIME")]
 
@@ -41,9 +45,18 @@ def snapshot(
     network = polls.Network(configured.hosts, configured.http_timeout_seconds, configured.snapshot_deadline_seconds)
     hear_ctrl_c()
     instant = live.grid_time(at, polls.now())
-    coins = underlying or configured.underlyings
-    done = live.snapshot(Store(context.warehouse), network, venue or configured.venues, coins, instant)
+    store, coins, venues = Store(context.warehouse), underlying or configured.underlyings, venue or configured.venues
+    done = live.snapshot(store, network, venues, coins, instant)
     show_lines(summaries.snapshot_lines(done))
-    is_partial = say_all([*summaries.snapshot_problems(done), *summaries.unlisted(done, coins)])
+    named = underlying or _unproven(store, configured.underlyings)
+    missed = [coin for coin in done.unlisted if coin in named or len(done.unlisted) == len(coins)]
+    is_partial = say_all([*summaries.snapshot_problems(done), *summaries.unlisted(missed, venues)])
     stored = sum(outcome.rows.chain.height for outcome in done.outcomes)
     return 1 if not stored and not done.taken else 3 if is_partial else 0
+
+
+def _unproven(store: Store, coins: Iterable[str]) -> list[str]:
+    """Coins that may be misspelt: not those of the defaults, of which some venues list a few, and no stored ones."""
+    from gex_pipeline.schema import CHAIN
+
+    return [coin for coin in coins if coin not in settings.DEFAULT_UNDERLYINGS and not store.partitions(CHAIN, coin)]

@@ -26,7 +26,9 @@ _SPECS = {name: stored(name, "live") for name in ("trades", "perps", "funding", 
 #: Tables that archives fill too, day by day.
 _SHARED = ("candles", "dvol")
 _CHECKS = [
-    AssetCheckSpec(IS_SOUND, asset=spec.key, description="Every feed was fetched, and no row contradicts a stored one.")
+    AssetCheckSpec(
+        IS_SOUND, asset=spec.key, description="Every feed was fetched whole, and no row contradicts a stored one."
+    )
     for spec in _SPECS.values()
 ]
 
@@ -47,9 +49,9 @@ def market(
         yield AssetCheckResult(
             asset_key=spec.key,
             check_name=IS_SOUND,
-            passed=not [*done.failures, *done.conflicts],
+            passed=not [*done.failures, *done.conflicts, *done.holes],
             severity=AssetCheckSeverity.ERROR if done.failures else AssetCheckSeverity.WARN,
-            description="\n".join([*done.failures, *done.conflicts, *done.notes]) or None,
+            description="\n".join([*done.failures, *done.conflicts, *done.holes, *done.notes]) or None,
         )
     if done.failures:
         raise Failure("\n".join(done.failures), allow_retries=False)

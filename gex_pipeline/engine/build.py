@@ -13,7 +13,7 @@ from gex_pipeline.engine import tasks
 from gex_pipeline.engine.days import Days, no_chain, spoken
 from gex_pipeline.engine.pool import run_all
 from gex_pipeline.engine.progress import Progress, Silent
-from gex_pipeline.errors import GexError, StoreError, UsageError
+from gex_pipeline.errors import GexError, StoreError
 from gex_pipeline.schema import DERIVED, TABLES
 from gex_pipeline.store.partitions import Store
 
@@ -42,8 +42,8 @@ def build(
     """Bring the derived tables up to date with `chain`.
 
     ``start`` and ``end`` choose the periods that overlap [start, end]. Interrupting loses nothing: what is stored
-    stays, and the next run goes on with the rest. Raises ``UsageError`` for an underlying without a chain and
-    ``GexError`` when none of the days asked for has a chain.
+    stays, and the next run goes on with the rest. Raises ``GexError`` for an underlying without a chain, and when none
+    of the days asked for has one.
     """
     began, progress = time.monotonic(), progress or Silent()
     store = Store(root)
@@ -106,7 +106,7 @@ def _chosen(
     known = sorted({j.underlying for j in jobs})
     for name in underlyings:
         if name not in known:
-            raise UsageError(f"no chain of {name} in the warehouse: it has {', '.join(known) or 'none'}")
+            raise GexError(f"no chain of {name} in the warehouse: it has {', '.join(known) or 'none'}")
     first, last = (f"{t:%Y-%m-%d}" if t else None for t in (start, end))
     return [
         j

@@ -18,11 +18,12 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from gex_pipeline.engine.bans import BANNED, banned_until, note_ban
-from gex_pipeline.engine.known import last_time, note, times, walked_until, walked_within
-from gex_pipeline.engine.polls import Network, now
+from gex_pipeline.engine.known import note
+from gex_pipeline.engine.plans import Plan, plan_of
+from gex_pipeline.engine.polls import Network, now, run
 from gex_pipeline.engine.progress import Progress, Silent
-from gex_pipeline.engine.spans import Stretch, cut, missing_bars, on_grid, without
-from gex_pipeline.errors import StoreError
+from gex_pipeline.engine.spans import Stretch
+from gex_pipeline.errors import StoreError, UsageError
 from gex_pipeline.market import SOURCE as SYNTHETIC
 from gex_pipeline.store.partitions import Conflict, Store
 from gex_pipeline.venues.around import AROUND
@@ -45,8 +46,8 @@ class FetchSummary:
     """What was fetched.
 
     ``rows``, ``same``: new and known rows per table; ``requests``: per venue. ``done``: feeds that were walked to their
-    end. ``failures`` and ``conflicts`` make the result partial; ``notes`` are worth knowing; ``unlisted``: what a venue
-    does not have.
+    end. ``failures``, ``conflicts`` and ``holes``, which cannot be filled, make the result partial; ``notes`` are worth
+    knowing; ``unlisted``: what a venue does not have.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
@@ -55,16 +56,9 @@ class FetchSummary:
     done: int = 0
     failures: list[str] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
+    holes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unlisted: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is missing of a feed, in pieces to be walked."""
-
-    feed: Feed
-    spans: tuple[Span, ...]
 
 
 def fetch(
@@ -77,34 +71,21 @@ def fetch(
     progress: Progress | None = None,
     clock: Callable[[], datetime] = now,
 ) -> FetchSummary:
-    """Fetch what is missing of some feeds from ``start`` (default: since what is stored) to ``end`` (now)."""
+    """Fetch what is missing of some feeds from ``start`` (default: since what is stored) to ``end`` (now).
+
+    Raises ``UsageError`` for a start that is still to come.
+    """
     summary, progress, at = FetchSummary(), progress or Silent(), clock()
+    if start is not None and start > at:
+        raise UsageError(f"--from {start:%Y-%m-%dT%H:%MZ} is still to come: a venue says only what was")
     plans = [plan for plan in (plan_of(store, feed, start, end, at) for feed in feeds) if plan.spans]
     progress.start("fetch", sum(len(plan.spans) for plan in plans))
     try:
-        asyncio.run(_fetch(store, network, plans, summary, progress, clock))
+        run(_fetch(store, network, plans, summary, progress, clock))
     finally:
         progress.close()
     summary.done += len(feeds) - len(plans)
     return summary
-
-
-def plan_of(store: Store, feed: Feed, start: datetime | None, end: datetime | None, at: datetime) -> Plan:
-    """What is missing of a feed, as of an instant."""
-    if feed.is_now:
-        return Plan(feed, () if end is not None else (Span(at, at, at),))
-    stretches = cut(_missing(store, feed, start, min(end or at, at)), feed.window)
-    return Plan(feed, tuple(Span(begins, ends, at) for begins, ends in stretches))
-
-
-def _missing(store: Store, feed: Feed, start: datetime | None, end: datetime) -> list[Stretch]:
-    if feed.step is not None:
-        last = last_time(store, feed) if start is None else None
-        whole = on_grid((start or (last + feed.step if last else end - feed.first), end), feed.step)
-        return missing_bars(whole, feed.step, times(store, feed, whole).to_list())
-    if start is None:
-        return without((walked_until(store, feed) or end - feed.first, end), ())
-    return without((start, end), walked_within(store, feed, (start, end)))
 
 
 async def _fetch(
@@ -149,9 +130,10 @@ class _Walker:
         venue = plans[0].feed.venue
         if (until := banned_until(self._store, venue, self._clock())) is not None:
             self._summary.failures.append(f"{venue}: {BANNED.format(until)}")
+            self._progress.advance(sum(len(plan.spans) for plan in plans))
             return
         for plan in plans:
-            batch = _Batch(self._store, plan.feed, self._summary)
+            batch = _Batch(self._store, plan, self._summary)
             is_whole = False
             try:
                 is_whole = await self._feed(plan, batch)
@@ -163,11 +145,13 @@ class _Walker:
 
     async def _feed(self, plan: Plan, batch: _Batch) -> bool:
         """Walk one; whether it was walked to its end."""
+        left = len(plan.spans)
         try:
             for span in plan.spans:
                 batch.take(span, *await self._walked(plan.feed, span))
                 self._progress.advance(note=f"{plan.feed.label} {span.start:%Y-%m-%d}")
-            self._summary.notes += batch.remarks()
+                left -= 1
+            batch.remark()
             return True
         except _DownError as down:
             self._unasked[down.host] += 1
@@ -175,6 +159,7 @@ class _Walker:
             self._refused(plan.feed, error)
         except VenueError as error:
             self._summary.failures.append(f"{plan.feed.venue}: {error}")
+        self._progress.advance(left, note=plan.feed.label)
         return False
 
     def _refused(self, feed: Feed, error: ReplyError) -> None:
@@ -201,6 +186,7 @@ class _Walker:
                 asked.add(request.label)
                 reply = await self._asked(feed.venue, request)
                 made_up = made_up or is_synthetic(reply)
+                self._progress.advance(0, note=request.label)  # a span may take a request for every contract
                 request = walk.send(reply)
         except StopIteration as done:
             return done.value, made_up
@@ -226,8 +212,8 @@ class _DownError(Exception):
 class _Batch:
     """Stretches of one feed that are walked and not yet stored."""
 
-    def __init__(self, store: Store, feed: Feed, summary: FetchSummary) -> None:
-        self._store, self._feed, self._summary = store, feed, summary
+    def __init__(self, store: Store, plan: Plan, summary: FetchSummary) -> None:
+        self._store, self._feed, self._since, self._summary = store, plan.feed, plan.since, summary
         self._frames: list[pl.DataFrame] = []
         self._walked: list[Stretch] = []
         self._dropped, self._absent = Counter[str](), 0
@@ -272,18 +258,24 @@ class _Batch:
         self._summary.conflicts += [_conflict_line(self._feed, conflict) for conflict in report.conflicts]
         return True
 
-    def remarks(self) -> list[str]:
-        """What is worth knowing of the rows."""
-        lines: list[str] = []
+    def remark(self) -> None:
+        """Say what is worth knowing of the rows, and what will never be known."""
+        label, notes = self._feed.label, self._summary.notes
         if self._dropped:
             reasons = ", ".join(f"{reason} {n:,}" for reason, n in sorted(self._dropped.items()))
-            lines.append(f"{self._feed.label}: rows that cannot be used: {reasons}")
+            notes.append(f"{label}: rows that cannot be used: {reasons}")
         if self._absent > 0:
-            lines.append(f"{self._feed.label}: {self._absent:,} bars of the range are not there")
-        if self._unknown is not None:
-            gap = f"from {self._unknown[0]:%Y-%m-%dT%H:%MZ} to {self._unknown[1]:%Y-%m-%dT%H:%MZ}"
-            lines.append(f"{self._feed.label}: not all is known {gap}: the venue keeps no more; ask more often")
-        return lines
+            notes.append(f"{label}: {self._absent:,} bars of the range are not there")
+        if self._unknown is None:
+            return
+        start, end = (f"{at:%Y-%m-%dT%H:%MZ}" for at in self._unknown)
+        if self._since == "first":
+            notes.append(f"{label}: whole from {end} on: the venue keeps no more")
+        else:
+            advice = "; ask more often" if self._since == "last" else ""
+            self._summary.holes.append(
+                f"{label}: not all is known from {start} to {end}: the venue keeps no more{advice}"
+            )
 
 
 def _conflict_line(feed: Feed, conflict: Conflict) -> str:

@@ -18,7 +18,7 @@ from gex_pipeline.engine.polls import Network, poll_all
 from gex_pipeline.errors import StoreError, UsageError
 from gex_pipeline.schema import CHAIN, CHAIN_REJECTED, RAW, SNAPSHOTS
 from gex_pipeline.schema.types import polars_schema
-from gex_pipeline.store.layout import Partition, period_of, snapshot_at
+from gex_pipeline.store.layout import Partition, period_of, poll_order, snapshot_at
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.venues.raw import Poll, from_frame
 
@@ -33,8 +33,9 @@ class SnapshotSummary:
     """What a snapshot did.
 
     ``outcomes``: per venue and coin that is listed there; ``requests`` and ``seconds``: per venue that was asked;
-    ``taken``: venue -> coins whose snapshot of this instant was stored before; ``failures``: venue -> why its rows
-    could not be stored (its replies are, where there was room).
+    ``taken``: venue -> coins that were asked for and whose snapshot of this instant was stored before, be it by another
+    process meanwhile; ``failures``: venue -> why its rows could not be stored (its replies are, where there was room);
+    ``unlisted``: coins that no venue lists, as far as all of them could say.
     """
 
     snapshot_at: datetime
@@ -43,6 +44,7 @@ class SnapshotSummary:
     seconds: dict[str, float] = field(default_factory=dict)
     taken: dict[str, list[str]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    unlisted: list[str] = field(default_factory=list)
 
 
 def grid_time(at: datetime | None, now: datetime) -> datetime:
@@ -72,16 +74,27 @@ def snapshot(
 
     summary = SnapshotSummary(at)
     known = {venue: _finished(store, venue, summary) for venue in venues}
-    summary.taken = {venue: done for venue in venues if (done := taken(known[venue], at))}
+    before = {venue: [coin for coin in taken(known[venue], at) if coin in coins] for venue in venues}
+    summary.taken = {venue: found for venue, found in before.items() if found}
     asked = {v: not _has_failed(known[v]) for v in venues if not _is_over(store, known[v], v, coins, at)}
     for venue, found in poll_all(store, network, asked, coins, at, stored).items():
         if isinstance(found, StoreError):
             summary.failures[venue] = str(found)
-            continue
-        poll, outcomes_of = found
-        summary.outcomes += [outcome for outcome in outcomes_of if outcome.rows.is_listed]
-        summary.requests[venue], summary.seconds[venue] = len(poll.fresh), poll.duration_seconds
+        else:
+            _add(summary, *found)
+    if not summary.failures:
+        listed = {outcome.coin for outcome in summary.outcomes}.union(*summary.taken.values())
+        summary.unlisted = [coin for coin in coins if coin not in listed]
     return summary
+
+
+def _add(summary: SnapshotSummary, poll: Poll, found: Sequence[Outcome]) -> None:
+    """Add what one poll gave. A coin without an outcome was stored before."""
+    summary.outcomes += [outcome for outcome in found if outcome.rows.is_listed]
+    summary.requests[poll.venue], summary.seconds[poll.venue] = len(poll.fresh), poll.duration_seconds
+    made = {outcome.coin for outcome in found}
+    if before := [coin for coin in poll.coins if coin not in made]:
+        summary.taken[poll.venue] = before
 
 
 def _finished(store: Store, venue: str, summary: SnapshotSummary) -> pl.DataFrame:
@@ -132,14 +145,29 @@ def _is_over(store: Store, known: pl.DataFrame, venue: str, coins: Sequence[str]
 
 
 def _store_rows(store: Store, poll: Poll, file: Partition) -> list[Outcome]:
-    """Make the rows of a poll and store them; `snapshots` last, as it says that all is done.
+    """Make the rows of a poll and store them, one poll of a venue at a time.
 
-    ``file``: where the poll is stored.
+    ``file``: where the poll is stored. Earlier polls of the same instant come first, be they of another process that is
+    at it or of one that was killed.
     """
+    with store.objects.outer_lock(f"rows-{poll.venue}"):
+        for other in _earlier(store, file):
+            with suppress(StoreError):  # the next snapshot says what is wrong with it
+                _put_rows(store, from_frame(store.read(other)), other)
+        return _put_rows(store, poll, file)
+
+
+def _earlier(store: Store, file: Partition) -> list[Partition]:
+    """The unfinished polls of the same instant that were stored before a file."""
+    at, found = snapshot_at(file), _unfinished(store, file.value("venue"))
+    return sorted((f for f in found if snapshot_at(f) == at and poll_order(f) < poll_order(file)), key=poll_order)
+
+
+def _put_rows(store: Store, poll: Poll, file: Partition) -> list[Outcome]:
+    """Store the rows of a poll; `snapshots` last, as it says that all is done."""
     known = snapshots_of(store, poll.venue)
     previous = {coin: previous_contracts(store, poll, coin, known) for coin in poll.coins}
-    found = outcomes(poll, known, previous)
-    inputs = {file.path: store.content_hash(file)}
+    found, inputs = outcomes(poll, known, previous), {file.path: store.content_hash(file)}
     for outcome in found:
         for table, rows in ((CHAIN, outcome.rows.chain), (CHAIN_REJECTED, outcome.rows.rejected)):
             store.merge(table, rows, inputs)

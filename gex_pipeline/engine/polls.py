@@ -7,12 +7,14 @@ Belongs here: clock, sockets and the files of table `raw`. Not: what the replies
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import signal
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gex_pipeline.engine.bans import BANNED, banned_until, note_ban
 from gex_pipeline.errors import StoreError
@@ -43,6 +45,21 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def run(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Run to the end. A Ctrl-C cancels the work, so that it stops where it waits, and is raised after that.
+
+    Anywhere else it would leave coroutines that nobody waits for. asyncio hears it where the handler is Python's own.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return asyncio.run(work)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return asyncio.run(work)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        work.close()
+
+
 def poll_all(
     store: Store,
     network: Network,
@@ -56,7 +73,7 @@ def poll_all(
     ``venues``: whether lists of instruments of earlier polls still count. A venue is stored and handed on in a thread
     as soon as it has replied: a slow one keeps no other waiting.
     """
-    return asyncio.run(_poll_all(store, network, venues, coins, snapshot_at, then))
+    return run(_poll_all(store, network, venues, coins, snapshot_at, then))
 
 
 async def _poll_all(

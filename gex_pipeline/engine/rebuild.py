@@ -19,7 +19,7 @@ from gex_pipeline.engine.progress import Progress, Silent
 from gex_pipeline.schema import CHAIN, CHAIN_REJECTED, RAW
 from gex_pipeline.schema.model import Table
 from gex_pipeline.schema.types import polars_schema
-from gex_pipeline.store.layout import Partition, snapshot_at
+from gex_pipeline.store.layout import Partition, poll_order, snapshot_at
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.venues.raw import Poll, from_frame
 from gex_pipeline.venues.registry import VENUES
@@ -58,7 +58,7 @@ def rebuild(
 
 
 def _files(store: Store, venue: str, start: datetime | None, end: datetime | None) -> Iterator[Partition]:
-    for file in sorted(store.partitions(RAW, venue), key=lambda f: (snapshot_at(f), len(f.period), f.period)):
+    for file in sorted(store.partitions(RAW, venue), key=poll_order):
         if (start is None or snapshot_at(file) >= start) and (end is None or snapshot_at(file) <= end):
             yield file
 

@@ -74,7 +74,8 @@ def snapshot_lines(summary: SnapshotSummary) -> list[str]:
         rejected = sum(o.rows.rejected.height for o in mine)
         kept_out = f", {rejected:,} rejected" if rejected else ""
         asked = f"{count(requests, 'request')} in {summary.seconds[venue]:.1f} s"
-        lines.append(f"{venue}: {coins or 'nothing stored'}{kept_out}; {asked}")
+        nothing = "nothing new" if venue in summary.taken else "nothing stored"
+        lines.append(f"{venue}: {coins or nothing}{kept_out}; {asked}")
     return lines + [f"{venue}: {', '.join(coins)} stored before" for venue, coins in summary.taken.items()]
 
 
@@ -104,9 +105,7 @@ def snapshot_problems(summary: SnapshotSummary) -> list[str]:
     ] + [f"{venue}: {text}" for venue, text in summary.failures.items()]
 
 
-def unlisted(summary: SnapshotSummary, coins: Sequence[str]) -> list[str]:
-    """One line where nothing of what was asked for is listed."""
-    if summary.outcomes or summary.taken or summary.failures:
-        return []
-    venues = ", ".join(summary.requests)
-    return [f"no options of {', '.join(coins)} are listed at {venues}"] if venues else []
+def unlisted(coins: Sequence[str], venues: Sequence[str]) -> list[str]:
+    """One line of coins that no venue lists."""
+    verb = "is" if len(coins) == 1 else "are"
+    return [f"{', '.join(coins)} {verb} listed at none of {', '.join(venues)}"] if coins else []

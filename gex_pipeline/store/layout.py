@@ -107,6 +107,11 @@ def snapshot_at(partition: Partition) -> datetime:
     return datetime.strptime(partition.period[: len("2026-01-05T120000Z")], "%Y-%m-%dT%H%M%S%z")
 
 
+def poll_order(partition: Partition) -> tuple[datetime, int, str]:
+    """Sorts the files of snapshots as they were taken: the second one of an instant ends in -2, the tenth in -10."""
+    return snapshot_at(partition), len(partition.period), partition.period
+
+
 def period_of(table: Table, day: date, today: date) -> str:
     """Period of the file that holds ``day``: the day while its month is open, the month afterwards, or the year."""
     if table.period == "year":

@@ -82,7 +82,18 @@ class LocalObjects:
 
         Names share a fixed number of lock files, so a holder must not take a second lock.
         """
-        path = self.path(f".locks/{zlib.crc32(name.encode()) % _LOCKS:02d}")
+        with self._locked(f"{zlib.crc32(name.encode()) % _LOCKS:02d}"):
+            yield
+
+    @contextmanager
+    def outer_lock(self, name: str) -> Generator[None]:
+        """Hold a lock with a file of its own, so that its holder may take others; it is taken before any of them."""
+        with self._locked(name):
+            yield
+
+    @contextmanager
+    def _locked(self, file: str) -> Generator[None]:
+        path = self.path(f".locks/{file}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)

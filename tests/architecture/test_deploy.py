@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from gex_pipeline import cli
+
 PROJECT = Path(__file__).parents[2]
 DEPLOY = PROJECT / "gex_pipeline" / "docs" / "deploy"
 UNITS = sorted(p.name for p in DEPLOY.iterdir() if p.suffix in (".service", ".timer"))
@@ -31,12 +33,55 @@ def test_systemd_understands_the_unit(name: str, tmp_path: Path) -> None:
 def test_a_misspelt_unit_is_seen(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
-    text = (DEPLOY / UNITS[1]).read_text().replace("Nice=", "Nicer=").replace("KillSignal=", "KillSignl=")
+    text = (DEPLOY / "gex-around.service").read_text().replace("Nice=", "Nicer=")
     (tmp_path / "odd.service").write_text(re.sub(r"/srv/gex/\.venv/bin/\w+", "/bin/true", text))
     done = subprocess.run(
         ["systemd-analyze", "verify", str(tmp_path / "odd.service")], capture_output=True, text=True, check=False
     )
     assert "Unknown key" in done.stderr
+
+
+def directives(unit: str, name: str) -> list[str]:
+    return re.findall(rf"^{name}=(.*)$", (DEPLOY / unit).read_text(), re.MULTILINE)
+
+
+def commands(unit: str) -> list[str]:
+    """What a unit runs, the program's folder aside."""
+    lines = [line for name in ("ExecStart", "ExecStopPost") for line in directives(unit, name)]
+    return [line.removeprefix("/srv/gex/.venv/bin/") for line in lines]
+
+
+def minute(timer: str) -> str:
+    (calendar,) = directives(timer, "OnCalendar")
+    return calendar.split(":")[1]
+
+
+@pytest.mark.parametrize("timer", [unit for unit in UNITS if unit.endswith(".timer")])
+def test_what_a_timer_starts_is_a_command_and_over_before_the_next_hour(timer: str) -> None:
+    service = timer.replace(".timer", ".service")
+    for command in commands(service):
+        assert command.startswith("gex ")
+        cli.app.parse_args(command.split()[1:])
+    limits = [*directives(service, "TimeoutStartSec"), *directives(service, "TimeoutStopSec")]
+    assert int(minute(timer)) + sum(int(limit.removesuffix("min")) for limit in limits) < 60
+    assert directives(service, "OnFailure") == ["gex-alert@%n.service"] and "gex-alert@.service" in UNITS
+
+
+@pytest.mark.parametrize("timer", [unit for unit in UNITS if unit.endswith(".timer")])
+def test_page_and_container_run_the_same_at_the_same_minute(timer: str) -> None:
+    page, container = ((DEPLOY / name).read_text().splitlines() for name in ("../live.md", "Containerfile"))
+    rows = [line for line in page if line.startswith(f"| :{minute(timer)} |")]
+    entries = [line for line in container if re.match(rf"# +{int(minute(timer))} \* \* \* \* ", line)]
+    for line in (*rows, *entries):
+        assert all(command in line for command in commands(timer.replace(".timer", ".service")))
+    assert len(rows) == len(entries) == 1
+
+
+@pytest.mark.parametrize("unit", [unit for unit in UNITS if directives(unit, "ReadWritePaths")])
+def test_the_page_makes_every_folder_that_a_unit_writes_to(unit: str) -> None:
+    """One that is not there keeps the unit from starting."""
+    made = re.search(r"^ *install -d .*$", (DEPLOY / "../live.md").read_text(), re.MULTILINE)
+    assert made is not None and set(directives(unit, "ReadWritePaths")[0].split()) <= set(made.group().split())
 
 
 def test_the_container_is_made_of_what_there_is() -> None:

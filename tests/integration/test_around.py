@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +14,7 @@ import pytest
 from gex_pipeline.engine import feeds as engine
 from gex_pipeline.market.server.faults import Fault
 from gex_pipeline.market.server.server import VenueServer, serve
+from gex_pipeline.present.progress import LineProgress
 from gex_pipeline.schema import CANDLES, TABLES
 from gex_pipeline.store.layout import FETCHED
 from gex_pipeline.store.partitions import Store
@@ -276,10 +279,52 @@ def test_old_trades_are_of_the_history_host_and_whole(
     assert status == 3 and "cannot connect" in complaints(err)[-1]
 
 
-def test_trades_that_the_venue_forgot_are_said(server: VenueServer, gex: Run) -> None:
-    _, _, err = gex("market", "--underlying", "BTC", "--venue", "okx")
-    said = [line for line in complaints(err) if "okx trades BTC-USD:" in line]
-    assert said and "the venue keeps no more; ask more often" in said[0]
+def test_trades_that_the_venue_forgot_are_said(server: VenueServer, gex: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first run says where they begin; one that comes a day later has a hole before it."""
+    words, trades = ("market", "--underlying", "BTC", "--venue", "okx"), "gex: okx trades BTC-USD: "
+    status, _, err = gex(*words)
+    (said,) = [line for line in complaints(err) if line.startswith(trades)]
+    assert (
+        status == 0 and said.startswith(f"{trades}whole from 2026-11-20T") and said.endswith("the venue keeps no more")
+    )
+    later = NOW + timedelta(days=1)
+    with serve(5, later) as next_day:
+        healthy(next_day, monkeypatch)
+        monkeypatch.setattr(engine.fetch, "__kwdefaults__", {"progress": None, "clock": lambda: later})
+        status, _, err = gex(*words)
+    (said,) = [line for line in complaints(err) if line.startswith(trades)]
+    assert status == 3 and said.startswith(f"{trades}not all is known from 2026-11-20T") and "ask more often" in said
+
+
+@pytest.mark.parametrize("command", ["candles", "market"])
+def test_a_start_that_is_still_to_come_is_wrong_usage(server: VenueServer, gex: Run, command: str) -> None:
+    status, _, err = gex(command, "--from", "2026-11-21")
+    assert status == 2 and complaints(err)[0].startswith("gex: --from 2026-11-21T00:00Z is still to come")
+    assert not server.requests
+
+
+def test_help_says_from_when_to_when(gex: Run) -> None:
+    for command in ("candles", "market"):
+        _, out, _ = gex(command, "--help")
+        words = " ".join(out.replace("│", " ").split())
+        assert "First instant. Default: since the last that is stored, else 30 days back" in words
+        assert "Last instant. Default: now." in words
+
+
+def test_the_count_ends_at_its_total_and_moves_within_a_long_walk(
+    server: VenueServer, gex: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a venue lacks what was asked for, or has gone away."""
+    monkeypatch.setattr(LineProgress.__init__, "__defaults__", (time.monotonic, 0.0))
+    words = ("market", "--underlying", "BTC,NOPE", "--venue", "deribit")
+    _, _, err = gex(*words, "--from", "2026-11-14", "--to", "2026-11-15")
+    lines = [line for line in err.splitlines() if line.startswith("fetch: ")]
+    assert sum("get_last_trades" in line for line in lines) > 2
+    total = lines[0].split()[1]
+    assert lines[-1] == f"fetch: {total} of {total}"
+    server.inject(Fault("bybit", "", "ban", times=None))
+    for _ in range(2):  # the second is told by the file
+        assert gex(*BYBIT)[2].splitlines()[-2] == "fetch: 1 of 1"
 
 
 def test_made_up_numbers_stay_out_of_a_real_warehouse(server: VenueServer, gex: Run, place: Path) -> None:

@@ -19,10 +19,11 @@ import polars as pl
 import psutil
 import pytest
 
+from gex_pipeline import cli
 from gex_pipeline.engine import tasks
 from gex_pipeline.engine.build import BuildSummary, build
 from gex_pipeline.engine.pool import run_all
-from gex_pipeline.errors import GexError, StoreError, UsageError
+from gex_pipeline.errors import GexError, StoreError
 from gex_pipeline.market.chains import utc
 from gex_pipeline.schema import CHAIN, DERIVED, TABLES
 from gex_pipeline.store import manifest
@@ -209,9 +210,9 @@ def test_days_without_a_chain(filled, options, words):
         built(filled, underlyings=["BTC"], **options)
 
 
-def test_an_underlying_without_a_chain(filled):
-    with pytest.raises(UsageError, match="no chain of DOGE in the warehouse: it has BTC, ETH"):
-        built(filled, underlyings=["DOGE"])
+def test_an_underlying_without_a_chain_is_a_failure_and_no_wrong_usage(filled, capsys):
+    assert cli.main(["build", "--underlying", "DOGE", "--warehouse", str(filled.root)]) == 1
+    assert capsys.readouterr().err == "gex: no chain of DOGE in the warehouse: it has BTC, ETH\n"
 
 
 def test_days_are_built_one_by_one_and_folded_when_the_month_is_over(tmp_path, monkeypatch):

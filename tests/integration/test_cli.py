@@ -149,6 +149,13 @@ def test_a_folder_that_is_no_warehouse_is_said_in_one_line(words, tmp_path):
         assert "internal error" not in result.stderr
 
 
+@pytest.mark.parametrize("words", [("status",), ("status", "--help"), ("--help",), ("--version",)])
+def test_a_misspelt_setting_is_said_once_by_what_could_have_used_it(tmp_path, words):
+    result = gex(*words, cwd=tmp_path, GEX_UNDERLYING="BTC")
+    line = "gex: GEX_UNDERLYING in the environment is no setting; nearest is 'GEX_UNDERLYINGS'"
+    assert (result.returncode, result.stderr.count(line)) == ((1, 1) if words == ("status",) else (0, 0))
+
+
 def test_the_environment_names_the_warehouse_and_the_option_wins(tmp_path):
     assert str(tmp_path / "env") in gex("levels", "BTC", GEX_WAREHOUSE=str(tmp_path / "env")).stderr
     result = gex("--warehouse", str(tmp_path / "opt"), "levels", "BTC", GEX_WAREHOUSE=str(tmp_path / "env"))

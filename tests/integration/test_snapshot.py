@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import shutil
+import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
+from typing import Any
 
 import polars as pl
 import pytest
@@ -150,6 +156,41 @@ def test_the_same_instant_is_taken_once(server: VenueServer, gex: Run) -> None:
     assert not server.requests
 
 
+def test_stored_before_is_of_the_coins_that_are_asked_for(server: VenueServer, gex: Run) -> None:
+    """BTC's snapshot of the instant makes up for nothing where SOL is asked for and fails."""
+    words, at = ("snapshot", "--venue", "bybit", "--at"), minutes_ago(2)
+    gex(*words, at, "--underlying", "BTC")
+    server.inject(Fault("bybit", "", "maintenance", times=None))
+    status, out, _ = gex(*words, at, "--underlying", "SOL")
+    assert status == 1 and "stored before" not in out
+
+
+def test_two_processes_that_take_one_instant_store_one_poll(
+    server: VenueServer, gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has read what is stored before the other stores, unless one waits; their polls differ by a row."""
+    gex("snapshot", "--venue", "bybit", "--underlying", "SOL", "--at", minutes_ago(3))
+    server.inject(Fault("bybit", "market/tickers", "iv_sentinel"))
+    both, at = Barrier(2), live.grid_time(None, polls.now())
+    made = live.outcomes
+
+    def together(*arguments: Any) -> list[Outcome]:
+        found = made(*arguments)
+        with suppress(BrokenBarrierError):
+            both.wait(timeout=2)
+        return found
+
+    monkeypatch.setattr(live, "outcomes", together)
+    network = polls.Network(load(server.urls).hosts, 5.0, 10.0)
+    with ThreadPoolExecutor(2) as processes:
+        done = list(processes.map(lambda _: live.snapshot(Store(place), network, ["bybit"], ["SOL"], at), range(2)))
+    monkeypatch.undo()
+    assert sorted(len(summary.outcomes) + len(summary.taken.get("bybit", [])) for summary in done) == [1, 1]
+    before = digests(place)
+    assert gex("build", "--from-raw")[0] == 0
+    assert digests(place) == before, "the rows of the first poll, and nothing of the second"
+
+
 def test_lists_of_instruments_are_kept_until_a_name_is_unknown(server: VenueServer, gex: Run, place: Path) -> None:
     gex("snapshot", "--venue", "deribit", "--at", minutes_ago(3))
     gex("snapshot", "--venue", "deribit", "--at", minutes_ago(2))
@@ -277,7 +318,33 @@ def test_a_coin_that_has_gone_is_missed(
 
 def test_nothing_that_is_listed_is_said(server: VenueServer, gex: Run) -> None:
     status, _, err = gex("snapshot", "--venue", "bybit,okx", "--underlying", "DOGE")
-    assert (status, err) == (1, "gex: no options of DOGE are listed at bybit, okx\n")
+    assert (status, err) == (1, "gex: DOGE is listed at none of bybit, okx\n")
+
+
+def test_a_misspelt_coin_beside_good_ones_is_said(server: VenueServer, gex: Run) -> None:
+    """Also by a run that has nothing left to ask."""
+    words = ("snapshot", "--venue", "bybit,binance", "--underlying", "SOL,SOLL", "--at", minutes_ago(2))
+    for _ in range(2):
+        assert gex(*words)[::2] == (3, "gex: SOLL is listed at none of bybit, binance\n")
+
+
+def test_a_misspelt_coin_of_the_settings_is_said(
+    server: VenueServer, gex: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one that is stored from another venue, and no default: each venue lists but some of them."""
+    words = ("snapshot", "--at")
+    assert gex(*words, minutes_ago(4), "--venue", "deribit", "--underlying", "HYPE")[0] == 0
+    monkeypatch.setenv("GEX_VENUES", "binance")
+    assert gex(*words, minutes_ago(3))[::2] == (0, "")
+    monkeypatch.setattr("gex_pipeline.settings.DEFAULT_UNDERLYINGS", ("BTC",))
+    monkeypatch.setenv("GEX_UNDERLYINGS", "BTC,HYPE,ETHH,XRPP")
+    assert gex(*words, minutes_ago(2))[::2] == (3, "gex: ETHH, XRPP are listed at none of binance\n")
+
+
+def test_while_a_venue_is_away_nobody_knows_what_it_lists(server: VenueServer, gex: Run) -> None:
+    server.inject(Fault("binance", "", "maintenance", times=None))
+    status, _, err = gex("snapshot", "--venue", "bybit,binance", "--underlying", "SOL,SOLL")
+    assert status == 3 and "is listed at none" not in err
 
 
 def test_lists_are_asked_for_again_after_a_failure(server: VenueServer, gex: Run) -> None:
@@ -362,6 +429,24 @@ def test_a_ban_is_never_made_shorter(place: Path) -> None:
         note_ban(store, "binance", [reply])
     assert banned_until(store, "binance", at) == at + timedelta(hours=72)
     assert banned_until(store, "binance", at + timedelta(hours=73)) is None
+
+
+@pytest.mark.parametrize("where", ["asyncio.events.new_event_loop", "gex_pipeline.venues.http._bounded"])
+@pytest.mark.filterwarnings("error")
+def test_ctrl_c_is_one_line_before_anything_is_asked_and_while_it_is(
+    server: VenueServer, gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Nothing that was begun is left for the interpreter to complain of."""
+    monkeypatch.setattr(where, lambda *_: signal.raise_signal(signal.SIGINT))
+    complaints: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", complaints.append)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert gex("snapshot", "--underlying", "SOL") == (130, "", "gex: interrupted\n")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    gc.collect()
+    assert not complaints and not place.exists()
 
 
 def test_raw_is_never_replaced(server: VenueServer, gex: Run, place: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_value_that_is_none_is_named(name, value):
         ("GEX_BYBIT_URL", "api.bybit.com", "is no address"),
         ("GEX_BYBIT_URL", "http://me:secret@host", "holds a user name"),
         ("GEX_UNDERLYINGS", "BTC,../x", "'../X' is no coin"),
-        ("GEX_SNAPSHOT_DEADLINE", "1e12", "is no number of seconds from 0 to 3600"),
+        ("GEX_SNAPSHOT_DEADLINE", "1e12", "is no number of seconds above 0, at most 3600"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_before_anything_is(name, value, message):
