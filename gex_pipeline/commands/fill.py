@@ -211,24 +211,29 @@ def _rebuild(underlying: Sequence[str], span: Span, context: Context) -> None:
     show_lines(summaries.rebuild_lines(done))
 
 
-def demo(*, days: int = 3, out: Annotated[Path, Parameter(metavar="DIR")] = Path("data/demo"), context: Given) -> int:
-    """The whole job on synthetic chains: archive files, import, build, levels, pictures.
+def demo(*, days: int = 90, out: Annotated[Path, Parameter(metavar="DIR")] = Path("data/demo"), context: Given) -> int:
+    """The whole job on a made-up market: archive files and snapshots of local venues, build, levels, a report.
 
     Parameters
     ----------
     days
-        Days of hourly chains.
+        Days of hourly chains, 2 to 365.
     out
-        Folder for the demo's files, warehouse and pictures.
+        Folder for the files, the warehouse and the report; empty, or of an earlier demo, which is replaced.
     """
     from gex_pipeline.engine import demo as engine
-    from gex_pipeline.present import progress, summaries, tables
+    from gex_pipeline.engine.demo_folder import new_folder
+    from gex_pipeline.present import demo_report, demo_words, progress, tables
+    from gex_pipeline.present.files import write_atomically
 
-    if not 1 <= days <= 28:
-        raise UsageError(f"--days {days} must be from 1 to 28")
+    if not 2 <= days <= 365:
+        raise UsageError(f"--days {days} must be from 2 to 365")
     hear_ctrl_c()
-    done = engine.run(out, days, progress.for_stream())
-    show_lines([*summaries.import_lines(done.imported), *summaries.build_lines(done.built), ""])
-    show(tables.levels_table(done.answer, ()))
-    show_lines(["", *summaries.demo_lines(done)])
+    with new_folder(out, days):
+        done = engine.run(out, days, progress.for_stream())
+        words = demo_words.story(done), demo_words.commands(done)
+        page = demo_report.report(done.answers, engine.histories(done), *words)
+        write_atomically(out / "report.html", page.encode())
+    show(tables.levels_now(done.answers), is_wide=True)
+    show_lines(["", *demo_words.lines(done, out / "report.html")])
     return 0

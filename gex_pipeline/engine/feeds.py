@@ -24,7 +24,7 @@ from gex_pipeline.engine.polls import Network, now, run
 from gex_pipeline.engine.progress import Progress, Silent
 from gex_pipeline.engine.spans import Stretch
 from gex_pipeline.errors import StoreError, UsageError
-from gex_pipeline.market import SOURCE as SYNTHETIC
+from gex_pipeline.schema.chain import SYNTHETIC
 from gex_pipeline.store.partitions import Conflict, Store
 from gex_pipeline.venues.around import AROUND
 from gex_pipeline.venues.base import Reply, ReplyError, Request, VenueError

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
 from gex_pipeline.engine.journal import Entry, Journal, inputs_now, key_of, way_of
+from gex_pipeline.engine.polls import now
 from gex_pipeline.engine.progress import Progress, Silent
 from gex_pipeline.errors import ImportFileError, StoreError
 from gex_pipeline.importers import READERS, Imported, Options, check_options
-from gex_pipeline.market import SOURCE as SYNTHETIC
 from gex_pipeline.schema import TABLES
+from gex_pipeline.schema.chain import SYNTHETIC
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.manifest import file_hash
 from gex_pipeline.store.partitions import ORIGIN, Conflict, Store
@@ -90,15 +92,16 @@ def import_files(
     options: Options,
     venue: str | None = None,
     progress: Progress | None = None,
+    clock: Callable[[], datetime] = now,
 ) -> ImportSummary:
     """Import files, folders of files and globs; what fails is named in the summary and does not stop the rest.
 
     Interrupting loses at most the last half minute and the file being read; running again skips the files whose rows
-    are stored. ``venue``: files with rows of another one are refused. Raises ``UsageError`` for an unknown source and
-    for options that do not fit it.
+    are stored. ``venue``: files with rows of another one are refused. ``clock`` tells which months are over. Raises
+    ``UsageError`` for an unknown source and for options that do not fit it.
     """
     check_options(source, options)
-    store, progress = Store(root), progress or Silent()
+    store, progress = Store(root, clock), progress or Silent()
     run = _Run(store, source, options, venue)
     files = [file for path in paths for file in _expand(path)]
     progress.start("import", len(files))

@@ -35,6 +35,7 @@ from gex_pipeline.importers.last_rows import Chosen, Ticks, last_rows
 from gex_pipeline.importers.mapping import Mapping, mapping_from
 from gex_pipeline.importers.read import Raw
 from gex_pipeline.importers.times import TimeFormat, instants
+from gex_pipeline.schema.chain import SYNTHETIC
 
 SOURCE = "tardis-options-chain"
 COLUMNS = (
@@ -112,13 +113,19 @@ def read_tardis(path: Path, options: Options) -> Imported:
     assert options.every is not None
     chosen = last_rows(path, _TICKS, options.every)
     exchange = _exchange(chosen.raw)
-    mapping = MAPPINGS[exchange]
+    mapping = _named(MAPPINGS[exchange], chosen.raw)
     raw = _as_the_venue_writes(chosen.raw, mapping)
     _check_contracts(raw, mapping.venue)
     if mapping.venue == "okx":
         raw = _with_sizes(raw)
         _refuse_unknown_sizes(raw, options.underlying)
     return _counted(import_chain(raw, mapping, options), chosen)
+
+
+def _named(mapping: Mapping, raw: Raw) -> Mapping:
+    """The mapping, which says of made-up ticks that they are: their index is."""
+    is_made_up = raw.frame["underlying_index"].str.starts_with(SYNTHETIC.upper()).any()
+    return replace(mapping, name=f"{SYNTHETIC}-{mapping.name}") if is_made_up else mapping
 
 
 def _exchange(raw: Raw) -> str:

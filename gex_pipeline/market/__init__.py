@@ -2,5 +2,3 @@
 
 Everything that comes from here carries a `source` that starts with ``synthetic``.
 """
-
-SOURCE = "synthetic"

@@ -9,13 +9,13 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from gex_pipeline.market import SOURCE, books
+from gex_pipeline.market import books
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.ladder import DAY_US, EIGHT_US
 from gex_pipeline.market.quotes import Quotes, quotes
 from gex_pipeline.market.world import World
 from gex_pipeline.schema import TABLES
-from gex_pipeline.schema.chain import FORWARD_SOURCES, INDEX_SOURCES, OPTION_TYPES, SETTLEMENTS
+from gex_pipeline.schema.chain import FORWARD_SOURCES, INDEX_SOURCES, OPTION_TYPES, SETTLEMENTS, SYNTHETIC
 
 HOUR_US = 3_600_000_000
 
@@ -75,7 +75,7 @@ def _rows(q: Quotes, names: tuple[str, ...], code: Ints) -> pl.DataFrame:
             "settlement": _constant(q.book.settlement, n * m, SETTLEMENTS),
             "tenor_years": q.tenor.reshape(-1),
             "volume_24h_coin": q.volume.reshape(-1),
-            "source": _constant(SOURCE, n * m),
+            "source": _constant(SYNTHETIC, n * m),
         }
     )
 

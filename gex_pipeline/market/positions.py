@@ -19,7 +19,7 @@ from gex_pipeline.market.ladder import DAY_US, EIGHT_US, Ladder, ladder, widest
 from gex_pipeline.market.switches import Switches
 
 #: New open interest of a day in USD per expiry of each kind, for the largest coin; the others have a share of it.
-_FLOW_USD = {"daily": 60e6, "weekly": 50e6, "monthly": 80e6, "quarterly": 110e6}
+_FLOW_USD = {"daily": 600e6, "weekly": 500e6, "monthly": 800e6, "quarterly": 1_100e6}
 SIZES = {"BTC": 1.0, "ETH": 0.45, "SOL": 0.08, "HYPE": 0.03}
 #: Round strikes, which gather more: every so many steps, so many times as much.
 _ROUND, _GATHER = 5, 4.0
@@ -27,14 +27,12 @@ _ROUND, _GATHER = 5, 4.0
 _CLOSED, _INTERMEDIATED = 0.1, 0.7
 _WEEKEND = 0.5
 #: USD that gather at a wall each day; at a pin so many times as much.
-_GATHERED_USD, _PIN = 0.8e6, 8.0
+_GATHERED_USD, _PIN = 8e6, 8.0
 _WALL_DAYS, _PIN_DAYS = 35, 2
-#: Customers' demand for calls and puts: more of the latter.
-_DEMAND = np.array([1.0, 1.2])
+#: Customers' demand for calls and puts.
+_DEMAND = np.array([1.1, 1.0])
 #: Log-appetite for calls and for puts: half-life in days and standard deviation.
-_APPETITE_DAYS, _APPETITE = 3.0, 0.7
-#: Days before the first one, in which positions grow.
-_WARM_UP = 20
+_APPETITE_DAYS, _APPETITE = 3.0, 0.5
 SIDES = ("C", "P")
 
 
@@ -76,14 +74,15 @@ class Habits:
         self._shape = widest(coin)
         self._draws, self._level = generator(seed, coin, "appetite"), np.zeros(2)
 
-    def first(self, day: date, spot: float) -> Day:
-        """The first day, positions having grown for some time."""
+    def first(self, day: date, spots: Floats) -> Day:
+        """A day before which positions have grown. ``spots``: those of the mornings until then, and of its own."""
         self._level = _APPETITE * self._draws.standard_normal(2)
-        listed = ladder(self._coin, self._shape, day, spot)
-        none = np.zeros((2, len(listed.strike)))
-        held = Day(day, listed, none, none, none, none, none)
-        for back in range(_WARM_UP, -1, -1):
-            held = self._day(day - timedelta(days=back), listed, held.open_interest_at(1.0), held.dealers_at(1.0), spot)
+        begin = day - timedelta(days=len(spots) - 1)
+        listed = ladder(self._coin, self._shape, begin, float(spots[0]))
+        nothing = np.zeros((2, len(listed.strike)))
+        held = self._day(begin, listed, nothing, nothing, float(spots[0]))
+        for spot in spots[1:].tolist():
+            held = self.next(held, spot)
         return held
 
     def next(self, before: Day, spot: float) -> Day:

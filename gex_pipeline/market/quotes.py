@@ -106,8 +106,7 @@ def _is_listed(book: Book, world: World, day: date) -> Bools:
         a, b = np.searchsorted(listed.expiry_us, [_us(at), _us(at) + 1]).tolist()
         if a == b:
             continue
-        first = max(at.date() - timedelta(days=_listed_days(book, at.date())), world.start - timedelta(days=1))
-        spots = world.morning_spots(book.coin, first, day)
+        spots = world.morning_spots(book.coin, at.date() - timedelta(days=_listed_days(book, at.date())), day)
         step, half = listed.strike[a] / listed.steps[a], book.shape.strikes_per_expiry // 2
         low, high = round(spots.min() / step) - half, round(spots.max() / step) + half
         is_here[a:b] = (listed.steps[a:b] >= low) & (listed.steps[a:b] < high)

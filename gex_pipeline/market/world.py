@@ -17,7 +17,7 @@ from gex_pipeline.market import economy
 from gex_pipeline.market.books import COINS
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.economy import Market
-from gex_pipeline.market.ladder import DAY_US, EIGHT_US
+from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.minutes import Bars, minute_bars
 from gex_pipeline.market.surface import at_the_money
 from gex_pipeline.market.switches import USUAL, Switches
@@ -67,10 +67,9 @@ class World:
         return _by_minute(self, np.array([at_the_money(level, usual, _DVOL_YEARS)[0] for level in levels.tolist()]))
 
     def morning_spots(self, coin: str, first: date, last: date) -> Floats:
-        """Spot at 08:00 UTC of some days; of those before the first, that of the start."""
-        days = [(day - self.start).days for day in (first, last)]
-        minutes = np.arange(days[0], days[1] + 1) * 1440 + EIGHT_US // MINUTE_US
-        return self.market(coin).price[np.maximum(minutes, 0)]
+        """Spot at 08:00 UTC of some days, as far back as there is one."""
+        days = [(day - self.start).days + 1 + economy.WARM_UP for day in (first, last)]
+        return self.market(coin).mornings[max(days[0], 0) : days[1] + 1]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gex_pipeline.engine.build import BuildSummary
-    from gex_pipeline.engine.demo import Demo
     from gex_pipeline.engine.feeds import FetchSummary
     from gex_pipeline.engine.imports import ImportSummary
     from gex_pipeline.engine.live import SnapshotSummary
@@ -43,26 +42,6 @@ def _reasons(label: str, counts: Mapping[str, int]) -> list[str]:
         return []
     parts = ", ".join(f"{reason} {n:,}" for reason, n in sorted(counts.items()))
     return [f"{label}: {sum(counts.values()):,} rows: {parts}"]
-
-
-def demo_lines(demo: Demo) -> list[str]:
-    """Where the demo's results are and what to try next."""
-    at = f"{demo.answer.snapshot_at:%Y-%m-%dT%H:%MZ}"
-    gex = f"gex --warehouse {demo.warehouse}"
-    history = (
-        "SELECT snapshot_at, zero_gamma, spot_usd FROM levels_wide WHERE underlying = 'BTC' AND venues = 'all' "
-        "AND scope = 'all_expiry' ORDER BY 1 DESC LIMIT 5"
-    )
-    return [
-        "SYNTHETIC data: made up by the project, no market's prices.",
-        *(f"picture    {picture}" for picture in demo.pictures),
-        f"warehouse  {demo.warehouse}",
-        "",
-        "Try next:",
-        f"  {gex} levels ETH --at {at}",
-        f"  {gex} profile BTC --at {at} --expiry odte",
-        f'  {gex} sql "{history}"',
-    ]
 
 
 def snapshot_lines(summary: SnapshotSummary) -> list[str]:

@@ -23,6 +23,8 @@ from gex_pipeline.schema.derived import LEVELS_ODTE
 
 BAR_WIDTH = 12
 LAST_CANDLES = 12
+#: What a line about a coin tells.
+_MAIN_LEVELS = ("zero_gamma", "call_resistance", "put_support")
 _MARKS = {"multiple": ("*", "more than one crossing; the one the definition picks"), "edge": ("!", "at the edge")}
 
 
@@ -39,6 +41,19 @@ def levels_table(answer: Answer, include: Collection[str] = ()) -> Group:
     whole = answer.levels.filter(pl.col("scope") == "all_expiry")
     net = None if whole.is_empty() else float(whole["net_gex_usd"][0])
     return Group(headline(answer, net), "", table, *notes, *sections)
+
+
+def levels_now(answers: Mapping[str, Answer]) -> Group:
+    """A row per coin: spot, net GEX, flip and nearest walls with their distance."""
+    shown = next(iter(answers.values()))
+    table = plain_table("", "spot", "net GEX", *(w for name in _MAIN_LEVELS for w in (name.replace("_", " "), "away")))
+    for coin, answer in answers.items():
+        whole = answer.levels.filter(pl.col("scope") == "all_expiry")
+        rows = {row["level"]: row for row in whole.iter_rows(named=True)}
+        net = text.amount(float(whole["net_gex_usd"][0]), is_signed=True) if whole.height else ""
+        cells = [cell for name in _MAIN_LEVELS for cell in _level_cells(rows.get(name), answer.spot_usd)[:2]]
+        table.add_row(coin, text.price(answer.spot_usd), net, *cells)
+    return Group(f"{text.instant(shown.snapshot_at)}  all venues, all expiries, USD per 1 % move", "", table)
 
 
 def profile_table(answer: Answer, expiry: Expiry = "all") -> Group:

@@ -6,6 +6,8 @@ from gex_pipeline.schema.common import EXPIRY_AT, KNOWLEDGE_TIME, SNAPSHOT_AT, U
 from gex_pipeline.schema.model import Column, Table
 
 OPTION_TYPES = ("C", "P")
+#: How the source of made-up rows begins.
+SYNTHETIC = "synthetic"
 FORWARD_SOURCES = ("venue", "parity", "index")
 INDEX_SOURCES = ("venue", "front_forward", "candle")
 SETTLEMENTS = ("inverse", "linear")

@@ -17,8 +17,7 @@ from gex_pipeline.importers.base import Options
 from gex_pipeline.importers.chain import import_chain
 from gex_pipeline.importers.mapping import Mapping as ChainMapping
 from gex_pipeline.importers.read import Raw
-from gex_pipeline.market import SOURCE as SYNTHETIC
-from gex_pipeline.schema.chain import CHAIN, CHAIN_REJECTED
+from gex_pipeline.schema.chain import CHAIN, CHAIN_REJECTED, SYNTHETIC
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.venues.base import Answers, Book, Venue, VenueError
 from gex_pipeline.venues.guards import Finding, examine, repeated

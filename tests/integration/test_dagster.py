@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult, RunRequest, build_schedule_context
 
@@ -38,7 +39,7 @@ CALL, PUT = "BTC-27MAR26-100000-C", "BTC-27MAR26-80000-P"
 ARCHIVES = """
 [[archive]]
 source = "chain"
-files = "files/*.csv"
+files = "files/*.parquet"
 mapping = "map.toml"
 """
 
@@ -56,8 +57,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("archives")
     (folder / "files").mkdir()
     for day in DAYS:
-        rows = archive.vendor_rows(made_up.chain(archive.VENUE, "BTC", chains.utc(day), HOURS))
-        rows.write_csv(folder / "files" / f"BTC-{day}.csv")
+        rows = archive.vendor_rows(made_up.chain(archive.TARDIS_VENUE, "BTC", chains.utc(day), HOURS))
+        rows.write_parquet(folder / "files" / f"BTC-{day}.parquet")
     (folder / "archives.toml").write_text(ARCHIVES)
     shutil.copy(archive.mapping_path(), folder / "map.toml")
     return folder
@@ -188,7 +189,7 @@ def test_metadata_of_a_materialisation(place: Path, instance: DagsterInstance) -
         instance.get_latest_materialization_event(AssetKey(path)).asset_materialization.metadata
         for path in (["chain", "deribit"], ["levels"], ["chain_rejected", "deribit"])
     )
-    rows = (place / "files" / f"BTC-{DAYS[0]}.csv").read_text().count("\n") - 1
+    rows = pl.read_parquet(place / "files" / f"BTC-{DAYS[0]}.parquet").height
     assert chain["dagster/row_count"].value == chain["dagster/partition_row_count"].value == rows
     assert (chain["files"].value, chain["new rows"].value) == (1, rows)
     assert (rejected["dagster/row_count"].value, rejected["new rows"].value, chain["rejected"].value) == (0, 0, 0)
@@ -291,8 +292,8 @@ def test_a_venue_of_whose_archive_nothing_comes_is_not_fresh_and_stops_nobody(
 
 
 def test_a_broken_archive_stops_what_is_downstream(place: Path, instance: DagsterInstance) -> None:
-    path = place / "files" / f"BTC-{DAYS[0]}.csv"
-    path.write_text(path.read_text() + "one cell\n")
+    path = place / "files" / f"BTC-{DAYS[0]}.parquet"
+    path.write_bytes(path.read_bytes()[:-100])
     result = run(place, instance, "everything", DAYS[0])
     assert not result.success
     severity, words = failed_checks(result)["chain/deribit is_sound"]

@@ -255,7 +255,7 @@ def assert_refused(made: Store, frame: pl.DataFrame, reason: str) -> None:
 def test_a_full_disk_leaves_the_old_rows_and_no_trace(small_disk):
     made = store(small_disk)
     made.merge(CHAIN, chain(), {})
-    assert_refused(made, chain("2026-03-05T00:00", 24, is_whole=True), "no space left to write .*: free some room")
+    assert_refused(made, chain("2026-03-05T00:00", 48, is_whole=True), "no space left to write .*: free some room")
     made.merge(CHAIN, chain("2026-03-05T10:00", 1), {})
     assert rows(made).height == 36
 

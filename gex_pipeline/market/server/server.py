@@ -112,6 +112,14 @@ class VenueServer:
         return f"http://127.0.0.1:{self._listener.server_address[1]}"
 
     @property
+    def hosts(self) -> dict[str, dict[str, str]]:
+        """Venue -> host of a request -> address, as the clients want it."""
+        deribit = f"{self.address}/api/v2"
+        own = {"": self.address}
+        binance = own | {"futures": self.address, "spot": self.address}
+        return {"deribit": {"": deribit, "history": deribit}, "bybit": own, "okx": own, "binance": binance}
+
+    @property
     def urls(self) -> dict[str, str]:
         """The variables that point the clients here."""
         deribit, binance = ("", "_HISTORY"), ("OPTIONS", "FUTURES", "SPOT")

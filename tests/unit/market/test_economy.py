@@ -134,7 +134,7 @@ def test_the_profile_is_the_sum_of_the_contracts() -> None:
 def days_of(n: int, spots: list[float], switches: Switches = NULL) -> list[Day]:
     """The positions of a coin whose mornings have these spots."""
     habits = Habits(1, "BTC", switches)
-    held = [habits.first(START.date(), spots[0])]
+    held = [habits.first(START.date(), np.full(30, spots[0]))]
     for spot in spots[1 : n + 1]:
         held.append(habits.next(held[-1], spot))
     return held

@@ -1,0 +1,95 @@
+"""The demo's report: levels now and over time, and the market's truth beside what the naive signs make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from gex_pipeline.present import history_plots, plots, text
+from gex_pipeline.present.answer import Answer
+from gex_pipeline.present.page import code, heading, page, paragraph, picture, table
+
+_LEVELS = ("zero_gamma", "call_resistance", "put_support")
+_FIFTHS = ("lowest fifth", "second", "third", "fourth", "highest fifth")
+
+
+def report(
+    answers: Mapping[str, Answer], histories: Mapping[str, pl.DataFrame], story: str, commands: Sequence[str]
+) -> str:
+    """The page. ``histories``: per coin, rows by hour as :func:`history_plots.levels_over_time` wants them.
+
+    They have the truth, too: ``gamma_usd`` of the dealers and ``realised`` volatility of the hour (annual, a fraction).
+    """
+    parts = [paragraph(story), *_now(answers), *_over_time(histories), *_truth(histories)]
+    return page("Gamma exposure of a made-up market", [*parts, heading("Try next"), code(commands)], is_synthetic=True)
+
+
+def _now(answers: Mapping[str, Answer]) -> list[str]:
+    coin, shown = next(iter(answers.items()))
+    return [
+        heading(f"Levels at {text.instant(shown.snapshot_at)}"),
+        levels_now(answers),
+        picture(plots.strike_profile(shown), f"{coin}: dealer gamma by strike"),
+        picture(plots.gamma_profile(shown), f"{coin}: dealer gamma by price"),
+        picture(plots.heatmap(shown), f"{coin}: dealer gamma by strike and expiry"),
+    ]
+
+
+def _over_time(histories: Mapping[str, pl.DataFrame]) -> list[str]:
+    figures = {coin: history_plots.levels_over_time(coin, h, is_synthetic=True) for coin, h in histories.items()}
+    return [heading("Over time"), *(picture(f, f"{coin}: spot and levels by hour") for coin, f in figures.items())]
+
+
+def _truth(histories: Mapping[str, pl.DataFrame]) -> list[str]:
+    coin, hours = next(iter(histories.items()))
+    return [
+        heading("What nobody sees in a real market"),
+        paragraph(
+            "Here it is known what dealers hold. The price feels their hedging: when they are long gamma it moves "
+            "less, when they are short it moves more. The naive signs (dealers long calls, short puts) are a guess."
+        ),
+        picture(history_plots.truth(coin, hours), f"{coin}: true dealer gamma and net GEX by hour"),
+        by_fifths(hours),
+        paragraph(
+            "Realised volatility of an hour (annual) by fifths of the gamma at its begin. Volatility has seasons and "
+            "memory, and open interest follows spot: part of such a pattern would be there without any hedging, which "
+            "is why a backtest needs a null hypothesis."
+        ),
+    ]
+
+
+def levels_now(answers: Mapping[str, Answer]) -> str:
+    """A row per coin: spot, net GEX, flip and walls with their distance from spot."""
+    rows = [[coin, *_level_cells(answer)] for coin, answer in answers.items()]
+    return table(["", "spot", "net GEX per 1 %", *(name.replace("_", " ") for name in _LEVELS), "venues"], rows)
+
+
+def _level_cells(answer: Answer) -> list[str]:
+    whole = answer.levels.filter(pl.col("scope") == "all_expiry")
+    values = {row["level"]: row for row in whole.iter_rows(named=True)}
+    net = text.amount(float(whole["net_gex_usd"][0]), is_signed=True) if whole.height else ""
+    cells = [_away(values.get(name), answer.spot_usd) for name in _LEVELS]
+    return [text.price(answer.spot_usd), net, *cells, str(len(answer.venues))]
+
+
+def _away(row: dict[str, object] | None, spot: float) -> str:
+    value = row["value_usd"] if row else None
+    if not isinstance(value, float):
+        return str(row["status"]) if row else ""
+    return f"{text.price(value)} ({text.percent(value / spot - 1)})"
+
+
+def by_fifths(hours: pl.DataFrame) -> str:
+    """Realised volatility by fifths of true gamma, and of what the naive signs make of it."""
+    columns = {"true dealer gamma": "gamma_usd", "net GEX, naive signs": "net_gex_usd"}
+    found = [_by_fifth(hours, name) for name in columns.values()]
+    rows = [[words, *(f"{value[i]:.0%}" for value in found)] for i, words in enumerate(_FIFTHS)]
+    return table(["", *columns], rows)
+
+
+def _by_fifth(hours: pl.DataFrame, column: str) -> list[float]:
+    whole = hours.drop_nulls([column, "realised"]).sort(column)
+    fifth = (pl.int_range(pl.len()) * len(_FIFTHS)) // pl.len()
+    means = whole.group_by(fifth.alias("fifth")).agg((pl.col("realised") ** 2).mean().sqrt()).sort("fifth")
+    return means["realised"].to_list()

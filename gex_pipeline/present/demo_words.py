@@ -1,0 +1,49 @@
+"""What the demo tells: how its rows came, where they are, what to try next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gex_pipeline.present.summaries import count
+
+if TYPE_CHECKING:
+    from gex_pipeline.engine.demo import Demo
+
+_QUERIES = (
+    """SELECT snapshot_at, zero_gamma, spot_usd FROM levels_wide
+  WHERE underlying = 'BTC' AND venues = 'all' AND scope = 'all_expiry' ORDER BY 1 DESC LIMIT 5""",
+    """SELECT venue, count(*) AS contracts, sum(open_interest_coin) AS coins FROM chain
+  WHERE underlying = 'ETH' AND snapshot_at = (SELECT max(snapshot_at) FROM chain) GROUP BY 1 ORDER BY 1""",
+    """SELECT underlying, round(avg((net_gex_usd < 0)::int), 2) AS share_below_zero FROM levels_wide
+  WHERE venues = 'all' AND scope = 'all_expiry' GROUP BY 1 ORDER BY 1""",
+)
+
+
+def story(demo: Demo) -> str:
+    """How the rows came."""
+    requests = ", ".join(f"{venue} {n:,}" for venue, n in demo.requests.items())
+    return (
+        f"{demo.built.rows['chain']:,} rows of hourly option chains: {count(demo.files, 'archive file')} imported, "
+        f"then {count(demo.snapshots, 'snapshot')} of four venues on this machine ({requests} requests)."
+    )
+
+
+def lines(demo: Demo, report: Path) -> list[str]:
+    """What the demo is, where it is, and what to try next."""
+    return [
+        "SYNTHETIC data: made up by the project, no market's prices.",
+        story(demo),
+        f"report     {report}",
+        f"warehouse  {demo.warehouse}",
+        "",
+        "Try next:",
+        *commands(demo),
+    ]
+
+
+def commands(demo: Demo) -> list[str]:
+    """Levels, three queries, then Dagster."""
+    gex = f"gex --warehouse {demo.warehouse}"
+    queries = [f'{gex} sql "{query}"' for query in _QUERIES]
+    return [f"{gex} levels BTC --at {demo.at:%Y-%m-%dT%H:%MZ}", *queries, "make ui"]
