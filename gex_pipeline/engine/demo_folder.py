@@ -26,9 +26,9 @@ def new_folder(out: Path, days: int) -> Generator[None]:
     _check(out)
     try:
         was_there = out.is_dir()
+        _check_room(out, days)
         _clear(out)
         out.mkdir(parents=True, exist_ok=True)
-        _check_room(out, days)
         (out / _MARK).write_text(_WORDS, encoding="utf-8")
     except OSError as error:
         raise GexError(f"cannot make a demo in {out}: {error.strerror or error}") from error
@@ -49,7 +49,8 @@ def _check(out: Path) -> None:
 
 
 def _check_room(out: Path, days: int) -> None:
-    needed, free = _MB + _MB_A_DAY * days, shutil.disk_usage(out).free / 1e6
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
+    needed, free = _MB + _MB_A_DAY * days, shutil.disk_usage(there).free / 1e6
     if free < needed:
         raise GexError(f"a demo of {days} days needs {needed:,.0f} MB in {out}, which has {free:,.0f}: fewer --days")
 
