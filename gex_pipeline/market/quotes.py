@@ -237,7 +237,7 @@ def _quoted(book: Book, seed: int, listed: Contracts, iv: Floats, f: Floats) -> 
     """Bid and ask volatility; far from the forward one side or both are missing, elsewhere one in thirty."""
     far = np.abs(np.log(listed.strike / f))
     luck = uniform(key(seed, book.venue, book.family, "quoted"), listed.number)
-    no_bid, no_ask = luck < 0.03 + 0.8 * (far > 0.25), (luck < 0.02 + 0.3 * (far > 0.4)) | (luck > 0.99)
+    no_bid, no_ask = luck < 0.03 + 0.2 * (far > 0.25), (luck < 0.005 + 0.1 * (far > 0.6)) | (luck > 0.998)
     return np.where(no_bid, np.nan, np.round(iv * 0.99, 4)), np.where(no_ask, np.nan, np.round(iv * 1.01, 4))
 
 

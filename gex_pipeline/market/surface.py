@@ -13,7 +13,7 @@ from gex_pipeline.core.black76 import Floats
 
 #: Years in which a distance from the usual variance decays to 1/e.
 _RECALL = 20.0 / 365.0
-ETA, RHO = 1.1, -0.25
+ETA, RHO = 0.9, -0.25
 
 
 def at_the_money(now: Floats | float, usual: float, tenor: Floats) -> Floats:

@@ -114,7 +114,7 @@ def by_hand(held: Day, share: float, spot: float, at: float, level: float, usual
         forward = spot * math.exp(0.05 * t)
         w = (level**2 - usual**2) * (1 - math.exp(-t * 365 / 20)) / (t * 365 / 20) + usual**2
         theta, k = w * t, math.log(held.ladder.strike[i] / forward)
-        p = 1.1 / math.sqrt(theta) * k
+        p = 0.9 / math.sqrt(theta) * k
         s = math.sqrt(0.5 * w * (1 - 0.25 * p + math.sqrt((p - 0.25) ** 2 + 1 - 0.25**2)))
         d1 = (math.log(at * math.exp(0.05 * t) / held.ladder.strike[i]) + 0.5 * s * s * t) / (s * math.sqrt(t))
         gamma = math.exp(-0.5 * d1 * d1) / math.sqrt(2 * math.pi) / (at * s * math.sqrt(t))
