@@ -58,6 +58,10 @@ def imported(place: Path, *rows: pl.DataFrame) -> Store:
         pytest.param([], id="no-other-snapshot"),
         pytest.param([chain("2026-02-20T00:00", 10, hours=24), chain("2026-03-05T05:00", 2)], id="daily-before"),
         pytest.param([chain("2026-03-01T00:00", 40, hours=1 / 12), chain("2026-03-05T05:00", 2)], id="5min-before"),
+        pytest.param([chain("2026-01-07T00:00", 24)], id="hourly-57-days-before"),
+        pytest.param([chain("2026-02-01T00:00", 500), chain("2026-03-05T06:00", 1)], id="ten-days-down"),
+        pytest.param([chain("2026-03-05T06:57", 3, hours=1 / 60)], id="some-by-hand-a-minute-apart"),
+        pytest.param([chain("2026-03-04T06:00", 24), chain("2026-03-05T06:57", 3, hours=1 / 60)], id="by-hand-between"),
     ],
 )
 def test_hourly_snapshots_are_stale_after_two_hours(
@@ -69,6 +73,26 @@ def test_hourly_snapshots_are_stale_after_two_hours(
         at(monkeypatch, now)
         assert ("binance BTC: stale, last snapshot 2 h ago" in gex("status", "--check")[2]) is is_stale
         assert ("BTC: stale: " in gex("levels", "BTC", "--at", now.isoformat())[2]) is is_stale
+
+
+@pytest.mark.parametrize(
+    ("last", "hours"),
+    [
+        pytest.param(chain("2026-03-01T07:00", 5, hours=24), 48, id="daily"),
+        pytest.param(chain("2026-03-03T07:00", 3, hours=24 * 31), 48, id="monthly"),
+        pytest.param(chain("2026-03-05T00:00", 8, hours=1 / 12), 1 / 6, id="5min"),
+    ],
+)
+def test_snapshots_that_are_not_hourly_are_judged_by_their_rhythm(
+    gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch, last: pl.DataFrame, hours: float
+) -> None:
+    """At most by the day."""
+    imported(place, last)
+    newest = last["snapshot_at"].max()
+    assert isinstance(newest, datetime)
+    for late, is_stale in ((timedelta(0), False), (SECOND, True)):
+        at(monkeypatch, newest + timedelta(hours=hours) + late)
+        assert ("binance BTC: stale" in gex("status", "--check")[2]) is is_stale
 
 
 def test_the_hours_missing_are_those_that_gaps_lists(gex: Run, place: Path) -> None:
