@@ -47,7 +47,7 @@ def status(*, check: bool = False, gaps: bool = False, context: Given) -> int:
     if check:
         configured = settings.load()
         found = found.watched(configured.venues, configured.underlyings)
-    nothing = [] if found.rows or found.silent else ["no snapshot is stored; see gex snapshot --help"]
+    nothing = [] if found.rows or found.absent else ["no snapshot is stored; see gex snapshot --help"]
     return 1 if say_all([*nothing, *shown.problems(found)]) and check else 0
 
 

@@ -113,6 +113,12 @@ def snapshot_rows(poll: Poll, found: Iterable[Outcome]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=polars_schema(SNAPSHOTS), orient="row")
 
 
+def told(poll: Poll, found: Iterable[Outcome]) -> pl.DataFrame:
+    """Keys of `snapshots` that a poll decides: also coins that the venue does not list, for which it has no row."""
+    schema = {name: polars_schema(SNAPSHOTS)[name] for name in ("snapshot_at", "underlying")}
+    return pl.DataFrame([(poll.snapshot_at, outcome.coin) for outcome in found], schema=schema, orient="row")
+
+
 def _row(poll: Poll, outcome: Outcome) -> dict[str, object]:
     return {
         "snapshot_at": poll.snapshot_at,

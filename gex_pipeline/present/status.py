@@ -50,6 +50,8 @@ def problems(status: Status) -> Iterator[str]:
     yield from _row_problems(status.rows)
     for venue in status.silent:
         yield f"{venue}: no snapshot yet: take one, or leave it out of GEX_VENUES"
+    for coin in status.absent:
+        yield f"{coin}: no snapshot from any of GEX_VENUES: take one; if none lists it, mend GEX_UNDERLYINGS"
     yield from _unbuilt(status.unbuilt)
     yield from _late(status.fetches)
 

@@ -128,31 +128,73 @@ def test_a_monitor_judges_what_the_settings_name(
     assert gex("status", "--check")[::2] == (0, "")
 
 
-@pytest.mark.parametrize(("name", "value"), [("GEX_VENUES", "deribit,okx"), ("GEX_UNDERLYINGS", "ETH")])
-def test_a_venue_that_was_never_asked_is_red(
-    server: VenueServer, gex: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("GEX_VENUES", "deribit,okx", "okx: no snapshot yet: take one, or leave it out of GEX_VENUES"),
+        ("GEX_UNDERLYINGS", "SOL,ETH", "ETH: no snapshot from any of GEX_VENUES: take one; if none lists it, mend "),
+        ("GEX_UNDERLYINGS", "SOL,XPR", "XPR: no snapshot from any of GEX_VENUES: take one; if none lists it, mend "),
+    ],
+)
+def test_a_venue_or_coin_that_was_never_taken_is_red(
+    server: VenueServer, gex: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
 ) -> None:
     gex(*SNAPSHOT)
     assert gex("status", "--check")[0] == 0
     monkeypatch.setenv(name, value)
     status, _, err = gex("status", "--check")
-    venue = value.rsplit(",", maxsplit=1)[-1] if name == "GEX_VENUES" else "deribit"
-    assert status == 1 and f"gex: {venue}: no snapshot yet: take one, or leave it out of GEX_VENUES" in err
+    assert status == 1 and err.startswith(f"gex: {said}") and err.count("\n") == 1
 
 
-def test_a_coin_that_was_delisted_is_not_stale_for_ever(
-    server: VenueServer, gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_venue_that_lists_none_of_the_coins_is_not_red(
+    server: VenueServer, gex: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GEX_UNDERLYINGS", "SOL,BTC")
-    gex("snapshot", "--venue", "deribit,bybit", "--underlying", "BTC")
-    store = Store(place)
+    """Bybit has no HYPE; where nobody has it, it is the coin that is named."""
+    monkeypatch.setenv("GEX_UNDERLYINGS", "HYPE")
+    gex("snapshot")
+    assert gex("status", "--check")[::2] == (0, "")
+    monkeypatch.setenv("GEX_VENUES", "bybit")
+    assert gex("status", "--check")[2].startswith("gex: HYPE: no snapshot from any of GEX_VENUES")
+
+
+def a_month_earlier(store: Store, venue: str) -> None:
+    """Move what is stored of a venue."""
     for file in [file for table in (SNAPSHOTS, CHAIN) for file in store.partitions(table)]:
         manifest = store.manifest(file)
         assert manifest is not None
-        earlier = store.read(file).with_columns(pl.col("snapshot_at") - timedelta(days=31))
-        store.replace(file, earlier, manifest.inputs)
-    gex(*SNAPSHOT)
-    assert "BTC: stale" in gex("status")[2] and "BTC: stale" not in gex("status", "--check")[2]
+        if file.value("venue") == venue:
+            earlier = store.read(file).with_columns(pl.col("snapshot_at") - timedelta(days=31))
+            store.replace(file, earlier, manifest.inputs)
+
+
+def test_a_coin_that_was_delisted_is_not_red_for_ever(
+    server: VenueServer, gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor for a month after an outage of its venue, in which every coin fails."""
+    monkeypatch.setenv("GEX_UNDERLYINGS", "SOL,BTC")
+    gex("snapshot", "--underlying", "BTC")
+    a_month_earlier(Store(place), "bybit")
+    gex("snapshot", "--underlying", "SOL", "--at", f"{polls.now() - timedelta(minutes=3):%Y-%m-%dT%H:%MZ}")
+    gex("build")
+    assert "bybit BTC: stale" in gex("status")[2] and gex("status", "--check")[::2] == (0, "")
+    server.inject(Fault("bybit", "", "maintenance", times=None))
+    gex("snapshot", "--at", f"{polls.now() - timedelta(minutes=2):%Y-%m-%dT%H:%MZ}")
+    assert "bybit BTC" not in gex("status", "--check")[2] and "bybit SOL: " in gex("status", "--check")[2]
+    server.heal()
+    gex("snapshot", "--underlying", "SOL")
+    assert gex("status", "--check")[::2] == (0, "")
+
+
+def test_a_coin_that_fails_for_more_than_a_month_beside_others_stays_red(
+    server: VenueServer, gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEX_UNDERLYINGS", "SOL,BTC")
+    gex("snapshot", "--at", f"{polls.now() - timedelta(minutes=2):%Y-%m-%dT%H:%MZ}")
+    a_month_earlier(Store(place), "deribit")
+    server.inject(Fault("deribit", "public/get_index_price", "wrong_type", field="index_price"))
+    assert gex("snapshot")[0] == 3
+    said = [line for line in gex("status", "--check")[2].splitlines() if "the last snapshot failed" in line]
+    assert len(said) == 1 and said[0].startswith("gex: deribit ")
 
 
 def test_a_snapshot_may_be_built_for_some_minutes(
