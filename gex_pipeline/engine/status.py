@@ -70,7 +70,7 @@ class Status:
             return replace(self, fetches=())
         rows = [row for row in self.rows if row.is_live and row.venue in venues and row.underlying in coins]
         unbuilt = {coin: periods for coin, periods in self.unbuilt.items() if coin in coins}
-        fetched = [fetch for fetch in self.fetches if fetch.venue in venues]
+        fetched = [fetch for fetch in self.fetches if fetch.kind.venue in venues and fetch.coin in coins]
         silent = [venue for venue in venues if venue not in self.polled]
         absent = [coin for coin in coins if coin not in {row.underlying for row in rows}]
         return Status(rows, unbuilt, fetched, self.polled, silent, absent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -244,8 +245,50 @@ def test_what_is_around_the_chain_is_watched(
     late = {line.split(" ago; ")[1]: line for line in gex("status", "--check")[2].splitlines() if "fetched" in line}
     assert late["run `gex candles`"].startswith("gex: bybit candles: last fetched 4 h")
     assert late["run `gex market`"].startswith("gex: bybit trades: last fetched 4 h")
+    at(monkeypatch, polls.now() + timedelta(days=6))
+    assert "gex: bybit candles: last fetched 6 d" in gex("status", "--check")[2]
     monkeypatch.setenv("GEX_VENUES", "deribit")
     assert "fetched" not in gex("status", "--check")[2]
+
+
+def test_a_history_that_was_fetched_by_hand_is_not_late(server: VenueServer, gex: Run, place: Path) -> None:
+    gex(*SNAPSHOT)
+    days = [f"{polls.now() - timedelta(days=n):%Y-%m-%d}" for n in (20, 19)]
+    for command in ("candles", "market"):
+        assert gex(command, *AROUND, "--from", days[0], "--to", days[1])[0] == 0
+    assert "19 d" in gex("status")[1] and gex("status", "--check")[::2] == (0, "")
+
+
+def test_one_coin_or_market_that_is_fetched_no_more_is_late(
+    server: VenueServer, gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever of the venue still comes in, and as long as the coin is one of the settings."""
+    monkeypatch.setenv("GEX_UNDERLYINGS", "SOL,BTC")
+    gex("snapshot")
+    for command in ("candles", "market"):
+        gex(command, "--venue", "bybit")
+    store = Store(place)
+    (file,) = store.partitions(CANDLES, "SOL", "bybit")
+    is_lost = (pl.col("market") == "mark") & (pl.col("close_at") > polls.now() - timedelta(hours=5))
+    store.replace(file, store.read(file).filter(~is_lost), {})
+    notes = place / ".fetched" / "bybit-trades-BTC-BTC.json"
+    ((start, _, rows),) = json.loads(notes.read_text())
+    notes.write_text(json.dumps([[start, (polls.now() - timedelta(hours=6)).isoformat(), rows]]))
+    late = [line for line in gex("status", "--check")[2].splitlines() if "fetched" in line]
+    assert [line.split(" h ")[0] for line in late] == [
+        "gex: bybit candles of SOL mark: last fetched 5",
+        "gex: bybit trades of BTC: last fetched 6",
+    ]
+    monkeypatch.setenv("GEX_UNDERLYINGS", "BTC")
+    assert "SOL" not in gex("status", "--check")[2]
+
+
+def test_a_foreign_file_among_the_notes_is_passed_over(server: VenueServer, gex: Run, place: Path) -> None:
+    gex(*SNAPSHOT)
+    for name in ("x", "bybit-x-y-SOL"):
+        (place / ".fetched").mkdir(exist_ok=True)
+        (place / ".fetched" / f"{name}.json").write_text('[["2026-01-01T00:00Z", "2026-01-02T00:00Z", 1]]')
+    assert gex("status", "--check")[::2] == (0, "")
 
 
 def test_bars_that_were_imported_or_are_of_days_were_not_fetched(server: VenueServer, gex: Run, place: Path) -> None:
