@@ -37,6 +37,12 @@ def is_enough(snapshots: pl.Series, since: datetime) -> bool:
     return len(snapshots) >= _LAST and snapshots[-1] - _DAY > since
 
 
+def hours_missing(after: datetime, before: datetime) -> int:
+    """Hours of the clock between those of two snapshots: one that was late is of its hour all the same."""
+    first, last = (at.replace(minute=0, second=0, microsecond=0) for at in (after, before))
+    return max(0, (last - first) // HOUR - 1)
+
+
 def is_stale(age_seconds: float, interval_seconds: float) -> bool:
     """Whether a snapshot of that age is older than twice the usual interval."""
     return age_seconds > _STALE_INTERVALS * interval_seconds

@@ -17,6 +17,7 @@ from gex_pipeline.market.chains import utc
 from gex_pipeline.market.server.faults import Fault
 from gex_pipeline.market.server.server import VenueServer, serve
 from gex_pipeline.schema import CANDLES, CHAIN, SNAPSHOTS
+from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.venues.base import Reply, Request
 from tests.integration.live import Run, healthy
@@ -103,6 +104,21 @@ def test_the_hours_missing_are_those_that_gaps_lists(gex: Run, place: Path) -> N
     said = [line.split() for line in gex("status", "--gaps")[1].splitlines()[2:]]
     assert [(words[1], words[6]) for words in said] == [("okx", "47"), ("binance", "1")]
     assert [line.split()[-1] for line in gex("status")[1].splitlines()[2:]] == ["1", "47"]
+
+
+def test_a_gap_has_the_hours_of_the_clock_and_what_failed_last(gex: Run, place: Path) -> None:
+    """A snapshot that was late is of its hour; a warning is no failure."""
+    day, okay = "2026-03-05T", ("ok", None)
+    said = {"05:50": okay, "06:00": ("failed", "HTTP 502"), "07:00": ("partial", "odd"), "08:10": okay, "10:05": okay}
+    store = imported(place, *(chain(f"{day}{minute}", 1) for minute in said if said[minute] == okay))
+    fixed = {"venue": "binance", "underlying": "BTC", "rows": 0, "rejected": 0, "requests": 1, "gaps": 0}
+    rows = [
+        {**fixed, "snapshot_at": utc(f"{day}{minute}"), "status": status, "error": error, "duration_seconds": 1.0}
+        for minute, (status, error) in said.items()
+    ]
+    store.merge(SNAPSHOTS, pl.DataFrame(rows, schema=polars_schema(SNAPSHOTS)), {})
+    lines = [line.rstrip().split(maxsplit=7)[6:] for line in gex("status", "--gaps")[1].splitlines()[2:]]
+    assert lines == [["2", "HTTP 502"], ["1", "none was taken or imported"]]
 
 
 # ---------------------------------------------------------------- what a monitor judges
