@@ -38,9 +38,9 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
-    """The known word most like a given one, as ``; nearest is 'x'``; empty when there is none."""
-    found = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.0)
+def nearest(word: str, words: Iterable[str], likeness: float = 0.0) -> str:
+    """The known word most like a given one, as ``; nearest is 'x'``; empty when there is none that is so like it."""
+    found = difflib.get_close_matches(str(word), list(words), n=1, cutoff=likeness)
     return f"; nearest is {found[0]!r}" if found else ""
 
 

@@ -63,7 +63,7 @@ def warehouse(environ: Mapping[str, str] = os.environ) -> Path:
 def misspelt(environ: Mapping[str, str] = os.environ) -> list[str]:
     """One line for each variable that looks like a setting and is none."""
     odd = sorted(name for name in environ if name.startswith("GEX_") and name not in VARIABLES)
-    return [f"{name} in the environment is no setting{nearest(name, VARIABLES)}" for name in odd]
+    return [f"{name} in the environment is no setting{nearest(name, VARIABLES, likeness=0.6)}" for name in odd]
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:

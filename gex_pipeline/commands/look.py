@@ -29,8 +29,8 @@ def status(*, check: bool = False, gaps: bool = False, context: Given) -> int:
     Parameters
     ----------
     check
-        Exit status 1 when something of $GEX_VENUES and $GEX_UNDERLYINGS is stale (older than twice the usual interval,
-        an hour where there is one snapshot), failed, was not built within 15 minutes or not fetched for 3 hours.
+        Exit status 1 when something of $GEX_VENUES and $GEX_UNDERLYINGS is stale (older than twice the usual interval),
+        failed, was never taken, was not built within 15 minutes or not fetched for 3 hours.
     gaps
         Instead: between which snapshots hours are missing, and why.
     """
@@ -47,7 +47,7 @@ def status(*, check: bool = False, gaps: bool = False, context: Given) -> int:
     if check:
         configured = settings.load()
         found = found.watched(configured.venues, configured.underlyings)
-    nothing = [] if found.rows or found.silent else ["no snapshot is stored; see gex snapshot --help"]
+    nothing = [] if found.rows or found.absent else ["no snapshot is stored; see gex snapshot --help"]
     return 1 if say_all([*nothing, *shown.problems(found)]) and check else 0
 
 

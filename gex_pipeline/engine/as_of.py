@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from gex_pipeline.engine import freshness
+from gex_pipeline.engine.stored import instants
 from gex_pipeline.errors import GexError, StoreError
 from gex_pipeline.schema import TABLES
 from gex_pipeline.store.layout import Partition
@@ -64,29 +65,27 @@ def find(store: Store, underlying: str, at: datetime, venues: list[str] | None) 
     """
     partitions = _of(store, underlying, venues)
     months = sorted({p.period[:7] for p in partitions if p.period[:7] <= f"{at:%Y-%m}"}, reverse=True)
-    instants = pl.DataFrame(
-        schema={"snapshot_at": pl.Datetime("us", "UTC"), "knowledge_time": pl.Datetime("us", "UTC")}
-    )
+    known = instants(store, ())
     for month in months:
         mine = [p for p in partitions if p.period.startswith(month)]
-        instants = pl.concat([_last_known(store, mine, min(at, _end(month)), at), instants])
-        if freshness.is_enough(instants["snapshot_at"], datetime.fromisoformat(f"{month}-01T00:00Z")):
+        known = pl.concat([_last_known(store, mine, min(at, _end(month)), at), known])
+        if freshness.is_enough(known["snapshot_at"], datetime.fromisoformat(f"{month}-01T00:00Z")):
             break
-    if instants.is_empty():
+    if known.is_empty():
         raise GexError(f"no snapshot of {underlying} was known at {at:%Y-%m-%dT%H:%M:%SZ}; {_first(store, partitions)}")
-    snapshot_at = instants["snapshot_at"][-1]
+    snapshot_at = known["snapshot_at"][-1]
     here = tuple(p for p in partitions if f"{snapshot_at:%Y-%m-%d}".startswith(p.period))
-    return Found(snapshot_at, freshness.usual_interval_seconds(instants["snapshot_at"]), here)
+    return Found(snapshot_at, freshness.usual_interval_seconds(known["snapshot_at"]), here)
 
 
 def _last_known(store: Store, partitions: list[Partition], end: datetime, at: datetime) -> pl.DataFrame:
     """Snapshots of a month that were known at ``at``: those of its last days where they are enough, else all."""
     is_known = (pl.col("knowledge_time") <= at) & (pl.col("snapshot_at") <= at)
     for days in _LAST_DAYS:
-        known = _instants(store, partitions, pl.col("snapshot_at") > end - days).filter(is_known)
+        known = instants(store, partitions, pl.col("snapshot_at") > end - days).filter(is_known)
         if freshness.is_enough(known["snapshot_at"], end - days):
             return known
-    return _instants(store, partitions).filter(is_known)
+    return instants(store, partitions).filter(is_known)
 
 
 def rows(store: Store, found: Found) -> pl.DataFrame:
@@ -120,13 +119,7 @@ def _end(month: str) -> datetime:
     return datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
 
 
-def _instants(store: Store, partitions: list[Partition], where: pl.Expr | None = None) -> pl.DataFrame:
-    """Snapshots in the partitions, ascending, with the time at which all their rows were known."""
-    pairs = pl.concat(store.read(p, ("snapshot_at", "knowledge_time"), where) for p in partitions)
-    return pairs.group_by("snapshot_at").agg(pl.col("knowledge_time").max()).sort("snapshot_at")
-
-
 def _first(store: Store, partitions: list[Partition]) -> str:
     earliest = min(p.period[:7] for p in partitions)
-    first = _instants(store, [p for p in partitions if p.period.startswith(earliest)])["snapshot_at"][0]
+    first = instants(store, [p for p in partitions if p.period.startswith(earliest)])["snapshot_at"][0]
     return f"the first is of {first:%Y-%m-%dT%H:%M:%SZ}"

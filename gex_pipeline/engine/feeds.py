@@ -22,7 +22,7 @@ from gex_pipeline.engine.known import note
 from gex_pipeline.engine.plans import Plan, plan_of
 from gex_pipeline.engine.polls import Network, now, run
 from gex_pipeline.engine.progress import Progress, Silent
-from gex_pipeline.engine.spans import Stretch
+from gex_pipeline.engine.spans import Stretch, united
 from gex_pipeline.errors import StoreError, UsageError
 from gex_pipeline.schema.chain import SYNTHETIC
 from gex_pipeline.store.partitions import Conflict, Store
@@ -217,7 +217,7 @@ class _Batch:
         self._frames: list[pl.DataFrame] = []
         self._walked: list[Stretch] = []
         self._dropped, self._absent = Counter[str](), 0
-        self._unknown: Stretch | None = None
+        self._unknown: list[Stretch] = []
         self._began = time.monotonic()
 
     def take(self, span: Span, haul: Haul, is_made_up: bool) -> None:
@@ -236,7 +236,8 @@ class _Batch:
         """The stretch of a span after which nothing more of it is to come."""
         start, end = span.start, min(span.end, span.now - self._feed.lag)
         if haul.since is not None and haul.since > start:
-            self._unknown, start = (start, haul.since), haul.since
+            self._unknown.append((start, min(haul.since, span.end)))
+            start = haul.since
         return start, max(start, end)
 
     def store(self) -> bool:
@@ -266,16 +267,16 @@ class _Batch:
             notes.append(f"{label}: rows that cannot be used: {reasons}")
         if self._absent > 0:
             notes.append(f"{label}: {self._absent:,} bars of the range are not there")
-        if self._unknown is None:
-            return
-        start, end = (f"{at:%Y-%m-%dT%H:%MZ}" for at in self._unknown)
-        if self._since == "first":
-            notes.append(f"{label}: whole from {end} on: the venue keeps no more")
-        else:
-            advice = "; ask more often" if self._since == "last" else ""
-            self._summary.holes.append(
-                f"{label}: not all is known from {start} to {end}: the venue keeps no more{advice}"
-            )
+        for start, end in united(self._unknown):
+            if self._since == "first":
+                notes.append(f"{label}: whole from {end:%Y-%m-%dT%H:%MZ} on: the venue keeps no more")
+            else:
+                self._summary.holes.append(self._hole(start, end))
+
+    def _hole(self, start: datetime, end: datetime) -> str:
+        advice = "; ask more often" if self._since == "last" else ""
+        known = f"not all is known from {start:%Y-%m-%dT%H:%MZ} to {end:%Y-%m-%dT%H:%MZ}"
+        return f"{self._feed.label}: {known}: the venue keeps no more{advice}"
 
 
 def _conflict_line(feed: Feed, conflict: Conflict) -> str:

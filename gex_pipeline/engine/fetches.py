@@ -1,7 +1,7 @@
-"""When what is around the chain was fetched last, per venue and table.
+"""When what is around the chain was fetched last, per venue, table and coin; of candles also per market.
 
 Histories are noted up to where they were walked, whether they had rows or not; bars and prices of now tell it
-themselves. The newest of a table counts, as a contract that has expired or was delisted is not asked for any more.
+themselves. It is late only where it is fetched again and again: a history that was fetched by hand is none.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
+from typing import NamedTuple
 
 import polars as pl
 
@@ -21,40 +23,63 @@ from gex_pipeline.store.partitions import Store
 
 #: They are fetched every hour: two runs may fail.
 _LATE = timedelta(hours=3)
+#: A table of a venue of which nothing is newer is not fetched every hour.
+_RECURS = timedelta(days=7)
 #: Bars of a day are fetched, and over, once a day.
 _IS_SHORT = pl.col("close_at") - pl.col("open_at") <= HOUR
 
 
-@dataclass(frozen=True)
-class Fetch:
-    """Until when a table of a venue is known, by what was fetched."""
+class Kind(NamedTuple):
+    """A table of a venue; of candles also the market, else it is empty."""
 
     venue: str
     table: str
-    age_seconds: float
+    market: str = ""
 
-    @property
-    def is_late(self) -> bool:
-        """Whether the hourly runs fail, or have stopped."""
-        return self.age_seconds > _LATE.total_seconds()
+
+@dataclass(frozen=True)
+class Fetch:
+    """Until when a table of a venue is known of a coin, by what was fetched.
+
+    ``is_late``: the hourly runs fail, or have stopped.
+    """
+
+    kind: Kind
+    coin: str
+    age_seconds: float
+    is_late: bool
 
 
 def fetches(store: Store, now: datetime) -> list[Fetch]:
-    """One of each venue and table that was ever fetched, sorted."""
-    last: dict[tuple[str, str], datetime] = {}
+    """One of each venue, table, market and coin that was ever fetched, sorted."""
+    last: dict[tuple[Kind, str], datetime] = {}
+    for kind, coin, end in _ends(store):
+        last[kind, coin] = max(end, last.get((kind, coin), end))
+    newest: dict[Kind, datetime] = {}
+    for (kind, _), end in last.items():
+        newest[kind] = max(end, newest.get(kind, end))
+    return [
+        Fetch(kind, coin, (now - end).total_seconds(), now - end > _LATE and now - newest[kind] <= _RECURS)
+        for (kind, coin), end in sorted(last.items())
+    ]
+
+
+def _ends(store: Store) -> Iterator[tuple[Kind, str, datetime]]:
     bars = [(CANDLES, "close_at", _IS_SHORT), (DVOL, "close_at", _IS_SHORT), (PERPS, "snapshot_at", pl.lit(value=True))]
-    for venue, table, end in [*walked_ends(store), *(row for of in bars for row in _stored_ends(store, *of))]:
-        last[venue, table] = max(end, last.get((venue, table), end))
-    return [Fetch(venue, table, (now - end).total_seconds()) for (venue, table), end in sorted(last.items())]
+    stored = [row for of in bars for row in _stored_ends(store, *of)]
+    yield from stored
+    coins = {coin for _, coin, _ in stored}
+    for venue, table, words, end in walked_ends(store):
+        yield from ((Kind(venue, table), word, end) for word in words if word in coins)
 
 
-def _stored_ends(store: Store, table: Table, column: str, where: pl.Expr) -> Iterator[tuple[str, str, datetime]]:
-    """Venue, table and the latest time of what was fetched, not imported, once a coin."""
+def _stored_ends(store: Store, table: Table, column: str, where: pl.Expr) -> Iterator[tuple[Kind, str, datetime]]:
+    """The latest times of what was fetched, not imported, among the last two files of a coin."""
     is_fetched = pl.col("source").cast(pl.String).str.ends_with(LIVE) & where
-    columns = tuple(dict.fromkeys([column, *is_fetched.meta.root_names()]))
-    done: set[tuple[tuple[str, str], ...]] = set()
-    for partition in sorted(store.partitions(table), key=lambda p: p.period, reverse=True):
-        end = None if partition.hive in done else store.read(partition, columns, is_fetched)[column].max()
-        if isinstance(end, datetime):
-            done.add(partition.hive)
-            yield partition.value("venue"), table.name, end
+    market = pl.col("market").cast(pl.String) if "market" in table.names else pl.lit("")
+    columns = [column, *is_fetched.meta.root_names(), *market.meta.root_names()]
+    for _, files in groupby(store.partitions(table), lambda p: p.hive):
+        last = list(files)[-2:]
+        rows = pl.concat(store.read(p, tuple(dict.fromkeys(columns)), is_fetched) for p in last)
+        for name, end in rows.group_by(market.alias("market")).agg(pl.col(column).max()).rows():
+            yield Kind(last[0].value("venue"), table.name, name), last[0].value("underlying"), end

@@ -11,23 +11,36 @@ import polars as pl
 
 #: Snapshots are hourly, as long as they do not say otherwise.
 HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
 #: Age beyond this many usual intervals is stale.
 _STALE_INTERVALS = 2
-#: So long before the last snapshot, and at least so many, tell how often they are taken.
-_RECENT, _ENOUGH = timedelta(days=1), 3
+#: So many snapshots in the day before the last are a rhythm; fewer are judged by the last few.
+_SETTLED, _LAST = 6, 3
 
 
 def usual_interval_seconds(snapshots: pl.Series) -> float:
-    """Median distance of the last of some ascending snapshots; an hour where there is only one."""
-    recent = snapshots.filter(snapshots >= snapshots[-1] - _RECENT)
-    last = recent if len(recent) >= _ENOUGH else snapshots.tail(_ENOUGH)
-    median = last.diff().dt.total_microseconds().median()
-    return float(median) / 1e6 if isinstance(median, (int, float)) else HOUR.total_seconds()
+    """Median distance of some ascending snapshots in the day before the last one.
+
+    Where they are fewer than six, the least distance of the last three, but an hour at least and a day at most: what is
+    taken by hand is no rhythm, and neither is a hole.
+    """
+    recent = snapshots.filter(snapshots >= snapshots[-1] - _DAY)
+    if len(recent) >= _SETTLED:
+        median = recent.diff().dt.total_microseconds().median()
+        return float(median) / 1e6  # pyright: ignore[reportArgumentType]
+    least = snapshots.tail(_LAST).diff().min()
+    return min(max(least, HOUR), _DAY).total_seconds() if isinstance(least, timedelta) else HOUR.total_seconds()
 
 
 def is_enough(snapshots: pl.Series, since: datetime) -> bool:
     """Whether all snapshots after an instant tell the usual interval, so that no older ones need to be read."""
-    return len(snapshots) >= _ENOUGH and snapshots[-1] - _RECENT > since
+    return len(snapshots) >= _LAST and snapshots[-1] - _DAY > since
+
+
+def hours_missing(after: datetime, before: datetime) -> int:
+    """Hours of the clock between those of two snapshots: one that was late is of its hour all the same."""
+    first, last = (at.replace(minute=0, second=0, microsecond=0) for at in (after, before))
+    return max(0, (last - first) // HOUR - 1)
 
 
 def is_stale(age_seconds: float, interval_seconds: float) -> bool:

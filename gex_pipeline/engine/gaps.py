@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from gex_pipeline.engine.freshness import HOUR
+from gex_pipeline.engine.freshness import HOUR, hours_missing
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,18 @@ def gaps(underlying: str, venue: str, snapshots: pl.Series, polls: pl.DataFrame)
     archive = snapshots if began is None else snapshots.filter(snapshots < began)
     live = snapshots.slice(len(archive))
     for after, before in [*_apart(archive, archive.diff().median()), *_apart(live, HOUR)]:
-        hours = (before - after) // HOUR - 1
-        yield Gap(underlying, venue, after, before, hours, _reason(polls, after, before))
+        yield Gap(underlying, venue, after, before, hours_missing(after, before), _reason(polls, after, before))
 
 
 def _apart(snapshots: pl.Series, usual: object) -> list[tuple[datetime, datetime]]:
-    """Neighbours that are two hours apart and twice the usual interval."""
+    """Neighbours whose hours are two apart and twice the usual interval."""
     least = 2 * max(usual, HOUR) if isinstance(usual, timedelta) else 2 * HOUR
     steps = pl.DataFrame({"after": snapshots.shift(1), "before": snapshots})
-    return steps.filter(pl.col("before") - pl.col("after") >= least).rows()
+    after, before = (pl.col(name).dt.truncate("1h") for name in steps.columns)
+    return steps.filter(before - after >= least).rows()
 
 
 def _reason(polls: pl.DataFrame, after: datetime, before: datetime) -> str:
-    between = polls.filter(pl.col("snapshot_at").is_between(after, before, closed="none")).sort("snapshot_at")
-    return between["error"][-1] if between.height else "none was taken or imported"
+    is_between = pl.col("snapshot_at").is_between(after, before, closed="none")
+    failed = polls.filter(is_between & (pl.col("status") == "failed")).sort("snapshot_at")
+    return failed["error"][-1] if failed.height else "none was taken or imported"

@@ -13,9 +13,10 @@ from pathlib import Path
 import polars as pl
 
 from gex_pipeline.engine.days import Days
-from gex_pipeline.engine.live import SnapshotSummary, grid_time, is_takeable, snapshot, snapshots_of
+from gex_pipeline.engine.live import SnapshotSummary, grid_time, is_takeable, snapshot
 from gex_pipeline.engine.polls import Network
 from gex_pipeline.engine.stages import Outcome, build_days
+from gex_pipeline.engine.stored import snapshots_of
 from gex_pipeline.errors import UsageError
 from gex_pipeline.schema import RAW
 from gex_pipeline.store.layout import snapshot_at

@@ -17,6 +17,7 @@ from datetime import datetime
 import polars as pl
 
 from gex_pipeline.engine.spans import Stretch, united
+from gex_pipeline.schema import TABLES
 from gex_pipeline.store.layout import FETCHED, Partition
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.venues.feeds import Feed
@@ -80,12 +81,12 @@ def walked_until(store: Store, feed: Feed) -> datetime | None:
     return next((n.end for n in noted if _is_stored(store, feed, n)), None)
 
 
-def walked_ends(store: Store) -> Iterator[tuple[str, str, datetime]]:
-    """Venue, table and the end of the last stretch that was walked, for each file of notes."""
+def walked_ends(store: Store) -> Iterator[tuple[str, str, list[str], datetime]]:
+    """Of each file of notes: venue, table, words of which the last are coins, and the end of what was walked."""
     for name in (name for name in store.objects.list(FETCHED) if name.endswith(".json")):
-        venue, table, _ = name.removeprefix(f"{FETCHED}/").split("-", 2)
-        if noted := _read(store, name):
-            yield venue, table, max(n.end for n in noted)
+        venue, *words = name.removeprefix(f"{FETCHED}/").removesuffix(".json").split("-")
+        if len(words) > 2 and words[0] in TABLES and (noted := _read(store, name)):
+            yield venue, words[0], words[2:], max(n.end for n in noted)
 
 
 def walked_within(store: Store, feed: Feed, whole: Stretch) -> list[Stretch]:

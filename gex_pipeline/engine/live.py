@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from gex_pipeline.engine.outcomes import Outcome, last_stored, latest_live, outcomes, snapshot_rows, taken
+from gex_pipeline.engine.outcomes import Outcome, last_stored, latest_live, outcomes, snapshot_rows, taken, told
 from gex_pipeline.engine.polls import Network, poll_all
+from gex_pipeline.engine.stored import snapshots_of
 from gex_pipeline.errors import StoreError, UsageError
 from gex_pipeline.schema import CHAIN, CHAIN_REJECTED, RAW, SNAPSHOTS
 from gex_pipeline.schema.types import polars_schema
@@ -121,10 +122,15 @@ def _finished(store: Store, venue: str, summary: SnapshotSummary) -> pl.DataFram
 def _unfinished(store: Store, venue: str) -> list[Partition]:
     """Recent files of `raw` that no row of `snapshots` was made from."""
     since = store.clock() - _UNFINISHED_AGE
-    manifests = [store.manifest(year) for year in store.partitions(SNAPSHOTS, venue)[-2:]]
-    read = {path for manifest in manifests if manifest is not None for path in manifest.inputs}
     files = store.recent(RAW, {"venue": venue}, store.clock())
+    read = _read(store, venue)
     return [f for f in files if snapshot_at(f) >= since and f.path not in read]
+
+
+def _read(store: Store, venue: str) -> set[str]:
+    """Paths of the files of `raw` of this year and the last that rows of `snapshots` were made from."""
+    manifests = [store.manifest(year) for year in store.partitions(SNAPSHOTS, venue)[-2:]]
+    return {path for manifest in manifests if manifest is not None for path in manifest.inputs}
 
 
 def _has_failed(known: pl.DataFrame) -> bool:
@@ -148,13 +154,14 @@ def _store_rows(store: Store, poll: Poll, file: Partition) -> list[Outcome]:
     """Make the rows of a poll and store them, one poll of a venue at a time.
 
     ``file``: where the poll is stored. Earlier polls of the same instant come first, be they of another process that is
-    at it or of one that was killed.
+    at it or of one that was killed. What another process has stored of this one stays: a later poll may have mended it.
     """
     with store.objects.outer_lock(f"rows-{poll.venue}"):
         for other in _earlier(store, file):
             with suppress(StoreError):  # the next snapshot says what is wrong with it
                 _put_rows(store, from_frame(store.read(other)), other)
-        return _put_rows(store, poll, file)
+        is_stored = file.path in _read(store, poll.venue)
+        return _outcomes(store, poll) if is_stored else _put_rows(store, poll, file)
 
 
 def _earlier(store: Store, file: Partition) -> list[Partition]:
@@ -165,14 +172,18 @@ def _earlier(store: Store, file: Partition) -> list[Partition]:
 
 def _put_rows(store: Store, poll: Poll, file: Partition) -> list[Outcome]:
     """Store the rows of a poll; `snapshots` last, as it says that all is done."""
-    known = snapshots_of(store, poll.venue)
-    previous = {coin: previous_contracts(store, poll, coin, known) for coin in poll.coins}
-    found, inputs = outcomes(poll, known, previous), {file.path: store.content_hash(file)}
+    found, inputs = _outcomes(store, poll), {file.path: store.content_hash(file)}
     for outcome in found:
         for table, rows in ((CHAIN, outcome.rows.chain), (CHAIN_REJECTED, outcome.rows.rejected)):
             store.merge(table, rows, inputs)
-    put_snapshots(store, poll.venue, poll.snapshot_at, snapshot_rows(poll, found), inputs)
+    put_snapshots(store, poll.venue, poll.snapshot_at, told(poll, found), snapshot_rows(poll, found), inputs)
     return found
+
+
+def _outcomes(store: Store, poll: Poll) -> list[Outcome]:
+    known = snapshots_of(store, poll.venue)
+    previous = {coin: previous_contracts(store, poll, coin, known) for coin in poll.coins}
+    return outcomes(poll, known, previous)
 
 
 def previous_contracts(store: Store, poll: Poll, coin: str, known: pl.DataFrame) -> pl.DataFrame:
@@ -190,14 +201,10 @@ def previous_contracts(store: Store, poll: Poll, coin: str, known: pl.DataFrame)
     return latest_live(pl.concat(found))
 
 
-def snapshots_of(store: Store, venue: str) -> pl.DataFrame:
-    """All rows of `snapshots` of a venue."""
-    files = store.partitions(SNAPSHOTS, venue)
-    return pl.concat([pl.DataFrame(schema=polars_schema(SNAPSHOTS)), *map(store.read, files)])
-
-
-def put_snapshots(store: Store, venue: str, at: datetime, rows: pl.DataFrame, inputs: dict[str, str]) -> None:
-    """Store rows of `snapshots` of the year of ``at``, in the place of those of the same snapshot and coin."""
+def put_snapshots(
+    store: Store, venue: str, at: datetime, decided: pl.DataFrame, rows: pl.DataFrame, inputs: dict[str, str]
+) -> None:
+    """Store rows of `snapshots` of the year of ``at``, in the place of those with a ``decided`` key (:func:`told`)."""
     key = pl.struct("snapshot_at", "underlying")
     year = Partition(SNAPSHOTS.name, (("venue", venue),), period_of(SNAPSHOTS, at.date(), at.date()))
-    store.renew(year, rows, key.is_in(rows.select(key).to_series().implode()), inputs)
+    store.renew(year, rows, key.is_in(decided.select(key).to_series().implode()), inputs)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from gex_pipeline.engine.freshness import hours_missing
 from gex_pipeline.errors import printable
 from gex_pipeline.schema import SNAPSHOTS
 from gex_pipeline.schema.types import polars_schema
@@ -20,7 +21,6 @@ from gex_pipeline.venues.raw import Poll
 from gex_pipeline.venues.registry import VENUES
 from gex_pipeline.venues.rows import Rows, venue_rows
 
-_HOUR = timedelta(hours=1)
 #: A check against an older snapshot is a warning at most: a venue may have delisted much by now.
 _COMPARED_AGE = timedelta(hours=6)
 #: How old the last snapshot may be that a coin is missed from.
@@ -95,9 +95,9 @@ def taken(known: pl.DataFrame, at: datetime) -> list[str]:
 
 
 def _gaps(known: pl.DataFrame, coin: str, at: datetime) -> int:
-    """Whole hours between the last stored snapshot of a coin and this one."""
+    """Hours missing between the last stored snapshot of a coin and this one."""
     last = last_stored(known, coin, at)
-    return max(0, (at - last) // _HOUR - 1) if last is not None else 0
+    return hours_missing(last, at) if last is not None else 0
 
 
 def last_stored(known: pl.DataFrame, coin: str, at: datetime) -> datetime | None:
@@ -111,6 +111,12 @@ def snapshot_rows(poll: Poll, found: Iterable[Outcome]) -> pl.DataFrame:
     """Rows of `snapshots`; a coin that the venue does not list has none."""
     rows = [_row(poll, outcome) for outcome in found if outcome.rows.is_listed]
     return pl.DataFrame(rows, schema=polars_schema(SNAPSHOTS), orient="row")
+
+
+def told(poll: Poll, found: Iterable[Outcome]) -> pl.DataFrame:
+    """Keys of `snapshots` that a poll decides: also coins that the venue does not list, for which it has no row."""
+    schema = {name: polars_schema(SNAPSHOTS)[name] for name in ("snapshot_at", "underlying")}
+    return pl.DataFrame([(poll.snapshot_at, outcome.coin) for outcome in found], schema=schema, orient="row")
 
 
 def _row(poll: Poll, outcome: Outcome) -> dict[str, object]:

@@ -13,9 +13,10 @@ from itertools import groupby
 
 import polars as pl
 
-from gex_pipeline.engine.live import previous_contracts, put_snapshots, snapshots_of
-from gex_pipeline.engine.outcomes import LIVE, Outcome, latest_live, outcomes, snapshot_rows
+from gex_pipeline.engine.live import previous_contracts, put_snapshots
+from gex_pipeline.engine.outcomes import LIVE, Outcome, latest_live, outcomes, snapshot_rows, told
 from gex_pipeline.engine.progress import Progress, Silent
+from gex_pipeline.engine.stored import snapshots_of
 from gex_pipeline.schema import CHAIN, CHAIN_REJECTED, RAW
 from gex_pipeline.schema.model import Table
 from gex_pipeline.schema.types import polars_schema
@@ -71,18 +72,20 @@ def _rebuild_month(
     previous: dict[str, pl.DataFrame] = {}
     found: list[Outcome] = []
     lines = known.clear()
+    decided: list[pl.DataFrame] = []
     for file in files:
         poll = _narrowed(from_frame(store.read(file)), underlyings)
         for coin in poll.coins:
             previous.setdefault(coin, previous_contracts(store, poll, coin, known))
         made = outcomes(poll, pl.concat([known, lines]), previous)
         previous |= {o.coin: latest_live(o.rows.chain) for o in made if o.rows.chain.height}
-        lines = _with(lines, snapshot_rows(poll, made))
+        decided.append(told(poll, made))
+        lines = _renewed(lines, decided[-1], snapshot_rows(poll, made))
         found += made
         summary.polls += 1
         progress.advance(note=file.period)
     _store(store, venue, files, found)
-    put_snapshots(store, venue, first, lines, _inputs(store, files))
+    put_snapshots(store, venue, first, pl.concat(decided), lines, _inputs(store, files))
     summary.rows += sum(o.rows.chain.height for o in found)
     summary.rejected += sum(o.rows.rejected.height for o in found)
 
@@ -92,9 +95,9 @@ def _narrowed(poll: Poll, underlyings: Sequence[str]) -> Poll:
     return Poll(poll.snapshot_at, poll.venue, coins, poll.replies)
 
 
-def _with(lines: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+def _renewed(lines: pl.DataFrame, decided: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of `snapshots`; a later attempt takes the place of the one that failed."""
-    return pl.concat([lines, rows]).unique(["snapshot_at", "underlying"], keep="last", maintain_order=True)
+    return pl.concat([lines.join(decided, on=decided.columns, how="anti"), rows])
 
 
 def _store(store: Store, venue: str, files: Sequence[Partition], found: Iterable[Outcome]) -> None:

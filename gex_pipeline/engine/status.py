@@ -17,14 +17,13 @@ from gex_pipeline.engine import freshness, tasks
 from gex_pipeline.engine.fetches import Fetch, fetches
 from gex_pipeline.engine.gaps import Gap, gaps
 from gex_pipeline.engine.outcomes import LISTED_AGE
+from gex_pipeline.engine.stored import instants, snapshots_of
 from gex_pipeline.schema import SNAPSHOTS, TABLES
-from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
 
 #: A snapshot is built within these minutes, or something is wrong.
 _BUILT_WITHIN = timedelta(minutes=15)
-_NONE = pl.DataFrame(schema={"snapshot_at": pl.Datetime("us", "UTC")})
 _CHAIN, _REJECTED = TABLES["chain"], TABLES["chain_rejected"]
 
 
@@ -54,39 +53,39 @@ class StatusRow:
 class Status:
     """``rows`` by underlying and venue. ``unbuilt``: underlying -> periods whose derived tables are not of the chain.
 
-    ``silent``: venues of the settings of which no snapshot was ever tried.
+    ``polled``: venues of which a snapshot was ever tried. Of the settings, ``silent``: venues that are not among them;
+    ``absent``: coins that no venue of theirs has taken.
     """
 
     rows: Sequence[StatusRow]
     unbuilt: Mapping[str, Sequence[str]]
     fetches: Sequence[Fetch]
+    polled: Collection[str] = ()
     silent: Sequence[str] = ()
+    absent: Sequence[str] = ()
 
     def watched(self, venues: Collection[str], coins: Collection[str]) -> Status:
         """What a monitor judges: where snapshots are taken, those of the settings; of archives alone the archives."""
-        if not any(row.is_live for row in self.rows):
+        if not self.polled:
             return replace(self, fetches=())
         rows = [row for row in self.rows if row.is_live and row.venue in venues and row.underlying in coins]
         unbuilt = {coin: periods for coin, periods in self.unbuilt.items() if coin in coins}
-        fetched = [fetch for fetch in self.fetches if fetch.venue in venues]
-        return Status(rows, unbuilt, fetched, [v for v in venues if v not in {row.venue for row in rows}])
+        fetched = [fetch for fetch in self.fetches if fetch.kind.venue in venues and fetch.coin in coins]
+        silent = [venue for venue in venues if venue not in self.polled]
+        absent = [coin for coin in coins if coin not in {row.underlying for row in rows}]
+        return Status(rows, unbuilt, fetched, self.polled, silent, absent)
 
 
 def status(root: Path, now: datetime) -> Status:
     """How a warehouse is. Raises ``StoreError`` when the folder is none."""
     store = Store(root)
     store.require()
-    polls = _polls(store)
+    polls = listed(snapshots_of(store))
     polled = zip(polls["underlying"], polls["venue"], strict=True)
     pairs = {(p.value("underlying"), p.value("venue")) for p in store.partitions(_CHAIN)} | set(polled)
     rows = [_row(store, underlying, venue, now, polls) for underlying, venue in sorted(pairs)]
-    return Status(rows, _unbuilt(store, now), fetches(store, now))
-
-
-def _polls(store: Store) -> pl.DataFrame:
-    """All rows of `snapshots` of coins that their venue lists."""
-    none = pl.DataFrame(schema=polars_schema(SNAPSHOTS))
-    return listed(pl.concat([none, *map(store.read, store.partitions(SNAPSHOTS))]))
+    polled = {p.value("venue") for p in store.partitions(SNAPSHOTS)}
+    return Status(rows, _unbuilt(store, now), fetches(store, now), polled)
 
 
 def listed(polls: pl.DataFrame) -> pl.DataFrame:
@@ -97,20 +96,19 @@ def listed(polls: pl.DataFrame) -> pl.DataFrame:
     pair = ["underlying", "venue"]
     stored = polls.filter(pl.col("status") != "failed")
     never = polls.join(stored, on=pair, how="anti").group_by(pair).agg(since=pl.col("snapshot_at").max())
-    later = never.join(stored.select("venue", "snapshot_at").unique(), on="venue")
-    without = later.filter(pl.col("snapshot_at") > pl.col("since")).join(polls, on=[*pair, "snapshot_at"], how="anti")
+    later = stored.group_by("venue").agg(last=pl.col("snapshot_at").max())
+    without = never.join(later, on="venue").filter(pl.col("last") > pl.col("since"))
     return polls.join(without, on=pair, how="anti")
 
 
 def _row(store: Store, underlying: str, venue: str, now: datetime, polls: pl.DataFrame) -> StatusRow:
     mine = store.partitions(_CHAIN, underlying, venue)
-    snapshots = _instants(store, mine)
+    snapshots = instants(store, mine)["snapshot_at"]
     usual = freshness.usual_interval_seconds(snapshots) if len(snapshots) else None
     last = snapshots[-1] if len(snapshots) else None
     age = (now - last).total_seconds() if last is not None else None
     of_venue = polls.filter(pl.col("venue") == venue)
     own = of_venue.filter(pl.col("underlying") == underlying)
-    asked_for = of_venue.filter(pl.col("snapshot_at") > pl.col("snapshot_at").max() - LISTED_AGE)["underlying"]
     return StatusRow(
         underlying=underlying,
         venue=venue,
@@ -121,18 +119,22 @@ def _row(store: Store, underlying: str, venue: str, now: datetime, polls: pl.Dat
         rejected=sum(_rows(store, p) for p in store.partitions(_REJECTED, underlying, venue)),
         gaps=tuple(gaps(underlying, venue, snapshots, own)),
         is_stale=usual is not None and age is not None and freshness.is_stale(age, usual),
-        is_live=underlying in asked_for,
+        is_live=_is_live(own, of_venue),
         problem=_failure(own),
     )
 
 
-def _instants(store: Store, partitions: Sequence[Partition]) -> pl.Series:
-    """The snapshots in some partitions, ascending."""
-    return (
-        pl.concat([_NONE, *(store.read(p, ("snapshot_at",)).unique() for p in partitions)])["snapshot_at"]
-        .unique()
-        .sort()
-    )
+def _is_live(own: pl.DataFrame, of_venue: pl.DataFrame) -> bool:
+    """Whether a venue lists a coin still, by its own rows of `snapshots` and all of the venue.
+
+    While a venue is away every coin fails, also one that was delisted: that counts only where it was never stored.
+    """
+    newest = of_venue.filter(pl.col("status") != "failed")["snapshot_at"].max()
+    if not isinstance(newest, datetime):
+        return not own.is_empty()
+    told = own.filter((pl.col("status") != "failed") | (pl.col("snapshot_at") == newest))
+    last = (own if told.is_empty() else told)["snapshot_at"].max()
+    return isinstance(last, datetime) and last > newest - LISTED_AGE
 
 
 def _rows(store: Store, partition: Partition) -> int:
@@ -162,7 +164,7 @@ def _unbuilt(store: Store, now: datetime) -> dict[str, list[str]]:
 
 def _is_under_way(store: Store, job: tasks.Job, since: datetime) -> bool:
     """Whether a snapshot came after an instant, and all before it are built: a build that fails is not excused."""
-    chain = _instants(store, job.inputs)
-    built = _instants(store, [p for p in (job.output("levels"),) if store.objects.exists(p.path)])
+    chain = instants(store, job.inputs)["snapshot_at"]
+    built = instants(store, [p for p in (job.output("levels"),) if store.objects.exists(p.path)])["snapshot_at"]
     older = chain.filter(chain <= since)
     return len(older) < len(chain) and bool(older.is_in(built.implode()).all())

@@ -36,8 +36,8 @@ def gap_table(rows: Iterable[StatusRow]) -> Table:
 
 
 def fetch_table(fetches: Sequence[Fetch]) -> Table:
-    """Ages of the last fetches: a line per venue, a column per table."""
-    ages = {(f.venue, f.table): text.age(f.age_seconds) + (" !" if f.is_late else "") for f in fetches}
+    """Ages of the last fetches, of the oldest that is late or else the newest: a line per venue, a column per table."""
+    ages = {pair: _age_of(mine) for pair, mine in _by_table(fetches).items()}
     venues, names = (sorted(set(words)) for words in zip(*ages, strict=True))
     table = plain_table("fetched", *names)
     for venue in venues:
@@ -45,11 +45,25 @@ def fetch_table(fetches: Sequence[Fetch]) -> Table:
     return table
 
 
+def _age_of(fetches: Sequence[Fetch]) -> str:
+    late = [f.age_seconds for f in fetches if f.is_late]
+    return f"{text.age(max(late))} !" if late else text.age(min(f.age_seconds for f in fetches))
+
+
+def _by_table(fetches: Iterable[Fetch]) -> dict[tuple[str, str], list[Fetch]]:
+    found: dict[tuple[str, str], list[Fetch]] = {}
+    for fetch in fetches:
+        found.setdefault((fetch.kind.venue, fetch.kind.table), []).append(fetch)
+    return found
+
+
 def problems(status: Status) -> Iterator[str]:
     """One line for each thing that is stale or red."""
     yield from _row_problems(status.rows)
     for venue in status.silent:
         yield f"{venue}: no snapshot yet: take one, or leave it out of GEX_VENUES"
+    for coin in status.absent:
+        yield f"{coin}: no snapshot from any of GEX_VENUES: take one; if none lists it, mend GEX_UNDERLYINGS"
     yield from _unbuilt(status.unbuilt)
     yield from _late(status.fetches)
 
@@ -67,10 +81,13 @@ def _unbuilt(periods: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 
 def _late(fetches: Iterable[Fetch]) -> Iterator[str]:
-    for fetch in fetches:
-        if fetch.is_late:
-            command = "gex candles" if fetch.table == "candles" else "gex market"
-            yield f"{fetch.venue} {fetch.table}: last fetched {text.age(fetch.age_seconds)} ago; run `{command}`"
+    """One line for a table of a venue; it names coins where not all of them are late."""
+    for (venue, table), mine in _by_table(fetches).items():
+        if late := [fetch for fetch in mine if fetch.is_late]:
+            names = ", ".join(f"{fetch.coin} {fetch.kind.market}".rstrip() for fetch in late)
+            what = f"{venue} {table}" if late == mine else f"{venue} {table} of {names}"
+            command = "gex candles" if table == "candles" else "gex market"
+            yield f"{what}: last fetched {text.age(max(fetch.age_seconds for fetch in late))} ago; run `{command}`"
 
 
 def _status_cells(row: StatusRow) -> tuple[Any, ...]:

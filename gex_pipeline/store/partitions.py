@@ -116,14 +116,13 @@ class Store:
         self.objects.write(layout.MARKER, json.dumps({"format": _FORMAT, "kind": kind}).encode() + b"\n")
 
     def _require_kind(self, kind: str) -> None:
-        if kind == UNDECIDED:
-            return
-        if self._kind() == UNDECIDED:
+        stored = self._kind()
+        if stored == UNDECIDED != kind:
             with self.objects.lock(layout.MARKER):
                 if self._kind() == UNDECIDED:
                     self._mark(kind)
-        stored = self._kind()
-        if stored != kind:
+            stored = self._kind()
+        if kind not in (stored, UNDECIDED):
             raise StoreError(f"{self.root} is a warehouse of {stored} data: {kind} rows need another --warehouse")
 
     def _kind(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -46,9 +47,9 @@ def directives(unit: str, name: str) -> list[str]:
 
 
 def commands(unit: str) -> list[str]:
-    """What a unit runs, the program's folder aside."""
-    lines = [line for name in ("ExecStart", "ExecStopPost") for line in directives(unit, name)]
-    return [line.removeprefix("/srv/gex/.venv/bin/") for line in lines]
+    """What a unit runs of this project, the program's folder aside."""
+    (line,) = directives(unit, "ExecStart")
+    return re.findall(r"/srv/gex/\.venv/bin/(gex [a-z -]*[a-z])", line)
 
 
 def minute(timer: str) -> str:
@@ -59,12 +60,56 @@ def minute(timer: str) -> str:
 @pytest.mark.parametrize("timer", [unit for unit in UNITS if unit.endswith(".timer")])
 def test_what_a_timer_starts_is_a_command_and_over_before_the_next_hour(timer: str) -> None:
     service = timer.replace(".timer", ".service")
+    assert commands(service) and not directives(service, "ExecStopPost")  # which would run at every shutdown
     for command in commands(service):
-        assert command.startswith("gex ")
         cli.app.parse_args(command.split()[1:])
-    limits = [*directives(service, "TimeoutStartSec"), *directives(service, "TimeoutStopSec")]
-    assert int(minute(timer)) + sum(int(limit.removesuffix("min")) for limit in limits) < 60
+    (limit,) = directives(service, "TimeoutStartSec")
+    assert int(minute(timer)) + int(limit.removesuffix("min")) < 60
     assert directives(service, "OnFailure") == ["gex-alert@%n.service"] and "gex-alert@.service" in UNITS
+
+
+@pytest.mark.parametrize("unit", ["gex-snapshot.service", "gex-around.service"])
+@pytest.mark.parametrize(
+    ("first", "second", "worse"),
+    [
+        (0, 0, 0),
+        (3, 0, 3),
+        (0, 3, 3),
+        (3, 3, 3),
+        (3, 1, 1),
+        (1, 0, 1),
+        (1, 3, 1),
+        (0, 1, 1),
+        (130, 0, 130),
+        (3, 130, 130),
+    ],
+)
+def test_a_unit_runs_both_commands_and_fails_as_the_worse(
+    tmp_path: Path, unit: str, first: int, second: int, worse: int
+) -> None:
+    one, other = commands(unit)
+    gex, ran = tmp_path / "gex", tmp_path / "ran"
+    gex.write_text(
+        f'#!/bin/sh\necho "gex $1" >> {ran}\ncase $1 in {one.split()[1]}) exit {first};; *) exit {second};; esac\n'
+    )
+    gex.chmod(0o755)
+    (line,) = directives(unit, "ExecStart")
+    words = shlex.split(line.replace("/srv/gex/.venv/bin/gex", str(gex)).replace("$$", "$"))
+    assert subprocess.run(words, check=False).returncode == worse
+    assert ran.read_text().splitlines() == [one, other]
+
+
+def test_the_alert_may_start_a_mail_program_that_is_setuid() -> None:
+    assert "mail" in directives("gex-alert@.service", "ExecStart")[0]
+    assert not directives("gex-alert@.service", "NoNewPrivileges")
+
+
+def test_dagster_that_dies_again_and_again_has_failed() -> None:
+    """Before its starts are too far apart to count."""
+    (burst,), (within,), (pause,) = (
+        directives("gex-dagster.service", name) for name in ("StartLimitBurst", "StartLimitIntervalSec", "RestartSec")
+    )
+    assert int(burst) * int(pause) < int(within.removesuffix("min")) * 60
 
 
 @pytest.mark.parametrize("timer", [unit for unit in UNITS if unit.endswith(".timer")])

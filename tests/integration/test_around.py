@@ -296,6 +296,21 @@ def test_trades_that_the_venue_forgot_are_said(server: VenueServer, gex: Run, mo
     assert status == 3 and said.startswith(f"{trades}not all is known from 2026-11-20T") and "ask more often" in said
 
 
+def test_every_hole_of_a_range_is_said(server: VenueServer, gex: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies before the trades of a first run, and between them and those of a day later."""
+    words, trades = ("market", "--underlying", "BTC", "--venue", "okx"), "gex: okx trades BTC-USD: "
+    _, _, err = gex(*words)
+    (since,) = [line.split("whole from ")[1][:17] for line in complaints(err) if line.startswith(trades)]
+    later = NOW + timedelta(days=1)
+    with serve(5, later) as next_day:
+        healthy(next_day, monkeypatch)
+        monkeypatch.setattr(engine.fetch, "__kwdefaults__", {"progress": None, "clock": lambda: later})
+        _, _, err = gex(*words, "--from", "2026-11-19T00:00")
+    before, between = [line for line in complaints(err) if line.startswith(trades)]
+    assert before == f"{trades}not all is known from 2026-11-19T00:00Z to {since}: the venue keeps no more"
+    assert between.startswith(f"{trades}not all is known from 2026-11-20T")
+
+
 @pytest.mark.parametrize("command", ["candles", "market"])
 def test_a_start_that_is_still_to_come_is_wrong_usage(server: VenueServer, gex: Run, command: str) -> None:
     status, _, err = gex(command, "--from", "2026-11-21")

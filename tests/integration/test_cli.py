@@ -156,6 +156,10 @@ def test_a_misspelt_setting_is_said_once_by_what_could_have_used_it(tmp_path, wo
     assert (result.returncode, result.stderr.count(line)) == ((1, 1) if words == ("status",) else (0, 0))
 
 
+def test_a_setting_that_is_like_none_has_no_nearest(tmp_path):
+    assert "gex: GEX_FOO in the environment is no setting\n" in gex("status", cwd=tmp_path, GEX_FOO="1").stderr
+
+
 def test_the_environment_names_the_warehouse_and_the_option_wins(tmp_path):
     assert str(tmp_path / "env") in gex("levels", "BTC", GEX_WAREHOUSE=str(tmp_path / "env")).stderr
     result = gex("--warehouse", str(tmp_path / "opt"), "levels", "BTC", GEX_WAREHOUSE=str(tmp_path / "env"))

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from gex_pipeline.errors import StoreError
 from gex_pipeline.schema import CANDLES, CHAIN, CHAIN_REJECTED, TABLES
 from gex_pipeline.schema.types import polars_schema
+from gex_pipeline.store.layout import MARKER
 from gex_pipeline.store.manifest import file_hash
-from gex_pipeline.store.partitions import ORIGIN, MergeReport, Store
+from gex_pipeline.store.partitions import ORIGIN, UNDECIDED, MergeReport, Store
 from gex_pipeline.store.verify import verify
 from tests.unit.store.build import OPEN, OVER, all_files, chain, data_files, partition, rows, store
 
@@ -250,6 +251,13 @@ def test_a_creation_that_was_cut_short_can_be_repeated(tmp_path, leftover):
     (tmp_path / leftover).write_text("")
     Store(tmp_path).create()
     assert not (tmp_path / "gex-warehouse.json.tmp").exists()
+
+
+@pytest.mark.parametrize("kind", ["real", "synthetic", UNDECIDED])
+def test_a_warehouse_of_a_newer_layout_is_refused(tmp_path, kind):
+    (tmp_path / MARKER).write_text('{"format": 2, "kind": "real"}')
+    with pytest.raises(StoreError, match="use a newer gex"):
+        Store(tmp_path).create(kind)
 
 
 def test_folders_and_files_that_are_no_warehouse_are_left_alone(tmp_path):
