@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from isal import igzip
 
 from gex_pipeline.core.instruments import VENUES
 from gex_pipeline.engine.answers import answer
@@ -115,12 +116,22 @@ def _write_archives(out: Path, world: World, hours: int, progress: Progress) -> 
     pieces = archive.pieces(world, hours)
     progress.start("archive files", len(pieces))
     try:
-        for piece, rows in run_all(partial(archive.write, folder, world), pieces):
+        for piece, rows in run_all(partial(write_archive, folder, world), pieces):
             if isinstance(rows, GexError):
                 raise rows
             progress.advance(note=piece.name)
     finally:
         progress.close()
+
+
+def write_archive(folder: Path, world: World, piece: archive.Piece) -> int:
+    """Write one file; returns its rows."""
+    rows = archive.rows(world, piece)
+    if piece.is_ticks:
+        (folder / piece.name).write_bytes(igzip.compress(rows.write_csv().encode()))
+    else:
+        rows.write_parquet(folder / piece.name)
+    return rows.height
 
 
 def _import(out: Path, done: Demo, progress: Progress) -> None:

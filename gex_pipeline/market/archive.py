@@ -14,7 +14,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
-from isal import igzip
 
 from gex_pipeline.market import chains
 from gex_pipeline.market.books import BOOKS
@@ -39,6 +38,11 @@ class Piece:
     coins: tuple[str, ...]
     first: datetime
     hours: int
+
+    @property
+    def is_ticks(self) -> bool:
+        """Whether it is Tardis' file."""
+        return self.name.endswith(".csv.gz")
 
 
 def pieces(world: World, hours: int) -> list[Piece]:
@@ -69,23 +73,18 @@ def _days(begin: datetime, end: datetime) -> list[datetime]:
     return [begin + timedelta(days=i) for i in range((end - begin).days + 1) if begin + timedelta(days=i) < end]
 
 
-def write(folder: Path, world: World, piece: Piece) -> int:
-    """Write one file below a folder; returns its rows."""
-    path, instants = folder / piece.name, recorded(world, piece)
-    chain = pl.concat(
-        [chains.chain(piece.venue, coin, world, instants).cast({pl.Enum: pl.String}) for coin in piece.coins]
-    )
-    if path.suffix == ".gz":
-        path.write_bytes(igzip.compress(ticks(chain).write_csv().encode()))
-    else:
-        vendor_rows(chain).write_parquet(path)
-    return chain.height
+def rows(world: World, piece: Piece) -> pl.DataFrame:
+    """The rows of a file, in its words and units."""
+    instants = recorded(world, piece)
+    parts = [chains.chain(piece.venue, coin, world, instants) for coin in piece.coins]
+    chain = pl.concat([part.cast({pl.Enum: pl.String}) for part in parts])
+    return ticks(chain) if piece.is_ticks else vendor_rows(chain)
 
 
 def recorded(world: World, piece: Piece) -> Ints:
     """The instants of a file: hours, some of which are lacking; ticks a moment before each of those that follow."""
     hours = chains.hours(piece.first, piece.hours)
-    if piece.name.endswith(".gz"):
+    if piece.is_ticks:
         return hours + chains.HOUR_US - _BEFORE_US
     # the last tick serves the first hour of the next day
     is_told = (piece.venue == TARDIS_VENUE) & (hours <= world.start_us + DAY_US)

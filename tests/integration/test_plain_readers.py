@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import shutil
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-from gex_pipeline.engine import demo
-from gex_pipeline.engine.progress import Silent
+from gex_pipeline.engine.build import build
 from gex_pipeline.schema import CHAIN, LEVELS
 from tests import recipes
+from tests.unit.store.build import chain, store
 
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return demo.run(tmp_path_factory.mktemp("demo"), 1, Silent()).warehouse
+    root = tmp_path_factory.mktemp("demo") / "warehouse"
+    made = store(root)
+    for venue, coin in product(("deribit", "okx"), ("BTC", "ETH")):
+        made.merge(CHAIN, chain("2026-01-10T03:00", 4, venue=venue, underlying=coin, is_whole=True), {})
+    assert not build(root).failures
+    return root
 
 
 @pytest.mark.parametrize("table", [CHAIN, LEVELS], ids=lambda t: t.name)

@@ -170,7 +170,7 @@ def test_merging_into_a_damaged_file_does_not_make_it_look_sound(days):
 
 
 def test_a_long_lived_session_sees_the_month_instead_of_its_days(days):
-    with_days = "SELECT count(*) AS n, sum(open_interest_coin)::DECIMAL(18, 1) AS oi FROM chain"
+    with_days = "SELECT count(*) AS n, sum(open_interest_coin)::DECIMAL(18, 4) AS oi FROM chain"
     session = Session(days.root)
     before = session.query(with_days)
     fold(days)
