@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
+from gex_pipeline.core.black76 import Floats
 from gex_pipeline.market import books
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.ladder import DAY_US, EIGHT_US
@@ -48,7 +49,7 @@ def _listing_days(instants_us: Ints) -> Iterator[Ints]:
 def _rows(q: Quotes, names: tuple[str, ...], code: Ints) -> pl.DataFrame:
     n, m = len(q.instant_us), len(q.listed.names)
     instants, ends = _times(np.repeat(q.instant_us, m)), _times(np.tile(q.listed.expiry_us, n))
-    bid, ask = (pl.Series(q.price(iv).reshape(-1)).fill_nan(None) for iv in (q.bid_iv, q.ask_iv))
+    bid, ask = (_quoted(q.price(iv).reshape(-1)) for iv in (q.bid_iv, q.ask_iv))
     return pl.DataFrame(
         {
             "snapshot_at": instants,
@@ -78,6 +79,11 @@ def _rows(q: Quotes, names: tuple[str, ...], code: Ints) -> pl.DataFrame:
             "source": _constant(SYNTHETIC, n * m),
         }
     )
+
+
+def _quoted(prices: Floats) -> pl.Series:
+    """Null where nobody quotes, or nothing above 0."""
+    return pl.Series(np.where(prices > 0, prices, np.nan)).fill_nan(None)
 
 
 def _times(us: Ints) -> pl.Series:
