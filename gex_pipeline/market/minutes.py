@@ -31,11 +31,6 @@ class Bars:
     close: Floats
     volume_coin: Floats
 
-    def times(self, factor: float, volume: float = 1.0) -> Bars:
-        """All prices multiplied, and the volume."""
-        opened, high, low, close = (factor * each for each in (self.open, self.high, self.low, self.close))
-        return Bars(opened, high, low, close, volume * self.volume_coin)
-
 
 def straight(values: Floats) -> Bars:
     """Bars of a quantity that is straight between two minutes and of which nothing is traded."""

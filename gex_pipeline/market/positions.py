@@ -33,7 +33,6 @@ _WALL_DAYS, _PIN_DAYS = 35, 2
 _DEMAND = np.array([1.1, 1.0])
 #: Log-appetite for calls and for puts: half-life in days and standard deviation.
 _APPETITE_DAYS, _APPETITE = 3.0, 0.5
-SIDES = ("C", "P")
 
 
 @dataclass(frozen=True, eq=False)

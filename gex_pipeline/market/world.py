@@ -23,7 +23,7 @@ from gex_pipeline.market.surface import at_the_money
 from gex_pipeline.market.switches import USUAL, Switches
 
 MINUTE_US = 60_000_000
-_DVOL_YEARS = np.array([30.0 / 365.0])
+_DVOL_YEARS = 30.0 / 365.0
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ class World:
 
     def dvol(self, coin: str) -> Minutes:
         """Volatility at the money in 30 days (a fraction, annual)."""
-        levels, usual = self.market(coin).volatility, COINS[coin][1]
-        return _by_minute(self, np.array([at_the_money(level, usual, _DVOL_YEARS)[0] for level in levels.tolist()]))
+        return _dvol(self, coin)
 
     def morning_spots(self, coin: str, first: date, last: date) -> Floats:
         """Spot at 08:00 UTC of some days, as far back as there is one."""
@@ -82,7 +81,7 @@ class Minutes:
     def at(self, instants_us: Ints | int) -> Floats:
         """The value at instants (microseconds since 1970). Raises ``ValueError`` where there is none."""
         minutes = np.atleast_1d(np.asarray(instants_us, dtype=np.int64)) / MINUTE_US - self.first
-        if minutes.min() < 0 or minutes.max() > len(self.values) - 1:
+        if minutes.min(initial=0) < 0 or minutes.max(initial=0) > len(self.values) - 1:
             raise ValueError("the made-up market has no such instant")
         whole = np.minimum(minutes.astype(np.int64), len(self.values) - 2)
         low, high = self.values[whole], self.values[whole + 1]
@@ -93,10 +92,6 @@ class Minutes:
         if first < self.first or stop > self.first + len(self.values) or stop <= first:
             raise ValueError("the made-up market has no such minutes")
         return self.values[first - self.first : stop - self.first]
-
-    def times(self, factor: float) -> Minutes:
-        """All of it, multiplied."""
-        return Minutes(self.first, self.values * factor)
 
 
 def _by_minute(world: World, hourly: Floats) -> Minutes:
@@ -113,6 +108,12 @@ def _market(world: World, coin: str) -> Market:
 @lru_cache(maxsize=16)
 def _volatility(world: World, coin: str) -> Minutes:
     return _by_minute(world, world.market(coin).volatility)
+
+
+@lru_cache(maxsize=16)
+def _dvol(world: World, coin: str) -> Minutes:
+    levels, usual = world.market(coin).volatility, COINS[coin][1]
+    return _by_minute(world, at_the_money(levels, usual, np.full_like(levels, _DVOL_YEARS)))
 
 
 @lru_cache(maxsize=16)

@@ -72,12 +72,17 @@ class Moment:
         return [book for book in BOOKS if book.venue == venue and book.coin in self.coins]
 
     def quotes(self, book: Book) -> Quotes:
-        """A book now."""
-        return quotes.quotes(book, self.world, self.floored().now_us)
+        """A book now; made once a second."""
+        return _quotes(book, self.world, self.floored().now_us)
 
     def index(self, source: str, coin: str) -> float:
         """An index now (see ``books.INDEX_BP``), USD per coin."""
         return float(quotes.index_price(self.world, source, coin, self.floored().now_us)[0])
+
+
+@lru_cache(maxsize=64)
+def _quotes(book: Book, world: World, instant_us: int) -> Quotes:
+    return quotes.quotes(book, world, instant_us)
 
 
 def as_us(at: datetime) -> int:

@@ -16,7 +16,7 @@ from gex_pipeline.market.quotes import listing_day
 from gex_pipeline.market.server.answers import Moment, as_us
 from gex_pipeline.market.server.candles import Bars, Step, bars
 from gex_pipeline.market.server.perps import LAST_BP, MARK_BP, funding_8h
-from gex_pipeline.market.world import MINUTE_US, Minutes, World
+from gex_pipeline.market.world import MINUTE_US, World
 
 _WINDOW_MINUTES = 30
 EIGHT_HOURS_MS = 28_800_000
@@ -58,12 +58,12 @@ def _factor(source: str, kind: str) -> float:
     return 1.0 + (INDEX_BP[source] + {"index": 0.0, "mark": MARK_BP, "last": LAST_BP}[kind]) / 1e4
 
 
-def prices(moment: Moment, source: str, coin: str, kind: str) -> Minutes:
-    """The minutes of a kind of price."""
-    return moment.world.spot(coin).times(_factor(source, kind))
+def prices(moment: Moment, source: str, coin: str, kind: str, instants_us: Ints) -> Floats:
+    """A kind of price at instants, USD per coin."""
+    return _factor(source, kind) * moment.world.spot(coin).at(instants_us)
 
 
 def perpetual_bars(moment: Moment, source: str, coin: str, kind: str, starts: Ints, step: Step) -> Bars:
     """Candles of a kind of price; only those of trades have volume."""
-    by_minute = moment.world.bars(coin).times(_factor(source, kind), volume=float(kind == "last"))
-    return bars(moment, by_minute, starts, step)
+    found = bars(moment, moment.world.bars(coin), starts, step)
+    return found.times(_factor(source, kind), volume=float(kind == "last"))

@@ -138,14 +138,14 @@ def funding(moment: Moment, query: Query) -> list[dict[str, Any]]:
     times, rates = history.funding(moment, _SOURCE, coin, first, last)
     limit = _page(query, 100, _MOST_FUNDINGS)
     pairs = list(zip(times.tolist(), rates.tolist(), strict=True))
-    walk = history.prices(moment, _SOURCE, coin, "mark")
     chosen = pairs[:limit] if query.get("startTime") else pairs[-limit:]
+    marks = history.prices(moment, _SOURCE, coin, "mark", np.array([at for at, _ in chosen], dtype=np.int64) * 1_000)
     return [
         {
             "symbol": query["symbol"],
             "fundingTime": at,
             "fundingRate": f"{rate:.8f}",
-            "markPrice": f"{float(walk.at(at * 1_000)[0]):.8f}",
+            "markPrice": f"{mark:.8f}",
         }
-        for at, rate in chosen
+        for (at, rate), mark in zip(chosen, marks.tolist(), strict=True)
     ]
