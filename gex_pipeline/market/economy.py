@@ -25,11 +25,12 @@ from gex_pipeline.market.switches import Switches
 #: USD that move the largest coin by 1 %, in the proportions of the coins' options.
 _DEPTH_USD = 500e6
 LEAST, MOST = 0.3, 3.0
-#: Prices around the hour's first for which its gamma is known: within 6 %, every 0.25 %.
-_REACH, _POINTS = 0.06, 49
-_GRID = np.linspace(-_REACH, _REACH, _POINTS)
-#: Deviations of a log-price to expiry above which a strike's gamma is smooth: then every eighth price is enough.
-_WIDE, _SPARSE = 0.05, 8
+#: Hours that are made at once: what options are priced at is known that long before.
+_STRETCH = 4
+#: Prices around those at its begin for which gamma is known, in usual standard deviations of a day.
+_REACH, _POINTS = 2.5, 49
+#: Such deviations of a log-price to expiry above which a strike's gamma is smooth: then every eighth price is enough.
+_WIDE, _SPARSE = 2.0, 8
 #: Standard deviations from which on a strike's gamma is nothing.
 _FAR = 5.0
 #: Hours in which realised variance is forgotten to 1/e, its weight beside the usual, and what sellers ask on top.
@@ -75,24 +76,32 @@ def simulate(coin: str, start: datetime, days: int, seed: int, switches: Switche
     feel = switches.feedback / (_DEPTH_USD * SIZES[coin])
     log_price, multiplier = np.empty(days * MINUTES_A_DAY + 1), np.empty(days * MINUTES_A_DAY)
     gammas, levels = np.empty(days * 24), np.empty(days * 24)
-    log_price[0], variance = np.log(spot), usual**2
-    for hour in range(days * 24):
-        first = hour * _HOUR
-        if hour % 24 == _EIGHT:
-            mornings.append(float(np.exp(log_price[first])))
+    log_price[0], variance, level = np.log(spot), usual**2, _PREMIUM * usual
+    for begin in range(0, days * 24, _STRETCH):
+        if begin % 24 == _EIGHT:
+            mornings.append(float(np.exp(log_price[begin * _HOUR])))
             held.append(habits.next(held[-1], mornings[-1]))
-        level = _PREMIUM * float(np.sqrt(_WEIGHT * variance + (1.0 - _WEIGHT) * usual**2))
-        share = (hour - _EIGHT) % 24 / 24
-        profile = gamma_profile(held[-1], share, log_price[first], level, usual)
-        gammas[hour], levels[hour] = profile[_POINTS // 2], level
-        place = slice(first, first + _HOUR)
-        log_price[first + 1 : first + _HOUR + 1], multiplier[place] = _walk(
-            log_price[first], shaken.returns[place], feel * profile
-        )
-        realised = float(np.sum(np.diff(log_price[first : first + _HOUR + 1]) ** 2)) * 24.0 * 365.0
-        variance += (realised - variance) / _MEMORY
+        before, level = level, _level(variance, usual)
+        hours = begin + np.arange(_STRETCH)
+        levels[hours] = before + (level - before) * np.arange(_STRETCH) / _STRETCH
+        origin, shares = log_price[begin * _HOUR], (hours - _EIGHT) % 24 / 24
+        x, profiles = gamma_profiles(held[-1], shares, origin, levels[hours], usual)
+        for hour, profile in zip(hours.tolist(), profiles, strict=True):
+            first = hour * _HOUR
+            minutes, steps = slice(first, first + _HOUR), slice(first + 1, first + _HOUR + 1)
+            gammas[hour] = np.interp(log_price[first] - origin, x, profile)
+            way = _walk(log_price[first], origin + x[0], x[1] - x[0], shaken.returns[minutes], feel * profile)
+            log_price[steps], multiplier[minutes] = way
+        moves = np.diff(log_price[begin * _HOUR : (begin + _STRETCH) * _HOUR + 1])
+        realised = float(moves @ moves) * 24.0 * 365.0 / _STRETCH
+        variance += (realised - variance) * _STRETCH / _MEMORY
     felt = shaken.volatility * multiplier
     return Market(coin, start, np.exp(log_price), multiplier, felt, gammas, levels, tuple(held), np.array(mornings))
+
+
+def _level(variance: float, usual: float) -> float:
+    """The volatility that options are priced at after so much realised variance (annual)."""
+    return _PREMIUM * float(np.sqrt(_WEIGHT * variance + (1.0 - _WEIGHT) * usual**2))
 
 
 def mornings_before(seed: int, coin: str) -> Floats:
@@ -102,45 +111,61 @@ def mornings_before(seed: int, coin: str) -> Floats:
     return spot * np.exp(np.cumsum(steps)[::-1])
 
 
-def gamma_profile(held: Day, share: float, log_spot: float, level: float, usual: float) -> Floats:
-    """The dealers' gamma in USD per 1 % at prices around spot, after a share of a day; the strikes keep their smile."""
-    tenor = (held.ladder.expiry_us - held.begin_us - share * DAY_US) / 1e6 / SECONDS_PER_YEAR
+def gamma_profiles(held: Day, shares: Floats, log_spot: float, levels: Floats, usual: float) -> tuple[Floats, Floats]:
+    """The dealers' gamma around a price at some times of a day; the strikes keep their smile.
+
+    Parameters
+    ----------
+    shares, levels
+        Shape (times,): the share of the day that is over, and the volatility that options are priced at (a fraction).
+
+    Returns
+    -------
+    Distances x in log-price, shape (points,), and gamma in USD per 1 % at spot exp(x), shape (times, points).
+    """
+    day = usual / np.sqrt(365.0)
+    tenor = (held.ladder.expiry_us - held.begin_us - shares[:, None] * DAY_US) / 1e6 / SECONDS_PER_YEAR
     moneyness = np.log(held.ladder.strike) - log_spot - CARRY * tenor
-    atm = surface.at_the_money(level, usual, tenor)
-    is_near = np.abs(moneyness) < _REACH + _FAR * atm * np.sqrt(tenor)
-    net = held.dealers_at(share).sum(axis=0)[is_near]
-    tenor, moneyness, atm = tenor[is_near], moneyness[is_near], atm[is_near]
-    iv = surface.smile(atm, tenor, moneyness)
+    atm = surface.at_the_money(levels[:, None], usual, tenor)
+    is_near = (np.abs(moneyness) < _REACH * day + _FAR * atm * np.sqrt(tenor)).any(axis=0)
+    net = (held.dealers.sum(axis=0) + shares[:, None] * held.bought.sum(axis=0))[:, is_near]
+    tenor, moneyness = tenor[:, is_near], moneyness[:, is_near]
+    iv = surface.smile(atm[:, is_near], tenor, moneyness)
     width, middle = iv * np.sqrt(tenor), moneyness - 0.5 * iv**2 * tenor
-    x, some, is_wide = _GRID, _GRID[::_SPARSE], width > _WIDE
-    wide = _densities(some, middle[is_wide], width[is_wide], net[is_wide])
-    narrow = _densities(x, middle[~is_wide], width[~is_wide], net[~is_wide])
+    is_wide = (width > _WIDE * day).all(axis=0)
+    x = day * np.linspace(-_REACH, _REACH, _POINTS)
+    wide = _densities(x[::_SPARSE], middle[:, is_wide], width[:, is_wide], net[:, is_wide])
+    narrow = _densities(x, middle[:, ~is_wide], width[:, ~is_wide], net[:, ~is_wide])
+    between = np.array([np.interp(x, x[::_SPARSE], row) for row in wide])
     # gamma x coins x S^2 / 100; gamma = phi(d1) / (S s sqrt t)
-    return 0.01 * np.exp(log_spot + x) * (narrow + np.interp(x, some, wide))
+    return x, 0.01 * np.exp(log_spot + x) * (narrow + between)
 
 
 def _densities(x: Floats, middle: Floats, width: Floats, weight: Floats) -> Floats:
-    """Sum of normal densities at x, each with its middle, width and weight."""
-    density = np.subtract.outer(x, middle)
-    density /= width
+    """Sums of normal densities at x, shape (times, points); each has its middle, width and weight, (times, strikes).
+
+    In single precision: seven digits are more than a price feels.
+    """
+    at, m, w, share = (each.astype(np.float32) for each in (x, middle, width, weight))
+    density = at[:, None] - m[:, None, :]
+    density /= w[:, None, :]
     density *= density
     density *= -0.5
     np.maximum(density, -50.0, out=density)  # numbers so small that arithmetic on them is slow
     np.exp(density, out=density)
-    return density @ (weight / (width * np.sqrt(2.0 * np.pi)))
+    share /= w * np.float32(np.sqrt(2.0 * np.pi))
+    return np.matmul(density, share[:, :, None])[:, :, 0].astype(np.float64)
 
 
-def _walk(start: float, moves: Floats, feel: Floats) -> tuple[list[float], list[float]]:
-    """An hour's prices (log) and multipliers, minute by minute; ``feel``: kappa G / L along the profile.
+def _walk(price: float, origin: float, step: float, moves: Floats, feel: Floats) -> tuple[list[float], list[float]]:
+    """Prices (log) and multipliers, minute by minute; ``feel``: kappa G / L at prices from an origin on, by steps.
 
-    Multipliers between two points of the profile lie on a straight line.
+    Multipliers between two of these prices lie on a straight line.
     """
     table = np.clip(1.0 / np.maximum(1.0 + feel, 1.0 / MOST), LEAST, MOST).tolist()
-    price = start
-    per, last = (_POINTS - 1) / (2.0 * _REACH), _POINTS - 2
-    prices, multipliers = [], []
+    last, prices, multipliers = len(table) - 2, [], []
     for move in moves.tolist():
-        place = (price - start + _REACH) * per
+        place = (price - origin) / step
         below = int(place)
         if not 0 <= below <= last:
             place = below = 0 if below < 0 else last

@@ -14,7 +14,7 @@ from gex_pipeline.core.black76 import Floats
 from gex_pipeline.errors import UsageError
 from gex_pipeline.market import surface
 from gex_pipeline.market.books import COINS
-from gex_pipeline.market.economy import LEAST, MOST, Market, gamma_profile, simulate
+from gex_pipeline.market.economy import LEAST, MOST, Market, gamma_profiles, simulate
 from gex_pipeline.market.minutes import longer, minute_bars
 from gex_pipeline.market.positions import Day, Habits
 from gex_pipeline.market.shocks import seasons, shocks
@@ -124,11 +124,22 @@ def by_hand(held: Day, share: float, spot: float, at: float, level: float, usual
 
 
 def test_the_profile_is_the_sum_of_the_contracts() -> None:
-    held, share, spot, level = market().held[-1], 0.6, 91_234.5, 0.5
-    profile = gamma_profile(held, share, math.log(spot), level, 0.45)
-    for place, x in ((0, -0.06), (24, 0.0), (40, 0.04)):
-        expected = by_hand(held, share, spot, spot * math.exp(x), level, 0.45)
-        assert profile[place] == pytest.approx(expected, abs=1e-3 * np.abs(profile).max())
+    held, shares, spot, levels = market().held[-1], np.array([0.5, 0.6]), 91_234.5, np.array([0.45, 0.5])
+    x, profiles = gamma_profiles(held, shares, math.log(spot), levels, 0.45)
+    for share, level, profile in zip(shares, levels, profiles, strict=True):
+        for place in (0, 24, 40):
+            expected = by_hand(held, share, spot, spot * math.exp(x[place]), level, 0.45)
+            assert profile[place] == pytest.approx(expected, abs=1e-3 * np.abs(profile).max())
+
+
+def test_the_gamma_that_a_price_feels_is_the_dealers_at_that_price() -> None:
+    """Whole hours, also those in whose stretch the price has moved since gamma was last worked out around it."""
+    found = market()
+    for hour in (29, 30, 31, 200, 330):
+        held, share = found.day(round(START.timestamp() * 1e6) + hour * 3_600_000_000)
+        spot = found.price[60 * hour]
+        expected = by_hand(held, share, spot, spot, found.volatility[hour], 0.45)
+        assert found.gamma_usd[hour] == pytest.approx(expected, abs=0.02 * np.abs(found.gamma_usd).max())
 
 
 def days_of(n: int, spots: list[float], switches: Switches = NULL) -> list[Day]:
