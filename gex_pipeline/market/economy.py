@@ -134,14 +134,14 @@ def gamma_profiles(held: Day, shares: Floats, log_spot: float, levels: Floats, u
     width, middle = iv * np.sqrt(tenor), moneyness - 0.5 * iv**2 * tenor
     is_wide = (width > _WIDE * day).all(axis=0)
     x = day * np.linspace(-_REACH, _REACH, _POINTS)
-    wide = _densities(x[::_SPARSE], middle[:, is_wide], width[:, is_wide], net[:, is_wide])
-    narrow = _densities(x, middle[:, ~is_wide], width[:, ~is_wide], net[:, ~is_wide])
+    wide = densities(x[::_SPARSE], middle[:, is_wide], width[:, is_wide], net[:, is_wide])
+    narrow = densities(x, middle[:, ~is_wide], width[:, ~is_wide], net[:, ~is_wide])
     between = np.array([np.interp(x, x[::_SPARSE], row) for row in wide])
     # gamma x coins x S^2 / 100; gamma = phi(d1) / (S s sqrt t)
     return x, 0.01 * np.exp(log_spot + x) * (narrow + between)
 
 
-def _densities(x: Floats, middle: Floats, width: Floats, weight: Floats) -> Floats:
+def densities(x: Floats, middle: Floats, width: Floats, weight: Floats) -> Floats:
     """Sums of normal densities at x, shape (times, points); each has its middle, width and weight, (times, strikes).
 
     In single precision: seven digits are more than a price feels.
