@@ -22,11 +22,16 @@ INDEX_BP = {
 
 @dataclass(frozen=True)
 class Shape:
-    """How wide a book lists (strikes around spot, both sides together) and its share of a coin's open interest."""
+    """How wide a book lists (strikes around spot, both sides together) and its share of a coin's open interest.
+
+    Expiries: so many next days, Fridays, last Fridays of months, and those of quarters; they overlap.
+    """
 
     strikes_per_expiry: int
+    n_dailies: int
     n_weeklies: int
     n_monthlies: int
+    n_quarterlies: int
     oi_share: float
 
 
@@ -65,28 +70,33 @@ def _book(venue: str, coin: str, family: str, sizes: tuple[float, float], shape:
 
 #: About 6,000 contracts in all. Contract sizes are those of the venues.
 BOOKS = (
-    _book("deribit", "BTC", "BTC", (1.0, 0.1), Shape(22, 3, 6, 0.80)),
-    _book("deribit", "ETH", "ETH", (1.0, 1.0), Shape(22, 3, 6, 0.80)),
-    _book("deribit", "BTC", "BTC_USDC", (1.0, 0.01), Shape(10, 3, 3, 0.08)),
-    _book("deribit", "ETH", "ETH_USDC", (1.0, 0.01), Shape(10, 3, 3, 0.05)),
-    _book("deribit", "SOL", "SOL_USDC", (10.0, 10.0), Shape(10, 2, 3, 0.10)),
-    _book("deribit", "HYPE", "HYPE_USDC", (10.0, 10.0), Shape(10, 2, 3, 0.03)),
-    _book("bybit", "BTC", "USDT", (1.0, 0.01), Shape(14, 3, 4, 0.10)),
-    _book("bybit", "ETH", "USDT", (1.0, 0.1), Shape(14, 3, 4, 0.10)),
-    _book("bybit", "SOL", "USDT", (1.0, 1.0), Shape(10, 2, 3, 0.03)),
-    _book("bybit", "BTC", "USDC", (1.0, 0.01), Shape(6, 1, 2, 0.01)),
-    _book("bybit", "ETH", "USDC", (1.0, 0.1), Shape(6, 1, 2, 0.01)),
-    _book("okx", "BTC", "BTC-USD", (0.01, 0.01), Shape(12, 3, 4, 0.08)),
-    _book("okx", "ETH", "ETH-USD", (0.1, 0.1), Shape(12, 3, 4, 0.08)),
-    _book("okx", "BTC", "BTC-USD_UM", (0.01, 0.01), Shape(10, 2, 3, 0.02)),
-    _book("okx", "ETH", "ETH-USD_UM", (0.01, 0.01), Shape(10, 2, 3, 0.02)),
-    _book("okx", "SOL", "SOL-USD_UM", (0.1, 0.1), Shape(10, 2, 2, 0.01)),
-    _book("binance", "BTC", "BTCUSDT", (1.0, 0.01), Shape(10, 2, 3, 0.02)),
-    _book("binance", "ETH", "ETHUSDT", (1.0, 0.01), Shape(10, 2, 3, 0.02)),
-    _book("binance", "SOL", "SOLUSDT", (1.0, 0.1), Shape(10, 2, 1, 0.01)),
+    _book("deribit", "BTC", "BTC", (1.0, 0.1), Shape(26, 4, 3, 3, 4, 0.80)),
+    _book("deribit", "ETH", "ETH", (1.0, 1.0), Shape(26, 4, 3, 3, 4, 0.80)),
+    _book("deribit", "BTC", "BTC_USDC", (1.0, 0.01), Shape(10, 3, 3, 2, 1, 0.08)),
+    _book("deribit", "ETH", "ETH_USDC", (1.0, 0.01), Shape(10, 3, 3, 2, 1, 0.05)),
+    _book("deribit", "SOL", "SOL_USDC", (10.0, 10.0), Shape(10, 3, 2, 2, 1, 0.10)),
+    _book("deribit", "HYPE", "HYPE_USDC", (10.0, 10.0), Shape(10, 3, 2, 2, 1, 0.03)),
+    _book("bybit", "BTC", "USDT", (1.0, 0.01), Shape(16, 3, 3, 2, 2, 0.10)),
+    _book("bybit", "ETH", "USDT", (1.0, 0.1), Shape(16, 3, 3, 2, 2, 0.10)),
+    _book("bybit", "SOL", "USDT", (1.0, 1.0), Shape(10, 3, 2, 2, 1, 0.03)),
+    _book("bybit", "BTC", "USDC", (1.0, 0.01), Shape(8, 3, 1, 1, 1, 0.01)),
+    _book("bybit", "ETH", "USDC", (1.0, 0.1), Shape(8, 3, 1, 1, 1, 0.01)),
+    _book("okx", "BTC", "BTC-USD", (0.01, 0.01), Shape(14, 3, 3, 2, 2, 0.08)),
+    _book("okx", "ETH", "ETH-USD", (0.1, 0.1), Shape(14, 3, 3, 2, 2, 0.08)),
+    _book("okx", "BTC", "BTC-USD_UM", (0.01, 0.01), Shape(10, 3, 2, 2, 1, 0.02)),
+    _book("okx", "ETH", "ETH-USD_UM", (0.01, 0.01), Shape(10, 3, 2, 2, 1, 0.02)),
+    _book("okx", "SOL", "SOL-USD_UM", (0.1, 0.1), Shape(10, 3, 2, 1, 1, 0.01)),
+    _book("binance", "BTC", "BTCUSDT", (1.0, 0.01), Shape(10, 3, 2, 2, 1, 0.02)),
+    _book("binance", "ETH", "ETHUSDT", (1.0, 0.01), Shape(10, 3, 2, 2, 1, 0.02)),
+    _book("binance", "SOL", "SOLUSDT", (1.0, 0.1), Shape(10, 3, 2, 1, 0, 0.01)),
 )
 
 
 def of(coin: str) -> tuple[Book, ...]:
     """The books of a coin."""
     return tuple(book for book in BOOKS if book.coin == coin)
+
+
+def digits(coin: str) -> int:
+    """Decimals of a coin's prices."""
+    return 2 if COINS[coin][0] > 1_000 else 4

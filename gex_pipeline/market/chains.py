@@ -13,6 +13,7 @@ from gex_pipeline.core.black76 import Floats
 from gex_pipeline.market import books
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.ladder import DAY_US, EIGHT_US
+from gex_pipeline.market.listing import LISTED_US
 from gex_pipeline.market.quotes import Quotes, quotes
 from gex_pipeline.market.world import World
 from gex_pipeline.schema import TABLES
@@ -27,7 +28,7 @@ def chain(venue: str, coin: str, world: World, instants_us: Ints) -> pl.DataFram
     Raises ``ValueError`` where the venue has no options on the coin or the world no such instant.
     """
     mine = [book for book in books.of(coin) if book.venue == venue]
-    found = [quotes(book, world, part) for part in _listing_days(instants_us) for book in mine]
+    found = [quotes(book, world, part) for part in _between_listings(instants_us) for book in mine]
     names = tuple(sorted({name for q in found for name in q.listed.names}))
     code = {name: i for i, name in enumerate(names)}
     rows = pl.concat([_rows(q, names, np.array([code[name] for name in q.listed.names])) for q in found])
@@ -39,10 +40,11 @@ def hours(first: datetime, n: int) -> Ints:
     return round(first.timestamp() * 1e6) + HOUR_US * np.arange(n)
 
 
-def _listing_days(instants_us: Ints) -> Iterator[Ints]:
-    """Cut at 08:00 UTC, where contracts expire and are listed."""
-    days = (instants_us - EIGHT_US) // DAY_US
-    cuts = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(instants_us)]
+def _between_listings(instants_us: Ints) -> Iterator[Ints]:
+    """Cut at 08:00 UTC, where contracts expire, and at 08:30, where others are listed."""
+    since_eight = instants_us - EIGHT_US
+    lists = 2 * (since_eight // DAY_US) + (since_eight % DAY_US >= LISTED_US)
+    cuts = [0, *(np.flatnonzero(np.diff(lists)) + 1).tolist(), len(instants_us)]
     return (instants_us[a:b] for a, b in pairwise(cuts))
 
 

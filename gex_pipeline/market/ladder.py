@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
@@ -14,7 +14,6 @@ from gex_pipeline.market.books import COINS, Shape, of
 from gex_pipeline.market.draws import Ints
 
 DAY_US, EIGHT_US = 86_400_000_000, 28_800_000_000
-_N_DAILIES = 3
 #: Distance of the strikes of an expiry: the coin's step times this.
 _STEPS = {"daily": 1, "weekly": 2, "monthly": 4, "quarterly": 4}
 #: More than there are strikes at an expiry.
@@ -50,8 +49,10 @@ def expiries(day: date, shape: Shape) -> tuple[datetime, ...]:
     """Expiry instants listed after 08:00 UTC of a day: dailies, weeklies, monthlies and quarterlies."""
     following = [day + timedelta(days=i) for i in range(1, 400)]
     fridays = [d for d in following if d.weekday() == 4]
-    chosen = set(following[:_N_DAILIES]) | set(fridays[: shape.n_weeklies])
-    chosen |= set([d for d in fridays if is_opex(d)][: shape.n_monthlies])
+    last = [d for d in fridays if is_opex(d)]
+    quarters = [d for d in last if d.month % 3 == 0]
+    chosen = {*following[: shape.n_dailies], *fridays[: shape.n_weeklies]}
+    chosen |= {*last[: shape.n_monthlies], *quarters[: shape.n_quarterlies]}
     return tuple(datetime.combine(d, SETTLEMENT_TIME) for d in sorted(chosen))
 
 
@@ -64,7 +65,7 @@ def strike_step(spot: float) -> float:
 def widest(coin: str) -> Shape:
     """What lists every strike that any book of a coin lists."""
     shapes = [book.shape for book in of(coin)]
-    most = (max(getattr(s, name) for s in shapes) for name in ("strikes_per_expiry", "n_weeklies", "n_monthlies"))
+    most = (max(getattr(s, field.name) for s in shapes) for field in fields(Shape)[:-1])
     return Shape(*most, oi_share=1.0)
 
 

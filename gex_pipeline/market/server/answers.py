@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 
-from gex_pipeline.market import quotes
+from gex_pipeline.market import listing, quotes
 from gex_pipeline.market.books import BOOKS, COINS, Book
-from gex_pipeline.market.quotes import EPOCH, Quotes
+from gex_pipeline.market.listing import EPOCH, Contracts
+from gex_pipeline.market.quotes import Quotes
 from gex_pipeline.market.world import World
 
 Query = Mapping[str, str]
@@ -74,6 +75,10 @@ class Moment:
     def quotes(self, book: Book) -> Quotes:
         """A book now; made once a second."""
         return _quotes(book, self.world, self.floored().now_us)
+
+    def listed(self, book: Book) -> Contracts:
+        """What a book lists now."""
+        return listing.listed(book, self.world, self.now_us)
 
     def index(self, source: str, coin: str) -> float:
         """An index now (see ``books.INDEX_BP``), USD per coin."""

@@ -12,7 +12,7 @@ from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.calendar import SETTLEMENT_TIME
 from gex_pipeline.market.books import INDEX_BP
 from gex_pipeline.market.draws import Ints
-from gex_pipeline.market.quotes import listing_day
+from gex_pipeline.market.listing import listing_day
 from gex_pipeline.market.server.answers import Moment, as_us
 from gex_pipeline.market.server.candles import Bars, Step, bars
 from gex_pipeline.market.server.perps import LAST_BP, MARK_BP, funding_8h

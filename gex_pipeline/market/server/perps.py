@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gex_pipeline.core.black76 import Floats
-from gex_pipeline.market.books import COINS, INDEX_BP
+from gex_pipeline.market.books import COINS, INDEX_BP, digits
 from gex_pipeline.market.draws import Ints, key, uniform
 from gex_pipeline.market.ladder import EIGHT_US
-from gex_pipeline.market.quotes import digits
 from gex_pipeline.market.server.answers import Moment
 from gex_pipeline.market.world import MINUTE_US, World
 

@@ -18,7 +18,8 @@ from gex_pipeline.core.units import SECONDS_PER_YEAR
 from gex_pipeline.market.books import INDEX_BP, Book
 from gex_pipeline.market.draws import Ints, key, uniform
 from gex_pipeline.market.ladder import DAY_US, EIGHT_US
-from gex_pipeline.market.quotes import LEAST_IV, MOST_IV, Contracts, common_iv, contracts, listing_day
+from gex_pipeline.market.listing import Contracts, contracts, listing_day
+from gex_pipeline.market.quotes import LEAST_IV, MOST_IV, common_iv
 from gex_pipeline.market.server.answers import Moment, as_us
 from gex_pipeline.market.world import World
 
@@ -100,9 +101,9 @@ def _day(book: Book, world: World, day: date) -> list[Trade]:
     held, _ = world.market(book.coin).day(begin)
     listed = contracts(book, world, day)
     turnover = listed.of(held.turnover)
-    happens = draw("trades") < min(0.9, 1.1 * book.shape.oi_share + 0.02)
     times = slots * _SLOT_US + (draw("time") * 30_000).astype(np.int64) * 1_000
     which = np.searchsorted(np.cumsum(turnover) / turnover.sum(), draw("which")).astype(np.int64)
+    happens = (draw("trades") < min(0.9, 1.1 * book.shape.oi_share + 0.02)) & (times >= listed.since_us[which])
     columns = _columns(book, world, listed, times[happens], which[happens])
     lots = turnover.sum() / np.count_nonzero(happens) / book.lot_coin
     amount = book.lot_coin * np.ceil(-lots * np.log(draw("amount")))

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from gex_pipeline.market import archive, books, chains
-from gex_pipeline.market.quotes import contracts, dealers, quotes
+from gex_pipeline.market.listing import contracts, listed
+from gex_pipeline.market.quotes import dealers, quotes
 from gex_pipeline.market.world import World
 from gex_pipeline.schema import TABLES
 from gex_pipeline.schema.checks import violations
@@ -26,15 +27,63 @@ def test_the_venues_hold_all_of_what_they_list(coin: str) -> None:
     sums = {name: np.zeros_like(whole) for name, whole in positions.items()}
     is_listed = np.zeros_like(held.dealers, dtype=bool)
     for book in books.of(coin):
-        listed = contracts(book, WORLD, held.date)
-        own = {"dealers": dealers(book, WORLD, NOON), "open interest": listed.of(positions["open interest"])}
-        assert (np.abs(own["dealers"]) <= own["open interest"] * (1 + 1e-9)).all()
+        here = contracts(book, WORLD, held.date)
+        own = {"dealers": dealers(book, WORLD, NOON), "open interest": quotes(book, WORLD, NOON).open_interest}
+        assert (np.abs(own["dealers"]) <= own["open interest"]).all()
         for name, values in own.items():
-            sums[name][listed.side, listed.place] += values
-        is_listed[listed.side, listed.place] = True
+            sums[name][here.side, here.place] += values
+        is_listed[here.side, here.place] = True
+    lots = sum(book.lot_coin for book in books.of(coin))  # each book has whole lots of its own
     for name, whole in positions.items():
-        assert sums[name][is_listed] == pytest.approx(whole[is_listed])
+        assert sums[name][is_listed] == pytest.approx(whole[is_listed], abs=lots)
         assert np.abs(whole[~is_listed]).sum() < 0.02 * np.abs(whole).sum()
+
+
+@pytest.mark.parametrize("book", books.BOOKS, ids=lambda b: f"{b.venue}-{b.family}-{b.coin}")
+def test_nobody_can_lock_in_a_profit_within_a_book(book: books.Book) -> None:
+    """Calls of an expiry fall ever more slowly with the strike; total variance grows with tenor. But for the rounding
+    of volatility to 0.01 %, which moves a price by a ten-thousandth of its vega."""
+    q = quotes(book, WORLD, NOON)
+    marks, listed_ = q.price(q.mark_iv), q.listed
+    vega = (q.price(q.mark_iv + 5e-5) - q.price(q.mark_iv - 5e-5)) / 1e-4
+    variances = {}
+    for end in np.unique(listed_.expiry_us):
+        rows = np.flatnonzero((listed_.expiry_us == end) & listed_.is_call)
+        k, price, slack = listed_.strike[rows], marks[rows], 2e-4 * vega[rows].max()
+        slopes = np.diff(price) / np.diff(k)
+        assert (slopes <= slack / np.diff(k).min()).all() and (slopes >= -1 - slack / np.diff(k).min()).all()
+        assert (np.diff(slopes) >= -2 * slack / np.diff(k).min()).all()
+        middle = np.argmin(np.abs(k / q.forward[rows] - 1))
+        variances[end] = q.mark_iv[rows][middle] ** 2 * q.tenor[rows][middle]
+    assert (np.diff(list(variances.values())) > 0).all()
+
+
+def us(*at: int) -> int:
+    return round(datetime(2026, 1, *at, tzinfo=UTC).timestamp() * 1e6)
+
+
+@pytest.mark.parametrize("book", books.BOOKS, ids=lambda b: f"{b.venue}-{b.family}-{b.coin}")
+def test_contracts_go_at_eight_and_come_half_an_hour_later(book: books.Book) -> None:
+    before, early, late = (set(listed(book, WORLD, us(9, *at)).names) for at in ((7, 59), (8, 29, 59), (8, 30)))
+    assert early < before and early < late
+    for each in before - early:
+        assert "9JAN26" in each or "260109" in each
+    for instant in (us(9, 8, 29, 59), us(9, 8, 30)):
+        assert (listed(book, WORLD, instant).since_us <= instant).all()
+    new = listed(book, WORLD, us(9, 8, 30)).where(np.array([name not in early for name in sorted(late)]))
+    assert len(late) - len(early) == len(new.names) > 0
+
+
+def test_volume_is_that_of_the_last_day() -> None:
+    """At 08:00 all of it was traded yesterday, a moment before the next 08:00 today."""
+    book = books.BOOKS[0]
+    eight, noon, end = (quotes(book, WORLD, us(*at)) for at in ((8, 8, 0), (8, 20, 0), (9, 7, 59, 59)))
+    names = {name: i for i, name in enumerate(eight.listed.names)}
+    common = [name for name in end.listed.names if name in names]
+    of = [[q.listed.names.index(name) for name in common] for q in (eight, noon, end)]
+    first, half, last = (q.volume[rows] for q, rows in zip((eight, noon, end), of, strict=True))
+    assert half == pytest.approx(0.5 * (first + last), abs=2 * book.lot_coin)
+    assert not np.allclose(first, last, rtol=0.2)
 
 
 @pytest.mark.parametrize("book", books.BOOKS, ids=lambda b: f"{b.venue}-{b.family}-{b.coin}")

@@ -11,7 +11,8 @@ import pytest
 from gex_pipeline.core.instruments import parse
 from gex_pipeline.market import books
 from gex_pipeline.market.draws import normal, uniform
-from gex_pipeline.market.quotes import contracts, expiring, quotes
+from gex_pipeline.market.listing import contracts, expiring
+from gex_pipeline.market.quotes import quotes
 from gex_pipeline.market.server import candles, history, tape
 from gex_pipeline.market.server.answers import Moment, as_us, text
 from gex_pipeline.market.world import World

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gex_pipeline.market import quotes
-from gex_pipeline.market.books import Book
+from gex_pipeline.market import listing
+from gex_pipeline.market.books import Book, digits
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.server import candles, history, tape
 from gex_pipeline.market.server.answers import Make, Moment, Query, text
@@ -53,7 +53,7 @@ def exercise_history(moment: Moment, query: Query) -> list[dict[str, Any]]:
 
 def _exercises(moment: Moment, book: Book, day: Any) -> Iterator[dict[str, Any]]:
     px = history.delivery_price(moment.world, book.index_source, book.coin, day)
-    gone = quotes.expiring(book, moment.world, day)
+    gone = listing.expiring(book, moment.world, day)
     pays = np.where(gone.is_call, px > gone.strike, px < gone.strike).tolist()
     for name, strike, paid in zip(gone.names, gone.strike.tolist(), pays, strict=True):
         yield {
@@ -70,7 +70,7 @@ def trades(moment: Moment, query: Query) -> list[dict[str, Any]]:
     required(query, "symbol")
     name = query["symbol"]
     of = [book for book in moment.books("binance") if name.startswith(f"{book.coin}-")]
-    if not of or name not in quotes.contracts(of[0], moment.world, quotes.listing_day(moment.now_us)).names:
+    if not of or name not in moment.listed(of[0]).names:
         raise invalid_symbol()
     found = tape.newest_first(moment, of, moment.now_us - 2 * 86_400_000_000, moment.now_us, 100_000)
     most = _page(query, 100, _MOST_TRADES)
@@ -105,7 +105,7 @@ def klines(kind: str, parameter: str) -> Make:
         if len(starts) == 0:
             return []
         b = history.perpetual_bars(moment, _SOURCE, coin, kind, starts, step)
-        return _rows(b, step, quotes.digits(coin))
+        return _rows(b, step, digits(coin))
 
     return make
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from gex_pipeline.core import black76
 from gex_pipeline.core.black76 import Floats
-from gex_pipeline.market import quotes
 from gex_pipeline.market.books import Book
 from gex_pipeline.market.quotes import Quotes
 from gex_pipeline.market.server.answers import Moment, Query, text, text_or
@@ -45,9 +44,9 @@ def exchange_info(moment: Moment, _query: Query) -> dict[str, Any]:
 
 
 def _symbols(moment: Moment, book: Book) -> list[dict[str, Any]]:
-    listed = quotes.contracts(book, moment.world, quotes.listing_day(moment.now_us))
-    columns = (listed.expiry_us.tolist(), listed.strike.tolist(), listed.is_call.tolist())
-    return [_symbol(book, *row) for row in zip(listed.names, *columns, strict=True)]
+    found = moment.listed(book)
+    columns = (found.expiry_us.tolist(), found.strike.tolist(), found.is_call.tolist())
+    return [_symbol(book, *row) for row in zip(found.names, *columns, strict=True)]
 
 
 def _symbol(book: Book, name: str, expiry_us: int, strike: float, is_call: bool) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gex_pipeline.market import quotes
-from gex_pipeline.market.books import Book
+from gex_pipeline.market import listing
+from gex_pipeline.market.books import Book, digits
 from gex_pipeline.market.server import candles, history, tape
 from gex_pipeline.market.server.answers import Make, Moment, Query, text
 from gex_pipeline.market.server.bybit.options import delivering, of_query
@@ -44,7 +44,7 @@ def klines(kind: str) -> Make:
         rows: list[list[str]] = []
         if len(starts):
             b = history.perpetual_bars(moment, source, coin, kind, starts, step)
-            rows = _rows(b, quotes.digits(coin), has_volume=kind == "last")
+            rows = _rows(b, digits(coin), has_volume=kind == "last")
         return {"category": "linear", "symbol": query["symbol"], "list": rows[::-1]}
 
     return make
@@ -101,7 +101,7 @@ def delivery_price(moment: Moment, query: Query) -> dict[str, Any]:
     is_usdt = query.get("symbol", "").endswith("-USDT")
     book = _settled(moment, query, "USDT" if is_usdt else "USDC")
     limit = whole(query, "limit", 50, _DEFAULT) or 50
-    day = quotes.listing_day(moment.now_us)
+    day = listing.listing_day(moment.now_us)
     gone = delivering(moment, book)
     names = gone.names if gone else []
     if query.get("symbol"):
@@ -116,7 +116,7 @@ def delivery_price(moment: Moment, query: Query) -> dict[str, Any]:
 
 def _expired(moment: Moment, book: Book, symbol: str) -> tuple[Any, list[str]]:
     for day in history.delivery_days(moment):
-        if f"-{day.day}{day:%b%y}-".upper() in symbol and symbol in quotes.expiring(book, moment.world, day).names:
+        if f"-{day.day}{day:%b%y}-".upper() in symbol and symbol in listing.expiring(book, moment.world, day).names:
             return day, [symbol]
     raise invalid("symbol invalid")
 

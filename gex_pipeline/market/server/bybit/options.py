@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from math import isnan
 from typing import Any
 from urllib.parse import quote, unquote
@@ -11,8 +11,9 @@ from zlib import crc32
 import numpy as np
 
 from gex_pipeline.core import black76
-from gex_pipeline.market import quotes
+from gex_pipeline.market import listing
 from gex_pipeline.market.books import COINS, Book
+from gex_pipeline.market.listing import Contracts
 from gex_pipeline.market.quotes import Quotes
 from gex_pipeline.market.server.answers import Moment, Query, text, text_or
 from gex_pipeline.market.server.bybit.wire import invalid, one_of, whole
@@ -64,25 +65,20 @@ def _position(names: list[str], cursor: str) -> int:
 
 def _instruments(moment: Moment, book: Book) -> list[dict[str, Any]]:
     """What trades, after what is still being delivered: from 08:00 to 12:00 UTC the day's expiry stays in the list."""
-    day = quotes.listing_day(moment.now_us)
-    rows = _rows(book, quotes.contracts(book, moment.world, day), day, "Trading")
-    return [*_rows(book, delivering(moment, book), day, "Delivering"), *rows]
+    gone, found = delivering(moment, book), moment.listed(book)
+    return [*(_rows(book, gone, "Delivering") if gone else []), *_rows(book, found, "Trading")]
 
 
-def delivering(moment: Moment, book: Book) -> quotes.Contracts | None:
+def delivering(moment: Moment, book: Book) -> Contracts | None:
     """The contracts that expired at the last 08:00 UTC, in the four hours of their delivery."""
-    day = quotes.listing_day(moment.now_us)
-    gone = quotes.expiring(book, moment.world, day)
+    day = listing.listing_day(moment.now_us)
+    gone = listing.expiring(book, moment.world, day)
     return gone if moment.now_us - int(gone.expiry_us[0]) < _DELIVERY_US else None
 
 
-def _rows(book: Book, listed: quotes.Contracts | None, day: date, status: str) -> list[dict[str, Any]]:
-    if listed is None:
-        return []
-    columns = (listed.expiry_us.tolist(), listed.is_call.tolist())
-    since = {us: quotes.listed_since_us(book, us, day) for us in set(columns[0])}
-    rows = zip(listed.names, *columns, strict=True)
-    return [_instrument(book, name, us, since[us], is_call) | {"status": status} for name, us, is_call in rows]
+def _rows(book: Book, found: Contracts, status: str) -> list[dict[str, Any]]:
+    columns = (found.expiry_us.tolist(), found.since_us.tolist(), found.is_call.tolist())
+    return [_instrument(book, *row) | {"status": status} for row in zip(found.names, *columns, strict=True)]
 
 
 def _instrument(book: Book, name: str, expiry_us: int, since_us: int, is_call: bool) -> dict[str, Any]:
@@ -156,6 +152,6 @@ def _ticker(q: Quotes, name: str, mark: float, bid: float, ask: float, bid_iv: f
 
 def _is_settling(q: Quotes, name: str) -> bool:
     """True in the last half hour of a contract."""
-    end = quotes.EPOCH + timedelta(microseconds=int(q.listed.expiry_us[0]))
+    end = listing.EPOCH + timedelta(microseconds=int(q.listed.expiry_us[0]))
     left_us = int(q.listed.expiry_us[0]) - int(q.instant_us)
     return left_us <= 1_800_000_000 and f"-{end.day}{end:%b%y}-".upper() in name

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gex_pipeline.market import quotes
+from gex_pipeline.market.books import digits
 from gex_pipeline.market.minutes import straight
 from gex_pipeline.market.server import candles, history, tape
 from gex_pipeline.market.server.answers import Moment, Query
@@ -73,7 +73,7 @@ def chart(moment: Moment, query: Query) -> dict[str, Any]:
         }
     b = history.perpetual_bars(moment, source, coin, "last", starts, step)
     prices = {"open": b.open, "high": b.high, "low": b.low, "close": b.close}
-    columns = {name: values.round(quotes.digits(coin)).tolist() for name, values in prices.items()}
+    columns = {name: values.round(digits(coin)).tolist() for name, values in prices.items()}
     amounts = {"volume": b.volume.round(4).tolist(), "cost": (b.volume * b.close).round(2).tolist()}
     return {"status": "ok", "ticks": starts.tolist()} | columns | amounts
 

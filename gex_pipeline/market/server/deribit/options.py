@@ -12,8 +12,9 @@ import numpy as np
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.calendar import expiry_type
 from gex_pipeline.core.instruments import build, parse
-from gex_pipeline.market import quotes
+from gex_pipeline.market import listing
 from gex_pipeline.market.books import Book
+from gex_pipeline.market.listing import Contracts
 from gex_pipeline.market.quotes import Quotes
 from gex_pipeline.market.server.answers import Moment, Query, or_none
 from gex_pipeline.market.server.deribit.wire import invalid, required
@@ -40,31 +41,30 @@ def of_currency(moment: Moment, query: Query, words: tuple[str, ...] = CURRENCIE
 
 def instrument_rows(moment: Moment, book: Book, is_expired: bool) -> list[dict[str, Any]]:
     """What `get_instruments` says of a book: live, or what expired in the last 30 days."""
-    return _instrument_rows(moment.world, book, quotes.listing_day(moment.now_us), is_expired)
+    if not is_expired:
+        return _rows_of(book, moment.listed(book), True)
+    return _expired_rows(moment.world, book, listing.listing_day(moment.now_us))
 
 
 @lru_cache(maxsize=32)
-def _instrument_rows(world: World, book: Book, today: date, is_expired: bool) -> list[dict[str, Any]]:
-    if not is_expired:
-        return [_instrument(book, today, True, *row) for row in _specs(quotes.contracts(book, world, today))]
-    rows: list[dict[str, Any]] = []
-    for day in (today - timedelta(days=back) for back in range(min(_EXPIRED_DAYS, (today - world.start).days + 1))):
-        names = quotes.expiring(book, world, day)
-        rows += [_instrument(book, day, False, *row) for row in _specs(names)]
-    return rows
+def _expired_rows(world: World, book: Book, today: date) -> list[dict[str, Any]]:
+    days = (today - timedelta(days=back) for back in range(min(_EXPIRED_DAYS, (today - world.start).days + 1)))
+    return [row for day in days for row in _rows_of(book, listing.expiring(book, world, day), False)]
 
 
-def _specs(listed: quotes.Contracts) -> list[tuple[str, int, float, bool]]:
-    columns = (listed.expiry_us, listed.strike, listed.is_call)
-    return list(zip(listed.names, *(c.tolist() for c in columns), strict=True))
+@lru_cache(maxsize=64)
+def _rows_of(book: Book, found: Contracts, is_active: bool) -> list[dict[str, Any]]:
+    columns = (found.expiry_us, found.since_us, found.strike, found.is_call)
+    rows = zip(found.names, *(c.tolist() for c in columns), strict=True)
+    return [_instrument(book, is_active, *row) for row in rows]
 
 
 def _instrument(
-    book: Book, day: date, is_active: bool, name: str, expiry_us: int, strike: float, is_call: bool
+    book: Book, is_active: bool, name: str, expiry_us: int, since_us: int, strike: float, is_call: bool
 ) -> dict[str, Any]:
     is_inverse = book.settlement == "inverse"
     quote = book.coin if is_inverse else "USDC"
-    at = quotes.EPOCH + timedelta(microseconds=expiry_us)
+    at = listing.EPOCH + timedelta(microseconds=expiry_us)
     tick = 0.0001 if is_inverse else _LINEAR_TICKS[book.coin]
     return {
         "instrument_name": name,
@@ -73,7 +73,7 @@ def _instrument(
         "option_type": "call" if is_call else "put",
         "strike": strike,
         "expiration_timestamp": expiry_us // 1_000,
-        "creation_timestamp": quotes.listed_since_us(book, expiry_us, day) // 1_000,
+        "creation_timestamp": since_us // 1_000,
         "is_active": is_active,
         "state": "open" if is_active else "closed",
         "base_currency": book.coin,
@@ -112,7 +112,7 @@ def per_usd(q: Quotes) -> Floats:
 
 def underlying_name(book: Book, expiry_us: int) -> str:
     """The future of an expiry, or its synthetic stand-in for dailies: BTC-25DEC26, SYN.BTC-20NOV26."""
-    at = quotes.EPOCH + timedelta(microseconds=expiry_us)
+    at = listing.EPOCH + timedelta(microseconds=expiry_us)
     contract = parse("deribit", f"{book.family}-1JAN26-1-C")
     assert contract is not None
     day = build("deribit", contract).replace("1JAN26", f"{at.day}{at:%b%y}".upper()).removesuffix("-1-C")

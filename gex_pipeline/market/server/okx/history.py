@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gex_pipeline.market import quotes
-from gex_pipeline.market.books import Book
+from gex_pipeline.market import listing
+from gex_pipeline.market.books import Book, digits
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.server import candles, history, tape
 from gex_pipeline.market.server.answers import Make, Moment, Query, text
@@ -95,7 +95,7 @@ def _rows(b: candles.Bars, coin: str, *, has_volume: bool) -> list[list[str]]:
     rows: list[list[str]] = []
     for start, *prices, volume, is_closed in zip(*(c.tolist() for c in columns), strict=True):
         amounts = (volume / SWAP_COINS[coin], volume, volume * prices[-1]) if has_volume else ()
-        words = [str(start), *(text(p, quotes.digits(coin)) for p in prices)]
+        words = [str(start), *(text(p, digits(coin)) for p in prices)]
         rows.append([*words, *(text(a, 4) for a in amounts), "1" if is_closed else "0"])
     return rows
 
@@ -142,7 +142,7 @@ def _exercised(moment: Moment, query: Query) -> Book:
 
 def _details(moment: Moment, book: Book, day: Any) -> list[dict[str, str]]:
     px = history.delivery_price(moment.world, book.index_source, book.coin, day)
-    gone = quotes.expiring(book, moment.world, day)
+    gone = listing.expiring(book, moment.world, day)
     pays = np.where(gone.is_call, px > gone.strike, px < gone.strike).tolist()
     types = ("exercised" if p else "expired_otm" for p in pays)
     return [{"insId": n, "px": text(px, 4), "type": t} for n, t in zip(gone.names, types, strict=True)]
@@ -164,7 +164,7 @@ def trades(moment: Moment, query: Query) -> list[dict[str, str]]:
     required(query, "instId")
     name = query["instId"]
     of = [book for book in moment.books("okx") if name.startswith(f"{book.family}-")]
-    if not of or name not in quotes.contracts(of[0], moment.world, quotes.listing_day(moment.now_us)).names:
+    if not of or name not in moment.listed(of[0]).names:
         raise refuse(200, *NO_INSTRUMENT)
     rows = [_option_trade(t) for t in _found(moment, of, name)[: _page(query, 500)]]
     return [{key: row[key] for key in ("instId", "side", "sz", "px", "tradeId", "ts")} for row in rows]

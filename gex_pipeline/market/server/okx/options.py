@@ -8,7 +8,6 @@ import numpy as np
 
 from gex_pipeline.core import black76
 from gex_pipeline.core.black76 import Floats
-from gex_pipeline.market import quotes
 from gex_pipeline.market.books import Book
 from gex_pipeline.market.quotes import Quotes
 from gex_pipeline.market.server.answers import Moment, Query, text, text_or
@@ -37,12 +36,9 @@ def of_query(moment: Moment, query: Query) -> list[Book]:
 
 def instruments(moment: Moment, book: Book) -> list[dict[str, str]]:
     """`instruments` of a family."""
-    day = quotes.listing_day(moment.now_us)
-    listed = quotes.contracts(book, moment.world, day)
-    columns = (listed.expiry_us.tolist(), listed.strike.tolist(), listed.is_call.tolist())
-    since = {us: quotes.listed_since_us(book, us, day) for us in set(columns[0])}
-    rows = zip(listed.names, *columns, strict=True)
-    return [_instrument(book, name, us, since[us], strike, is_call) for name, us, strike, is_call in rows]
+    found = moment.listed(book)
+    columns = (found.expiry_us.tolist(), found.since_us.tolist(), found.strike.tolist(), found.is_call.tolist())
+    return [_instrument(book, *row) for row in zip(found.names, *columns, strict=True)]
 
 
 def _instrument(book: Book, name: str, expiry_us: int, since_us: int, strike: float, is_call: bool) -> dict[str, str]:
