@@ -27,8 +27,8 @@ _ROUND, _GATHER = 5, 4.0
 _CLOSED, _INTERMEDIATED = 0.1, 0.7
 _WEEKEND = 0.5
 #: USD that gather at a wall each day; at a pin so many times as much.
-_GATHERED_USD, _PIN = 8e6, 8.0
-_WALL_DAYS, _PIN_DAYS = 35, 2
+_GATHERED_USD, _PIN = 8e6, 40.0
+_WALL_DAYS, _PIN_DAYS = 35, 1
 #: Customers' demand for calls and puts.
 _DEMAND = np.array([1.1, 1.0])
 #: Log-appetite for calls and for puts: half-life in days and standard deviation.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from gex_pipeline.errors import UsageError
 
 #: Switch -> lowest and highest value that means something.
-_BOUNDS = {"feedback": (0.0, 3.0), "walls": (0.0, 5.0), "pinning": (0.0, 5.0), "agreement": (-1.0, 1.0)}
+_BOUNDS = {"feedback": (0.0, 2.0), "walls": (0.0, 3.0), "pinning": (0.0, 3.0), "agreement": (-1.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Switches:
         Open interest that gathers at two round strikes above and below spot, dealers long, as a multiple of a usual
         strike's.
     pinning
-        The same at the round strike nearest to spot, in the last two days of an expiry.
+        The same at the round strike nearest to spot, in the last day of an expiry.
     agreement
         Whether customers sell calls and buy puts, as the naive sign convention has it: 1 always, 0 as often as not, -1
         the other way round.

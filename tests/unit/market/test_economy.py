@@ -51,7 +51,7 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 def test_without_feedback_the_price_knows_of_no_option() -> None:
     """Whatever customers do, and however much of it gathers."""
     plain = market(switches=NULL)
-    for other in (Switches(0.0, walls=5.0, pinning=5.0), Switches(0.0, agreement=-1.0)):
+    for other in (Switches(0.0, walls=3.0, pinning=3.0), Switches(0.0, agreement=-1.0)):
         assert market(switches=other).price.tobytes() == plain.price.tobytes()
         assert market(switches=other).gamma_usd.tobytes() != plain.gamma_usd.tobytes()
     returns = shocks(0, "BTC", COINS["BTC"][1], START, DAYS).returns
@@ -71,14 +71,58 @@ def test_long_gamma_dampens_and_short_gamma_amplifies() -> None:
     assert ratios[0] > 1.05 and ratios[-1] < 0.95
 
 
-def test_the_multiplier_is_bounded_and_the_bound_seldom_binds() -> None:
-    multiplier = np.concatenate([market(seed).multiplier for seed in SEEDS])
+def test_realised_volatility_falls_with_the_dealers_gamma() -> None:
+    """By quintile of the true gamma, over eight markets: volatility that clusters by itself blurs fewer of them."""
+    felt = [market(seed, Switches(), days=60) for seed in range(8)]
+    gamma, moved = (np.concatenate([of(m) for m in felt]) for of in (lambda m: m.gamma_usd, squares))
+    fifths = np.array_split(np.argsort(gamma), 5)
+    realised = [math.sqrt(moved[fifth].mean()) for fifth in fifths]
+    assert realised == sorted(realised, reverse=True) and realised[0] > 1.3 * realised[-1]
+
+
+@pytest.mark.parametrize("switch", [{}, {"feedback": 2.0}, {"walls": 3.0}, {"pinning": 3.0}, {"agreement": -1.0}])
+def test_the_multiplier_is_bounded_and_the_bound_seldom_binds(switch: dict[str, float]) -> None:
+    """With the usual switches and with each at its end."""
+    multiplier = np.concatenate([market(seed, Switches(**switch)).multiplier for seed in SEEDS])
     assert multiplier.min() >= LEAST and multiplier.max() <= MOST
     assert np.mean((multiplier == LEAST) | (multiplier == MOST)) < 0.01
 
 
+def test_all_effects_at_once_reach_the_bound() -> None:
+    multiplier = market(0, Switches(2.0, walls=3.0, pinning=3.0)).multiplier
+    assert 0.01 < np.mean(multiplier == LEAST) < 0.2
+
+
+def distances(pinning: float) -> Floats:
+    """From the settlement to the round strike that was nearest the morning before (log)."""
+    found = []
+    for seed in SEEDS:
+        spots = market(seed, Switches(pinning=pinning), days=60).price[480::1440]
+        strikes = 5_000 * np.round(spots[:-1] / 5_000)
+        found.append(np.abs(np.log(spots[1:] / strikes)))
+    return np.concatenate(found)
+
+
+def test_a_large_position_at_a_strike_near_its_expiry_pins() -> None:
+    """Settlements lie nearer to the strike, the more so the larger the position; without it as in the null market."""
+    without, usual, large = (distances(pinning).mean() for pinning in (0.0, 1.0, 3.0))
+    assert large < 0.9 * without and large < usual < without
+
+
+def test_walls_are_open_interest_at_two_round_strikes_that_dealers_are_long() -> None:
+    """Beside the same day without them."""
+    plain, walled = (days_of(0, [91_000.0], Switches(0.0, walls=size, pinning=0.0))[0] for size in (0.0, 2.0))
+    more, listed = walled.new - plain.new, walled.ladder
+    for end in np.unique(listed.expiry_us[listed.expiry_us < walled.begin_us + 30 * 86_400_000_000]):
+        for side, (low, high) in enumerate([(91_000, 106_000), (76_000, 91_000)]):
+            at = np.flatnonzero((listed.expiry_us == end) & (more[side] > 1.0))
+            assert len(at) <= 1 and all(low < strike < high for strike in listed.strike[at])
+            assert (walled.bought - plain.bought)[side, at] == pytest.approx(0.7 * more[side, at], rel=0.2)
+    assert more.sum() * 91_000 > 5 * 8e6
+
+
 def test_dealers_and_customers_hold_the_same_contracts_and_no_more_than_there_are() -> None:
-    for switches in (Switches(), Switches(agreement=0.0), Switches(agreement=-1.0, walls=5.0)):
+    for switches in (Switches(), Switches(agreement=0.0), Switches(agreement=-1.0, walls=3.0)):
         for held in market(switches=switches).held:
             for share in (0.0, 0.4, 1.0):
                 open_interest, dealers = held.open_interest_at(share), held.dealers_at(share)
