@@ -35,7 +35,7 @@ class Shape:
     oi_share: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # there is one of each: caches find them by identity
 class Book:
     """One list of options: a venue's contracts on one coin with one settlement.
 

@@ -43,6 +43,12 @@ def _duplicates(table: Table, frame: pl.DataFrame) -> int:
     if set(key) == set(table.sort) and is_sorted(frame, table.sort):
         is_same = pl.all_horizontal(pl.col(n).eq_missing(pl.col(n).shift(1)) for n in key)
         return frame.select(is_same.slice(1).sum()).item() if frame.height else 0
+    last = frame.schema[key[-1]]
+    if len(key) == 2 and isinstance(last, pl.Enum) and is_sorted(frame, (key[0],)):
+        # one number a key, as numbers are compared ten times faster than pairs
+        code = pl.col(key[1]).to_physical().cast(pl.Int64).fill_null(len(last.categories))
+        number = pl.col(key[0]).rle_id().cast(pl.Int64) * (len(last.categories) + 1) + code
+        return frame.height - frame.select(number.n_unique()).item()
     return frame.height - frame.select(key).n_unique()
 
 
