@@ -1,6 +1,6 @@
 """What one poll of a venue means: rows per coin, or why there are none. Pure.
 
-Belongs here: the order of the checks and what `snapshots` says. Not: reading or writing (`live`, `rebuild`).
+Belongs here: the order of the checks and what `snapshots` says. Not: reading or writing (`poll_rows`, `rebuild`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Asking the venues: one poll of each, side by side, stored as it came.
 
 Belongs here: clock, sockets and the files of table `raw`. Not: what the replies mean (`venues`), the rows they become
-(`live`).
+(`poll_rows`).
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from itertools import groupby
 
 import polars as pl
 
-from gex_pipeline.engine.live import previous_contracts, put_snapshots
 from gex_pipeline.engine.outcomes import LIVE, Outcome, latest_live, outcomes, snapshot_rows, told
+from gex_pipeline.engine.poll_rows import previous_contracts, put_snapshots
 from gex_pipeline.engine.progress import Progress, Silent
 from gex_pipeline.engine.stored import snapshots_of
 from gex_pipeline.schema import CHAIN, CHAIN_REJECTED, RAW
