@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from gex_pipeline.engine.outcomes import Outcome, taken
-from gex_pipeline.engine.poll_rows import store_rows, unfinished
+from gex_pipeline.engine.outcomes import KNOWN, Outcome, taken
+from gex_pipeline.engine.poll_rows import made_from, store_rows, unfinished
 from gex_pipeline.engine.polls import Network, poll_all
 from gex_pipeline.engine.stored import snapshots_of
 from gex_pipeline.errors import StoreError, UsageError
@@ -102,7 +102,7 @@ def _finished(store: Store, venue: str, summary: SnapshotSummary) -> pl.DataFram
     A file that is damaged is said, and keeps neither the next one nor a new snapshot from being taken.
     """
     try:
-        waiting = unfinished(store, venue)
+        waiting = unfinished(store, venue, made_from(store, venue))
     except StoreError as error:
         waiting, summary.failures[venue] = [], str(error)
     for file in waiting:
@@ -111,10 +111,10 @@ def _finished(store: Store, venue: str, summary: SnapshotSummary) -> pl.DataFram
         except StoreError as error:
             summary.failures[venue] = str(error)
     try:
-        return snapshots_of(store, venue)
+        return snapshots_of(store, venue, columns=KNOWN)
     except StoreError as error:
         summary.failures[venue] = str(error)
-        return pl.DataFrame(schema=polars_schema(SNAPSHOTS))
+        return pl.DataFrame(schema=polars_schema(SNAPSHOTS)).select(KNOWN)
 
 
 def _has_failed(known: pl.DataFrame) -> bool:

@@ -6,12 +6,13 @@ poll of a venue and instant that had them whole. What one poll means is in outco
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 import polars as pl
 
-from gex_pipeline.engine.outcomes import Outcome, last_stored, latest_live, outcomes, snapshot_rows, told
+from gex_pipeline.engine.outcomes import IS_LIVE, KNOWN, Outcome, last_stored, outcomes, snapshot_rows, told
 from gex_pipeline.engine.stored import snapshots_of
 from gex_pipeline.errors import StoreError
 from gex_pipeline.schema import CHAIN, CHAIN_REJECTED, RAW, SNAPSHOTS
@@ -24,18 +25,17 @@ from gex_pipeline.venues.raw import Poll, from_frame
 _UNFINISHED_AGE = timedelta(days=2)
 
 
-def unfinished(store: Store, venue: str) -> list[Partition]:
-    """Recent files of `raw` that no row of `snapshots` was made from."""
-    since = store.clock() - _UNFINISHED_AGE
-    files = store.recent(RAW, {"venue": venue}, store.clock())
-    read = _read(store, venue)
-    return [f for f in files if snapshot_at(f) >= since and f.path not in read]
-
-
-def _read(store: Store, venue: str) -> set[str]:
+def made_from(store: Store, venue: str) -> set[str]:
     """Paths of the files of `raw` of this year and the last that rows of `snapshots` were made from."""
     manifests = [store.manifest(year) for year in store.partitions(SNAPSHOTS, venue)[-2:]]
     return {path for manifest in manifests if manifest is not None for path in manifest.inputs}
+
+
+def unfinished(store: Store, venue: str, made: Container[str]) -> list[Partition]:
+    """Recent files of `raw` that no row of `snapshots` was ``made`` from (:func:`made_from`)."""
+    since = store.clock() - _UNFINISHED_AGE
+    files = store.recent(RAW, {"venue": venue}, store.clock())
+    return [f for f in files if snapshot_at(f) >= since and f.path not in made]
 
 
 def store_rows(store: Store, poll: Poll, file: Partition) -> list[Outcome]:
@@ -45,16 +45,16 @@ def store_rows(store: Store, poll: Poll, file: Partition) -> list[Outcome]:
     at it or of one that was killed. What another process has stored of this one stays: a later poll may have mended it.
     """
     with store.objects.outer_lock(f"rows-{poll.venue}"):
-        for other in _earlier(store, file):
+        made = made_from(store, poll.venue)
+        for other in _earlier(store, file, made):
             with suppress(StoreError):  # the next snapshot says what is wrong with it
                 _put_rows(store, from_frame(store.read(other)), other)
-        is_stored = file.path in _read(store, poll.venue)
-        return _outcomes(store, poll) if is_stored else _put_rows(store, poll, file)
+        return _outcomes(store, poll) if file.path in made else _put_rows(store, poll, file)
 
 
-def _earlier(store: Store, file: Partition) -> list[Partition]:
+def _earlier(store: Store, file: Partition, made: Container[str]) -> list[Partition]:
     """The unfinished polls of the same instant that were stored before a file."""
-    at, found = snapshot_at(file), unfinished(store, file.value("venue"))
+    at, found = snapshot_at(file), unfinished(store, file.value("venue"), made)
     return sorted((f for f in found if snapshot_at(f) == at and poll_order(f) < poll_order(file)), key=poll_order)
 
 
@@ -69,24 +69,26 @@ def _put_rows(store: Store, poll: Poll, file: Partition) -> list[Outcome]:
 
 
 def _outcomes(store: Store, poll: Poll) -> list[Outcome]:
-    known = snapshots_of(store, poll.venue)
-    previous = {coin: previous_contracts(store, poll, coin, known) for coin in poll.coins}
-    return outcomes(poll, known, previous)
+    known = snapshots_of(store, poll.venue, columns=KNOWN)
+    return outcomes(poll, known, previous_contracts(store, poll, poll.coins, known))
 
 
-def previous_contracts(store: Store, poll: Poll, coin: str, known: pl.DataFrame) -> pl.DataFrame:
-    """Contracts of the coin's last stored snapshot before a poll, as :func:`outcomes` takes them.
+def previous_contracts(store: Store, poll: Poll, coins: Iterable[str], known: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Coin -> contracts of its last stored snapshot before a poll; ``coins`` and ``known`` as in :func:`outcomes`."""
+    last = last_stored(known, poll.snapshot_at)
+    return {coin: _live_contracts(store, coin, poll.venue, last.get(coin)) for coin in coins}
 
-    ``known``: rows of `snapshots` of the venue.
-    """
-    columns = ("snapshot_at", "instrument", "expiry_at", "source")
-    last = last_stored(known, coin, poll.snapshot_at)
-    found = [pl.DataFrame(schema=pl.Schema({name: polars_schema(CHAIN)[name] for name in columns}))]
-    if last is not None:
-        files = store.recent(CHAIN, {"underlying": coin, "venue": poll.venue}, last)
-        periods = {f"{last:%Y-%m-%d}", f"{last:%Y-%m}"}
-        found += [store.read(f, columns, pl.col("snapshot_at") == last) for f in files if f.period in periods]
-    return latest_live(pl.concat(found))
+
+def _live_contracts(store: Store, coin: str, venue: str, at: datetime | None) -> pl.DataFrame:
+    """Contracts of a live snapshot as :func:`latest_live` gives them, from the files of its day and month."""
+    columns = ("snapshot_at", "instrument", "expiry_at")
+    found = [pl.DataFrame(schema=polars_schema(CHAIN)).select(columns)]
+    if at is not None:
+        files = store.recent(CHAIN, {"underlying": coin, "venue": venue}, at)
+        periods = {f"{at:%Y-%m-%d}", f"{at:%Y-%m}"}
+        is_its = (pl.col("snapshot_at") == at) & IS_LIVE
+        found += [store.read(f, columns, is_its) for f in files if f.period in periods]
+    return pl.concat(found)
 
 
 def put_snapshots(

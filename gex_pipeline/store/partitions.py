@@ -137,6 +137,8 @@ class Store:
 
     def split(self, table: Table, frame: pl.DataFrame) -> Iterator[tuple[Partition, pl.DataFrame]]:
         """Rows of a base table by the partition they belong to, in the order of their first row."""
+        if frame.is_empty():
+            return
         # Stored rows come back as strings, and the bytes of a file must not depend on how a category was held.
         frame = frame.with_columns(pl.col(pl.Enum, pl.Categorical).cast(pl.String))
         today = self.clock().date()
