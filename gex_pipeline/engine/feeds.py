@@ -25,7 +25,8 @@ from gex_pipeline.engine.progress import Progress, Silent
 from gex_pipeline.engine.spans import Stretch, united
 from gex_pipeline.errors import StoreError, UsageError
 from gex_pipeline.schema.chain import SYNTHETIC
-from gex_pipeline.store.partitions import Conflict, Store
+from gex_pipeline.store.merge import Conflict
+from gex_pipeline.store.partitions import Store
 from gex_pipeline.venues.around import AROUND
 from gex_pipeline.venues.base import Reply, ReplyError, Request, VenueError
 from gex_pipeline.venues.feeds import Feed, Haul, Span

@@ -16,7 +16,7 @@ import polars as pl
 
 from gex_pipeline.engine.freshness import HOUR
 from gex_pipeline.engine.known import walked_ends
-from gex_pipeline.engine.outcomes import LIVE
+from gex_pipeline.engine.outcomes import IS_LIVE
 from gex_pipeline.schema import CANDLES, DVOL, PERPS
 from gex_pipeline.schema.model import Table
 from gex_pipeline.store.partitions import Store
@@ -75,7 +75,7 @@ def _ends(store: Store) -> Iterator[tuple[Kind, str, datetime]]:
 
 def _stored_ends(store: Store, table: Table, column: str, where: pl.Expr) -> Iterator[tuple[Kind, str, datetime]]:
     """The latest times of what was fetched, not imported, among the last two files of a coin."""
-    is_fetched = pl.col("source").cast(pl.String).str.ends_with(LIVE) & where
+    is_fetched = IS_LIVE & where
     market = pl.col("market").cast(pl.String) if "market" in table.names else pl.lit("")
     columns = [column, *is_fetched.meta.root_names(), *market.meta.root_names()]
     for _, files in groupby(store.partitions(table), lambda p: p.hive):

@@ -20,7 +20,8 @@ from gex_pipeline.schema import TABLES
 from gex_pipeline.schema.chain import SYNTHETIC
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.manifest import file_hash
-from gex_pipeline.store.partitions import ORIGIN, Conflict, Store
+from gex_pipeline.store.merge import ORIGIN, Conflict
+from gex_pipeline.store.partitions import Store
 
 #: Rows to collect before they are merged: each merge rewrites the partitions it touches.
 _BATCH_ROWS = 1_000_000

@@ -1,7 +1,6 @@
-"""`gex snapshot`: poll the venues, then stored replies -> `chain`, `chain_rejected` and `snapshots`.
+"""`gex snapshot`: ask the venues for what is not stored yet, and say what became of it.
 
-All three are functions of `raw` alone: `rebuild` makes them again, byte for byte. A coin's rows are those of the first
-poll of a venue and instant that had them whole. What one poll means is in outcomes.py.
+Polls that an earlier run was killed in the middle of are finished first. poll_rows.py makes the rows of a poll.
 """
 
 from __future__ import annotations
@@ -13,20 +12,19 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from gex_pipeline.engine.outcomes import Outcome, last_stored, latest_live, outcomes, snapshot_rows, taken, told
+from gex_pipeline.engine.outcomes import KNOWN, Outcome, taken
+from gex_pipeline.engine.poll_rows import made_from, store_rows, unfinished
 from gex_pipeline.engine.polls import Network, poll_all
 from gex_pipeline.engine.stored import snapshots_of
 from gex_pipeline.errors import StoreError, UsageError
-from gex_pipeline.schema import CHAIN, CHAIN_REJECTED, RAW, SNAPSHOTS
+from gex_pipeline.schema import RAW, SNAPSHOTS
 from gex_pipeline.schema.types import polars_schema
-from gex_pipeline.store.layout import Partition, period_of, poll_order, snapshot_at
+from gex_pipeline.store.layout import Partition, snapshot_at
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.venues.raw import Poll, from_frame
 
 #: How late a snapshot of an instant may be taken: its tenors and spot are stored as those of the instant.
 _LATEST = timedelta(minutes=10)
-#: How far back an unfinished snapshot is looked for.
-_UNFINISHED_AGE = timedelta(days=2)
 
 
 @dataclass
@@ -71,7 +69,7 @@ def snapshot(
     """Take one snapshot. What an earlier one was killed in the middle of is finished first."""
 
     def stored(poll: Poll, file: Partition) -> tuple[Poll, list[Outcome]]:
-        return poll, _store_rows(store, poll, file)
+        return poll, store_rows(store, poll, file)
 
     summary = SnapshotSummary(at)
     known = {venue: _finished(store, venue, summary) for venue in venues}
@@ -104,33 +102,19 @@ def _finished(store: Store, venue: str, summary: SnapshotSummary) -> pl.DataFram
     A file that is damaged is said, and keeps neither the next one nor a new snapshot from being taken.
     """
     try:
-        unfinished = _unfinished(store, venue)
+        waiting = unfinished(store, venue, made_from(store, venue))
     except StoreError as error:
-        unfinished, summary.failures[venue] = [], str(error)
-    for file in unfinished:
+        waiting, summary.failures[venue] = [], str(error)
+    for file in waiting:
         try:
-            _store_rows(store, from_frame(store.read(file)), file)
+            store_rows(store, from_frame(store.read(file)), file)
         except StoreError as error:
             summary.failures[venue] = str(error)
     try:
-        return snapshots_of(store, venue)
+        return snapshots_of(store, venue, columns=KNOWN)
     except StoreError as error:
         summary.failures[venue] = str(error)
-        return pl.DataFrame(schema=polars_schema(SNAPSHOTS))
-
-
-def _unfinished(store: Store, venue: str) -> list[Partition]:
-    """Recent files of `raw` that no row of `snapshots` was made from."""
-    since = store.clock() - _UNFINISHED_AGE
-    files = store.recent(RAW, {"venue": venue}, store.clock())
-    read = _read(store, venue)
-    return [f for f in files if snapshot_at(f) >= since and f.path not in read]
-
-
-def _read(store: Store, venue: str) -> set[str]:
-    """Paths of the files of `raw` of this year and the last that rows of `snapshots` were made from."""
-    manifests = [store.manifest(year) for year in store.partitions(SNAPSHOTS, venue)[-2:]]
-    return {path for manifest in manifests if manifest is not None for path in manifest.inputs}
+        return pl.DataFrame(schema=polars_schema(SNAPSHOTS)).select(KNOWN)
 
 
 def _has_failed(known: pl.DataFrame) -> bool:
@@ -148,63 +132,3 @@ def _is_over(store: Store, known: pl.DataFrame, venue: str, coins: Sequence[str]
             asked.update(*(coins.split(",") for coins in store.read(file, ("asked",))["asked"].unique()))
     is_failed = (pl.col("snapshot_at") == at) & (pl.col("status") == "failed")
     return set(coins) <= asked - set(known.filter(is_failed)["underlying"])
-
-
-def _store_rows(store: Store, poll: Poll, file: Partition) -> list[Outcome]:
-    """Make the rows of a poll and store them, one poll of a venue at a time.
-
-    ``file``: where the poll is stored. Earlier polls of the same instant come first, be they of another process that is
-    at it or of one that was killed. What another process has stored of this one stays: a later poll may have mended it.
-    """
-    with store.objects.outer_lock(f"rows-{poll.venue}"):
-        for other in _earlier(store, file):
-            with suppress(StoreError):  # the next snapshot says what is wrong with it
-                _put_rows(store, from_frame(store.read(other)), other)
-        is_stored = file.path in _read(store, poll.venue)
-        return _outcomes(store, poll) if is_stored else _put_rows(store, poll, file)
-
-
-def _earlier(store: Store, file: Partition) -> list[Partition]:
-    """The unfinished polls of the same instant that were stored before a file."""
-    at, found = snapshot_at(file), _unfinished(store, file.value("venue"))
-    return sorted((f for f in found if snapshot_at(f) == at and poll_order(f) < poll_order(file)), key=poll_order)
-
-
-def _put_rows(store: Store, poll: Poll, file: Partition) -> list[Outcome]:
-    """Store the rows of a poll; `snapshots` last, as it says that all is done."""
-    found, inputs = _outcomes(store, poll), {file.path: store.content_hash(file)}
-    for outcome in found:
-        for table, rows in ((CHAIN, outcome.rows.chain), (CHAIN_REJECTED, outcome.rows.rejected)):
-            store.merge(table, rows, inputs)
-    put_snapshots(store, poll.venue, poll.snapshot_at, told(poll, found), snapshot_rows(poll, found), inputs)
-    return found
-
-
-def _outcomes(store: Store, poll: Poll) -> list[Outcome]:
-    known = snapshots_of(store, poll.venue)
-    previous = {coin: previous_contracts(store, poll, coin, known) for coin in poll.coins}
-    return outcomes(poll, known, previous)
-
-
-def previous_contracts(store: Store, poll: Poll, coin: str, known: pl.DataFrame) -> pl.DataFrame:
-    """Contracts of the coin's last stored snapshot before a poll, as :func:`outcomes` takes them.
-
-    ``known``: rows of `snapshots` of the venue.
-    """
-    columns = ("snapshot_at", "instrument", "expiry_at", "source")
-    last = last_stored(known, coin, poll.snapshot_at)
-    found = [pl.DataFrame(schema=pl.Schema({name: polars_schema(CHAIN)[name] for name in columns}))]
-    if last is not None:
-        files = store.recent(CHAIN, {"underlying": coin, "venue": poll.venue}, last)
-        periods = {f"{last:%Y-%m-%d}", f"{last:%Y-%m}"}
-        found += [store.read(f, columns, pl.col("snapshot_at") == last) for f in files if f.period in periods]
-    return latest_live(pl.concat(found))
-
-
-def put_snapshots(
-    store: Store, venue: str, at: datetime, decided: pl.DataFrame, rows: pl.DataFrame, inputs: dict[str, str]
-) -> None:
-    """Store rows of `snapshots` of the year of ``at``, in the place of those with a ``decided`` key (:func:`told`)."""
-    key = pl.struct("snapshot_at", "underlying")
-    year = Partition(SNAPSHOTS.name, (("venue", venue),), period_of(SNAPSHOTS, at.date(), at.date()))
-    store.renew(year, rows, key.is_in(decided.select(key).to_series().implode()), inputs)

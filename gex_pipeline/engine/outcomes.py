@@ -1,6 +1,6 @@
 """What one poll of a venue means: rows per coin, or why there are none. Pure.
 
-Belongs here: the order of the checks and what `snapshots` says. Not: reading or writing (`live`, `rebuild`).
+Belongs here: the order of the checks and what `snapshots` says. Not: reading or writing (`poll_rows`, `rebuild`).
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from gex_pipeline.venues.rows import Rows, venue_rows
 _COMPARED_AGE = timedelta(hours=6)
 #: How old the last snapshot may be that a coin is missed from.
 LISTED_AGE = timedelta(days=30)
-#: How the `source` of a live row ends.
-LIVE = "-rest"
+#: True for a row that was taken live, and not imported.
+IS_LIVE = pl.col("source").cast(pl.String).str.ends_with("-rest")
+#: What :func:`outcomes` needs of `snapshots`.
+KNOWN = ("snapshot_at", "underlying", "status")
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,16 @@ class Outcome:
 def outcomes(poll: Poll, known: pl.DataFrame, previous: Mapping[str, pl.DataFrame]) -> list[Outcome]:
     """Rows of every coin of a poll that is not stored yet.
 
-    ``known``: rows of `snapshots` of the venue. ``previous``: coin -> ``snapshot_at``, ``instrument``, ``expiry_at`` of
-    the last live snapshot before.
+    ``known``: rows of `snapshots` of the venue, with the columns ``KNOWN``. ``previous``: coin -> ``snapshot_at``,
+    ``instrument``, ``expiry_at`` of the last live snapshot before.
     """
     venue, at = VENUES[poll.venue], poll.snapshot_at
-    done = taken(known, at)
+    done, last = taken(known, at), last_stored(known, at)
     coins = [coin for coin in poll.coins if coin not in done]
     found = venue_rows(venue, Answers(venue, poll.replies), coins, at, is_synthetic=poll.is_synthetic)
     return [
-        Outcome(poll.venue, coin, _checked(found[coin], previous[coin], at), _gaps(known, coin, at)) for coin in coins
+        Outcome(poll.venue, coin, _checked(found[coin], previous[coin], at), _gaps(last.get(coin), at))
+        for coin in coins
     ]
 
 
@@ -84,7 +87,7 @@ def _checked(rows: Rows, previous: pl.DataFrame, at: datetime) -> Rows:
 
 def latest_live(chain: pl.DataFrame) -> pl.DataFrame:
     """The contracts of the last live snapshot among rows of `chain`."""
-    live = chain.filter(pl.col("source").cast(pl.String).str.ends_with(LIVE))
+    live = chain.filter(IS_LIVE)
     last = live.filter(pl.col("snapshot_at") == pl.col("snapshot_at").max())
     return last.select("snapshot_at", "instrument", "expiry_at")
 
@@ -94,17 +97,15 @@ def taken(known: pl.DataFrame, at: datetime) -> list[str]:
     return known.filter((pl.col("snapshot_at") == at) & (pl.col("status") != "failed"))["underlying"].to_list()
 
 
-def _gaps(known: pl.DataFrame, coin: str, at: datetime) -> int:
+def _gaps(last: datetime | None, at: datetime) -> int:
     """Hours missing between the last stored snapshot of a coin and this one."""
-    last = last_stored(known, coin, at)
     return hours_missing(last, at) if last is not None else 0
 
 
-def last_stored(known: pl.DataFrame, coin: str, at: datetime) -> datetime | None:
-    """The last instant before another at which a coin of a venue was stored, None where it never was."""
-    is_before = (pl.col("underlying") == coin) & (pl.col("status") != "failed") & (pl.col("snapshot_at") < at)
-    last = known.filter(is_before)["snapshot_at"].max()
-    return last if isinstance(last, datetime) else None
+def last_stored(known: pl.DataFrame, at: datetime) -> dict[str, datetime]:
+    """Coin -> the last instant before another at which it was stored of a venue; one that never was is left out."""
+    is_before = (pl.col("status") != "failed") & (pl.col("snapshot_at") < at)
+    return dict(known.filter(is_before).group_by("underlying").agg(pl.col("snapshot_at").max()).rows())
 
 
 def snapshot_rows(poll: Poll, found: Iterable[Outcome]) -> pl.DataFrame:

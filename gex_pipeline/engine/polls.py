@@ -1,7 +1,7 @@
 """Asking the venues: one poll of each, side by side, stored as it came.
 
 Belongs here: clock, sockets and the files of table `raw`. Not: what the replies mean (`venues`), the rows they become
-(`live`).
+(`poll_rows`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from gex_pipeline.engine.bans import BANNED, banned_until, note_ban
 from gex_pipeline.errors import StoreError
 from gex_pipeline.schema import RAW
 from gex_pipeline.store.layout import Partition
-from gex_pipeline.store.partitions import UNDECIDED, Store
+from gex_pipeline.store.marker import UNDECIDED
+from gex_pipeline.store.partitions import Store
 from gex_pipeline.venues.base import Reply, Request, Venue
 from gex_pipeline.venues.http import Client, Session, ask, new_client
 from gex_pipeline.venues.raw import Poll, from_frame, to_frame

@@ -13,8 +13,8 @@ from itertools import groupby
 
 import polars as pl
 
-from gex_pipeline.engine.live import previous_contracts, put_snapshots
-from gex_pipeline.engine.outcomes import LIVE, Outcome, latest_live, outcomes, snapshot_rows, told
+from gex_pipeline.engine.outcomes import IS_LIVE, Outcome, latest_live, outcomes, snapshot_rows, told
+from gex_pipeline.engine.poll_rows import previous_contracts, put_snapshots
 from gex_pipeline.engine.progress import Progress, Silent
 from gex_pipeline.engine.stored import snapshots_of
 from gex_pipeline.schema import CHAIN, CHAIN_REJECTED, RAW
@@ -75,8 +75,7 @@ def _rebuild_month(
     decided: list[pl.DataFrame] = []
     for file in files:
         poll = _narrowed(from_frame(store.read(file)), underlyings)
-        for coin in poll.coins:
-            previous.setdefault(coin, previous_contracts(store, poll, coin, known))
+        previous |= previous_contracts(store, poll, [coin for coin in poll.coins if coin not in previous], known)
         made = outcomes(poll, pl.concat([known, lines]), previous)
         previous |= {o.coin: latest_live(o.rows.chain) for o in made if o.rows.chain.height}
         decided.append(told(poll, made))
@@ -102,7 +101,7 @@ def _renewed(lines: pl.DataFrame, decided: pl.DataFrame, rows: pl.DataFrame) -> 
 
 def _store(store: Store, venue: str, files: Sequence[Partition], found: Iterable[Outcome]) -> None:
     instants = pl.Series([snapshot_at(file) for file in files], dtype=pl.Datetime("us", "UTC"))
-    is_replaced = pl.col("snapshot_at").is_in(instants.implode()) & pl.col("source").str.ends_with(LIVE)
+    is_replaced = pl.col("snapshot_at").is_in(instants.implode()) & IS_LIVE
     inputs = _inputs(store, files)
     for coin, made in groupby(sorted(found, key=lambda o: o.coin), lambda o: o.coin):
         mine = list(made)

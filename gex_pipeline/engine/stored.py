@@ -25,7 +25,8 @@ def _known(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.group_by("snapshot_at").agg(pl.col("knowledge_time").max())
 
 
-def snapshots_of(store: Store, *venue: str) -> pl.DataFrame:
+def snapshots_of(store: Store, *venue: str, columns: tuple[str, ...] = SNAPSHOTS.names) -> pl.DataFrame:
     """All rows of `snapshots`, or those of a venue."""
     files = store.partitions(SNAPSHOTS, *venue)
-    return pl.concat([pl.DataFrame(schema=polars_schema(SNAPSHOTS)), *map(store.read, files)])
+    none = pl.DataFrame(schema=polars_schema(SNAPSHOTS)).select(columns)
+    return pl.concat([none, *(store.read(file, columns) for file in files)])

@@ -8,9 +8,9 @@ import polars as pl
 
 from gex_pipeline.present import history_plots, plots, text
 from gex_pipeline.present.answer import Answer
+from gex_pipeline.present.main_levels import HEADINGS, main_levels
 from gex_pipeline.present.page import code, heading, page, paragraph, picture, table
 
-_LEVELS = ("zero_gamma", "call_resistance", "put_support")
 _FIFTHS = ("lowest fifth", "second", "third", "fourth", "highest fifth")
 
 
@@ -61,23 +61,14 @@ def _truth(histories: Mapping[str, pl.DataFrame]) -> list[str]:
 
 def levels_now(answers: Mapping[str, Answer]) -> str:
     """A row per coin: spot, net GEX, flip and walls with their distance from spot."""
-    rows = [[coin, *_level_cells(answer)] for coin, answer in answers.items()]
-    return table(["", "spot", "net GEX per 1 %", *(name.replace("_", " ") for name in _LEVELS), "venues"], rows)
+    rows = [_row(coin, answer) for coin, answer in answers.items()]
+    return table(["", "spot", "net GEX per 1 %", *HEADINGS, "venues"], rows)
 
 
-def _level_cells(answer: Answer) -> list[str]:
-    whole = answer.levels.filter(pl.col("scope") == "all_expiry")
-    values = {row["level"]: row for row in whole.iter_rows(named=True)}
-    net = text.amount(float(whole["net_gex_usd"][0]), is_signed=True) if whole.height else ""
-    cells = [_away(values.get(name), answer.spot_usd) for name in _LEVELS]
-    return [text.price(answer.spot_usd), net, *cells, str(len(answer.venues))]
-
-
-def _away(row: dict[str, object] | None, spot: float) -> str:
-    value = row["value_usd"] if row else None
-    if not isinstance(value, float):
-        return str(row["status"]) if row else ""
-    return f"{text.price(value)} ({text.percent(value / spot - 1)})"
+def _row(coin: str, answer: Answer) -> list[str]:
+    spot, net, levels = main_levels(answer)
+    cells = [f"{cell.value} ({cell.away})" if cell.away else cell.value for cell in levels]
+    return [coin, spot, net, *cells, str(len(answer.venues))]
 
 
 def by_fifths(hours: pl.DataFrame) -> str:

@@ -19,12 +19,11 @@ from rich.text import Text
 from gex_pipeline.present import strikes, text
 from gex_pipeline.present.answer import Answer
 from gex_pipeline.present.choices import Expiry
+from gex_pipeline.present.main_levels import HEADINGS, LevelCell, level_cell, main_levels
 from gex_pipeline.schema.derived import LEVELS_ODTE
 
 BAR_WIDTH = 12
 LAST_CANDLES = 12
-#: What a line about a coin tells.
-_MAIN_LEVELS = ("zero_gamma", "call_resistance", "put_support")
 _MARKS = {"multiple": ("*", "more than one crossing; the one the definition picks"), "edge": ("!", "at the edge")}
 
 
@@ -46,13 +45,10 @@ def levels_table(answer: Answer, include: Collection[str] = ()) -> Group:
 def levels_now(answers: Mapping[str, Answer]) -> Group:
     """A row per coin: spot, net GEX, flip and nearest walls with their distance."""
     shown = next(iter(answers.values()))
-    table = plain_table("", "spot", "net GEX", *(w for name in _MAIN_LEVELS for w in (name.replace("_", " "), "away")))
+    table = plain_table("", "spot", "net GEX", *(w for name in HEADINGS for w in (name, "away")))
     for coin, answer in answers.items():
-        whole = answer.levels.filter(pl.col("scope") == "all_expiry")
-        rows = {row["level"]: row for row in whole.iter_rows(named=True)}
-        net = text.amount(float(whole["net_gex_usd"][0]), is_signed=True) if whole.height else ""
-        cells = [cell for name in _MAIN_LEVELS for cell in _level_cells(rows.get(name), answer.spot_usd)[:2]]
-        table.add_row(coin, text.price(answer.spot_usd), net, *cells)
+        spot, net, levels = main_levels(answer)
+        table.add_row(coin, spot, net, *(word for cell in levels for word in _marked(cell)))
     return Group(f"{text.instant(shown.snapshot_at)}  all venues, all expiries, USD per 1 % move", "", table)
 
 
@@ -120,13 +116,13 @@ def headline(answer: Answer, net_gex_usd: float | None, *more: str) -> Text:
 
 
 def _level_cells(row: dict[str, Any] | None, spot_usd: float) -> tuple[RenderableType, ...]:
-    if row is None:
-        return "", "", ""
-    if row["value_usd"] is None:
-        return Text(row["status"], style="dim"), "", ""
-    mark = _MARKS.get(row["status"], ("", ""))[0]
-    away = text.percent(row["value_usd"] / spot_usd - 1)
-    return f"{text.price(row['value_usd'])}{mark}", away, _signed(row["strength_usd"])
+    cell = level_cell(row, spot_usd)
+    return *_marked(cell), _signed(row["strength_usd"]) if row and cell.away else ""
+
+
+def _marked(cell: LevelCell) -> tuple[RenderableType, str]:
+    mark = _MARKS.get(cell.status, ("", ""))[0]
+    return f"{cell.value}{mark}" if cell.away else Text(cell.value, style="dim"), cell.away
 
 
 def _strike_cells(row: dict[str, Any]) -> Iterable[RenderableType]:

@@ -10,7 +10,7 @@ A month's file supersedes day files beside it, so that folding days into a month
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -52,6 +52,15 @@ class Partition:
     def manifest_path(self) -> str:
         """Relative path of the manifest."""
         return f"{self.folder}/{self.period}{MANIFEST}"
+
+    @property
+    def pending_path(self) -> str:
+        """Relative path of the manifest while its data file is being replaced."""
+        return f"{self.folder}/{self.period}{PENDING}"
+
+    def has_manifest(self, names: Container[str]) -> bool:
+        """Whether its manifest, or the pending one of a killed writer, is among some names; else it is foreign."""
+        return self.manifest_path in names or self.pending_path in names
 
     @property
     def is_month(self) -> bool:

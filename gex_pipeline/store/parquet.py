@@ -63,20 +63,21 @@ def read(
 
     A file that is replaced meanwhile is read again: Polars opens it more than once.
     """
-    names = columns or table.names
-    inside = [n for n in names if n not in hive]
+    schema, names = polars_schema(table), columns or table.names
+    outside = [pl.lit(value).alias(name) for name, value in hive.items()]
     for _ in range(_ATTEMPTS):
         before = version_of(path)
         try:
             lazy = pl.scan_parquet(path, hive_partitioning=False, glob=False)
             lazy = lazy if where is None else lazy.filter(where)
-            frame = lazy.select(inside).collect(engine="in-memory")
+            lazy = lazy.with_columns(outside).select(pl.col(n).cast(schema[n]) for n in names)
+            frame = lazy.collect(engine="in-memory")
         except _ERRORS as error:
             if version_of(path) == before:
                 raise StoreError(f"cannot read {path}: {str(error).splitlines()[0]}; run `gex verify`") from error
             continue
         if version_of(path) == before:
-            return _whole(frame, table, hive, names)
+            return frame
     raise StoreError(f"cannot read {path}: it is being replaced again and again; ask again")
 
 
@@ -87,9 +88,3 @@ def version_of(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def _whole(frame: pl.DataFrame, table: Table, hive: dict[str, str], names: tuple[str, ...]) -> pl.DataFrame:
-    schema = polars_schema(table)
-    hive_columns = [pl.lit(v).alias(k) for k, v in hive.items() if k in names]
-    return frame.with_columns(hive_columns).select(pl.col(n).cast(schema[n]) for n in names)

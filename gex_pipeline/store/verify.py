@@ -13,9 +13,10 @@ from gex_pipeline.errors import StoreError
 from gex_pipeline.schema import TABLES
 from gex_pipeline.schema.types import arrow_schema
 from gex_pipeline.store import layout
+from gex_pipeline.store.commits import way_out
 from gex_pipeline.store.layout import DATA, MANIFEST, PENDING, TEMPORARY, Partition
 from gex_pipeline.store.manifest import file_hash
-from gex_pipeline.store.partitions import Store, way_out
+from gex_pipeline.store.partitions import Store
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,7 @@ def _problems(store: Store, name: str, names: set[str]) -> Iterator[str]:
 
 
 def _data_problems(store: Store, partition: Partition, names: set[str]) -> Iterator[str]:
-    stem = f"{partition.folder}/{partition.period}"
-    if stem + MANIFEST not in names and stem + PENDING not in names:
+    if not partition.has_manifest(names):
         yield "foreign: it has no manifest, so queries leave it out"
         return
     path, table = store.objects.path(partition.path), TABLES[partition.table]

@@ -17,13 +17,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from gex_pipeline.engine import live, polls
+from gex_pipeline.engine import live, poll_rows, polls
 from gex_pipeline.engine.bans import banned_until, note_ban
 from gex_pipeline.engine.outcomes import Outcome
 from gex_pipeline.errors import StoreError
 from gex_pipeline.market.server.faults import Fault
 from gex_pipeline.market.server.server import VenueServer, serve
-from gex_pipeline.schema import RAW
+from gex_pipeline.schema import CHAIN, RAW, SNAPSHOTS
 from gex_pipeline.settings import load
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
@@ -172,7 +172,7 @@ def test_two_processes_that_take_one_instant_store_one_poll(
     gex("snapshot", "--venue", "bybit", "--underlying", "SOL", "--at", minutes_ago(3))
     server.inject(Fault("bybit", "market/tickers", "iv_sentinel"))
     both, at = Barrier(2), live.grid_time(None, polls.now())
-    made = live.outcomes
+    made = poll_rows.outcomes
 
     def together(*arguments: Any) -> list[Outcome]:
         found = made(*arguments)
@@ -180,7 +180,7 @@ def test_two_processes_that_take_one_instant_store_one_poll(
             both.wait(timeout=2)
         return found
 
-    monkeypatch.setattr(live, "outcomes", together)
+    monkeypatch.setattr(poll_rows, "outcomes", together)
     network = polls.Network(load(server.urls).hosts, 5.0, 10.0)
     with ThreadPoolExecutor(2) as processes:
         done = list(processes.map(lambda _: live.snapshot(Store(place), network, ["bybit"], ["SOL"], at), range(2)))
@@ -196,17 +196,17 @@ def test_of_two_polls_of_one_instant_the_later_counts_whoever_stores_it(
 ) -> None:
     """The process of the first poll comes to store it after another one has stored both."""
     server.inject(Fault("okx", "", "maintenance", times=None))
-    made = live._store_rows
+    made = live.store_rows
 
     def overtaken(store: Store, poll: Poll, file: Partition) -> list[Outcome]:
-        monkeypatch.setattr(live, "_store_rows", made)
+        monkeypatch.setattr(live, "store_rows", made)
         server.heal()
         server.inject(Fault("okx", "public/opt-summary", "wrong_type", times=None, field="markVol"))
         network = polls.Network(load(server.urls).hosts, 5.0, 10.0)
         live.snapshot(store, network, ["okx"], ["SOL"], poll.snapshot_at)
         return made(store, poll, file)
 
-    monkeypatch.setattr(live, "_store_rows", overtaken)
+    monkeypatch.setattr(live, "store_rows", overtaken)
     status, _, err = gex("snapshot", "--venue", "okx", "--underlying", "SOL")
     assert status == 1 and err.startswith("gex: okx SOL: ")
     assert "markVol" in query(place, "SELECT error FROM snapshots").item()
@@ -247,14 +247,14 @@ def test_a_rebuild_leaves_other_rows_alone_and_mends_its_own(server: VenueServer
     gex("snapshot", "--venue", "deribit", "--at", minutes_ago(2))
     before = digests(place)
     store = Store(place)
-    file = store.partitions(live.CHAIN, "BTC", "deribit")[0]
+    file = store.partitions(CHAIN, "BTC", "deribit")[0]
     wrong = store.read(file).with_columns(open_interest_coin=pl.col("open_interest_coin") * 10)
     other = wrong.head(5).with_columns(
         source=pl.lit("synthetic-archive"), snapshot_at=pl.col("snapshot_at") - timedelta(hours=1)
     )
     store.replace(file, pl.concat([wrong, other]), {})
     assert gex("build", "--from-raw", "--underlying", "BTC")[0] == 0
-    mended = store.read(store.partitions(live.CHAIN, "BTC", "deribit")[0])
+    mended = store.read(store.partitions(CHAIN, "BTC", "deribit")[0])
     assert mended.filter(pl.col("source") == "synthetic-archive").height == 5
     store.replace(file, mended.filter(pl.col("source") != "synthetic-archive"), {})
     assert digests(place) == before
@@ -402,12 +402,12 @@ def test_status_says_what_failed_and_gaps_are_recorded(
 ) -> None:
     gex("snapshot", "--venue", "deribit", "--underlying", "BTC", "--at", minutes_ago(2))
     store = Store(place)
-    year = store.partitions(live.SNAPSHOTS, "deribit")[0]
+    year = store.partitions(SNAPSHOTS, "deribit")[0]
     hours_ago = [store.read(year).with_columns(pl.col("snapshot_at") - timedelta(hours=h)) for h in (5, 9)]
     failed = hours_ago[0].with_columns(status=pl.lit("failed"), error=pl.lit("HTTP 502"))
     store.replace(year, pl.concat([failed, hours_ago[1]]), {})
-    day = store.partitions(live.CHAIN, "BTC", "deribit")[0]
-    store.merge(live.CHAIN, store.read(day).with_columns(pl.col("snapshot_at") - timedelta(hours=9)), {})
+    day = store.partitions(CHAIN, "BTC", "deribit")[0]
+    store.merge(CHAIN, store.read(day).with_columns(pl.col("snapshot_at") - timedelta(hours=9)), {})
     store.replace(day, store.read(day).filter(pl.col("snapshot_at") < polls.now() - timedelta(hours=1)), {})
     store.remove(store.partitions(RAW, "deribit")[0])  # else it would be made into rows again
     gex("snapshot", "--venue", "deribit", "--underlying", "BTC", "--at", minutes_ago(1))

@@ -29,7 +29,7 @@ from gex_pipeline.store.session import Session
 from gex_pipeline.store.verify import verify
 from tests.integration import writers
 from tests.integration.writers import COMMITTED, DAY, STAGES, state
-from tests.unit.store.build import OVER, all_files, chain, data_files, partition, rows, store
+from tests.unit.store.build import OVER, all_files, chain, data_files, fold_all, partition, rows, store
 
 MONTH = partition("2026-03")
 _KILLS = 32
@@ -142,9 +142,8 @@ def test_a_kill_while_a_month_is_folded(tmp_path, stage):
     assert rows(made).equals(before)
     assert Session(tmp_path).query("SELECT count(*) FROM chain").item() == before.height
     assert_only_leftovers(tmp_path)
-    later = replace(made, clock=lambda: OVER)
-    later.compact(CHAIN, OVER.date())
-    later.merge(CHAIN, chain("2026-03-09T00:00", 1), {})
+    fold_all(made)
+    replace(made, clock=lambda: OVER).merge(CHAIN, chain("2026-03-09T00:00", 1), {})
     assert rows(made).height == before.height + 12
     assert verify(tmp_path) == []
 

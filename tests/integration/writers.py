@@ -24,7 +24,7 @@ from gex_pipeline.store import layout, parquet
 from gex_pipeline.store.objects import LocalObjects
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.store.session import Session
-from tests.unit.store.build import OPEN, OVER, chain, partition
+from tests.unit.store.build import OPEN, OVER, chain, fold_all, partition
 
 DAY = partition("2026-03-05")
 #: The stages of a write at which a process can be killed.
@@ -67,7 +67,7 @@ def write_and_die(root: Path, number: int, stage: str) -> None:
 def fold_and_die(root: Path, stage: str) -> None:
     """Fold the month of the partition and be killed at a stage."""
     _kill_at(stage)
-    Store(root, lambda: OVER).compact(CHAIN, OVER.date())
+    fold_all(Store(root))
 
 
 def _kill_at(stage: str) -> None:

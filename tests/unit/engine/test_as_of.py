@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from gex_pipeline.errors import GexError
 from gex_pipeline.market.chains import utc
 from gex_pipeline.schema import CHAIN
 from gex_pipeline.store.partitions import Store
-from tests.unit.store.build import OVER, chain, store
+from tests.unit.store.build import OVER, chain, fold_all, store
 
 T7, T8, T9, T10 = (utc(f"2026-03-05T{h:02d}:00") for h in (7, 8, 9, 10))
 SECOND = timedelta(seconds=1)
@@ -152,7 +151,7 @@ def test_snapshots_of_several_months_and_file_periods(tmp_path):
 def test_a_month_folded_between_listing_and_reading_is_no_error(hourly, monkeypatch):
     def find_then_fold(*question: Any) -> Found:
         found = find(*question)
-        replace(hourly, clock=lambda: OVER).compact(CHAIN, OVER.date())
+        fold_all(hourly)
         return found
 
     monkeypatch.setattr(as_of, "find", find_then_fold)

@@ -16,6 +16,7 @@ from gex_pipeline.schema import TABLES
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.store.verify import verify
 from tests.unit.importers.test_deribit_book_summary import response, saved, summary
+from tests.unit.store.build import fold_all
 
 MAPPING = """
 name = "test"
@@ -228,7 +229,7 @@ def test_a_month_does_not_vouch_for_a_day_that_was_deleted_before_it_was_folded(
     store = Store(root, lambda: datetime(2090, 2, 2, tzinfo=UTC))
     first, _ = store.partitions(TABLES["chain"])
     store.remove(first)
-    store.compact(TABLES["chain"], store.clock().date())
+    fold_all(store, store.clock())
     (month,) = store.partitions(TABLES["chain"])
     assert (month.period, store.read(month).height) == ("2090-01", 1)
     again = import_files(root, "chain", [file], read_with(mapping))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,6 +62,14 @@ def rows(store: Store, table: str = "chain") -> pl.DataFrame:
 
     parts = [store.read(p) for p in store.partitions(TABLES[table])]
     return pl.concat(parts).sort(TABLES[table].key)
+
+
+def fold_all(store: Store, now: datetime = OVER) -> list[Partition]:
+    """Fold every month of `chain` that is over by a clock; the months."""
+    months = store.foldable(CHAIN, now.date())
+    for month in months:
+        replace(store, clock=lambda: now).fold(month)
+    return months
 
 
 def data_files(root: Path) -> dict[str, str]:

@@ -14,7 +14,7 @@ from gex_pipeline.store import parquet
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.store.session import Session
 from gex_pipeline.store.verify import verify
-from tests.unit.store.build import OPEN, OVER, all_files, chain, data_files, partition, rows, store
+from tests.unit.store.build import OPEN, OVER, all_files, chain, data_files, fold_all, partition, rows, store
 
 MONTH = partition("2026-03")
 DAYS = ["2026-03-05", "2026-03-06", "2026-03-07"]
@@ -34,7 +34,7 @@ def days(tmp_path) -> Store:
 
 
 def fold(made: Store) -> list[str]:
-    return [p.path for p in later(made).compact(CHAIN, OVER.date())]
+    return [p.path for p in fold_all(made)]
 
 
 def test_the_month_has_the_rows_of_its_days(days):
@@ -49,8 +49,8 @@ def test_the_month_has_the_rows_of_its_days(days):
 
 def test_an_open_month_is_left_alone(days):
     before = all_files(days.root)
-    assert days.compact(CHAIN, OPEN.date()) == []
-    assert days.compact(CHAIN, datetime(2026, 3, 31, tzinfo=UTC).date()) == []
+    assert fold_all(days, OPEN) == []
+    assert fold_all(days, datetime(2026, 3, 31, tzinfo=UTC)) == []
     assert all_files(days.root) == before
 
 
@@ -134,7 +134,7 @@ def test_other_venues_and_months_are_not_touched(days):
     days.merge(CHAIN, chain("2026-03-05T00:00", 1, venue="okx"), {})
     april = store(days.root, OVER)
     april.merge(CHAIN, chain("2026-04-01T00:00", 1), {})
-    assert [p.path for p in april.compact(CHAIN, OVER.date())] == [MONTH.path, partition("2026-03", "okx").path]
+    assert fold(april) == [MONTH.path, partition("2026-03", "okx").path]
     assert partition("2026-04-01") in april.partitions(CHAIN)
 
 
