@@ -171,6 +171,8 @@ def test_swaps(ask: Ask) -> None:
     assert not differences(mark, {"instType": "SWAP", "instId": "x", "markPx": "1", "ts": "1"})
     (funding,) = data(ask, "public/funding-rate", instId="HYPE-USDT-SWAP")
     assert int(funding["fundingTime"]) % (8 * HOUR_MS) == 0 and int(funding["fundingTime"]) > NOW_MS
+    (paid,) = data(ask, "public/funding-rate-history", instId="HYPE-USDT-SWAP", limit=1)
+    assert funding["settFundingRate"] == paid["fundingRate"] != funding["fundingRate"]
     (oi,) = data(ask, "public/open-interest", instType="SWAP", instId="BTC-USDT-SWAP")
     assert float(oi["oi"]) * 0.01 == pytest.approx(float(oi["oiCcy"]), rel=1e-6)
 

@@ -48,9 +48,7 @@ def funding(moment: Moment, source: str, coin: str, first_ms: int, last_ms: int)
     step = EIGHT_HOURS_MS
     first = max(first_ms, moment.world.start_us // 1_000)
     numbers = np.arange(-(-first // step), min(last_ms, moment.now_ms) // step + 1)
-    return numbers * step, funding_8h(moment.world, source, coin, numbers * step * 1_000) if len(numbers) else np.empty(
-        0
-    )
+    return numbers * step, funding_8h(moment, source, coin, numbers * step * 1_000)
 
 
 def _factor(source: str, kind: str) -> float:

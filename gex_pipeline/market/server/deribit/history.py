@@ -126,7 +126,7 @@ def funding_history(moment: Moment, query: Query) -> list[dict[str, Any]]:
         return []
     times = np.concatenate(([max(int(hours[0]) - _HOUR_MS, moment.world.start_us // 1_000)], hours))
     prices = history.prices(moment, source, coin, "index", times * 1_000)
-    rates = funding_8h(moment.world, source, coin, hours * 1_000)
+    rates = funding_8h(moment, source, coin, hours * 1_000)
     rows = zip(hours.tolist(), prices[1:].tolist(), prices[:-1].tolist(), rates.tolist(), strict=True)
     return [_funding(*row) for row in rows]
 
