@@ -16,6 +16,7 @@ from tests.unit.market.venue_client import NOW, NOW_MS, START_MS
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 NAME = re.compile(r"([A-Z]+-USD(?:_UM)?)-(\d{6})-(\d+(?:\.\d+)?)-([CP])")
+TICKS = {"BTC-USD": 0.0001, "ETH-USD": 0.0001, "BTC-USD_UM": 5.0, "ETH-USD_UM": 0.01, "SOL-USD_UM": 0.01}
 SIZES = {"BTC-USD": 0.01, "ETH-USD": 0.1, "BTC-USD_UM": 0.01, "ETH-USD_UM": 0.01, "SOL-USD_UM": 0.1}
 COIN_MARGINED = {
     "instType": "OPTION", "instId": "BTC-USD-261225-100000-C", "instFamily": "BTC-USD", "uly": "BTC-USD",
@@ -55,6 +56,7 @@ def test_instruments(ask: Ask, family: str) -> None:
     for name, row in rows.items():
         assert not differences(row, COIN_MARGINED)
         told_family, day, strike, kind = NAME.fullmatch(name).groups()
+        assert float(row["tickSz"]) == TICKS[family]
         assert (row["instFamily"], row["stk"], row["optType"]) == (told_family, strike, kind) and told_family == family
         at = datetime.strptime(day, "%y%m%d").replace(hour=8, tzinfo=UTC)
         assert int(row["expTime"]) == at.timestamp() * 1_000 > NOW_MS

@@ -10,9 +10,9 @@ import numpy as np
 
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.calendar import SETTLEMENT_TIME
-from gex_pipeline.market.books import INDEX_BP
+from gex_pipeline.market.books import INDEX_BP, Book
 from gex_pipeline.market.draws import Ints
-from gex_pipeline.market.quotes import listing_day
+from gex_pipeline.market.quotes import Contracts, expiring, listing_day
 from gex_pipeline.market.server.answers import Moment, as_us
 from gex_pipeline.market.server.candles import Bars, Step, bars
 from gex_pipeline.market.server.perps import LAST_BP, MARK_BP, funding_8h
@@ -36,6 +36,12 @@ def delivery_days(moment: Moment) -> Iterator[date]:
     while day >= moment.world.start:
         yield day
         day -= timedelta(days=1)
+
+
+def exercised(world: World, book: Book, day: date) -> tuple[float, Contracts, list[bool]]:
+    """(delivery price, the contracts of a book that expired on a day, whether each paid)."""
+    price, gone = delivery_price(world, book.index_source, book.coin, day), expiring(book, world, day)
+    return price, gone, np.where(gone.is_call, price > gone.strike, price < gone.strike).tolist()
 
 
 def delivery_ms(day: date) -> int:

@@ -27,7 +27,9 @@ _SLOT_US = 30_000_000
 
 @dataclass(frozen=True)
 class Trade:
-    """One trade: prices in USD per coin, amount in coins, volatility as a fraction, time in microseconds since 1970.
+    """One trade: price and mark in the unit of the book, forward and index in USD per coin, amount in coins.
+
+    Volatility as a fraction, time in microseconds since 1970.
 
     ``number`` grows with time within a book; it is not consecutive.
     """
@@ -49,11 +51,6 @@ class Trade:
     def is_block(self) -> bool:
         """True for one in thirty."""
         return self.number % 30 == 0
-
-    @property
-    def per_usd(self) -> float:
-        """What turns USD per coin into the unit the book is quoted in."""
-        return 1.0 / self.forward if self.book.settlement == "inverse" else 1.0
 
 
 def newest_first(moment: Moment, of: Iterable[Book], first_us: int, last_us: int, most: int) -> list[Trade]:
@@ -121,5 +118,5 @@ def _columns(book: Book, world: World, listed: Contracts, times: Ints, which: In
     forward = index * np.exp(book.carry * tenor)
     mark_iv = np.round(np.clip(common_iv(world, book.coin, strike, forward, tenor, times), LEAST_IV, MOST_IV), 4)
     iv = np.round(mark_iv * (0.99 + 0.02 * uniform(key(world.seed, book.family, "deal"), times)), 4)
-    price = black76.price(forward, strike, tenor, iv, is_call)
-    return price, black76.price(forward, strike, tenor, mark_iv, is_call), iv, mark_iv, forward, index
+    price, mark = (book.priced(black76.price(forward, strike, tenor, each, is_call), forward) for each in (iv, mark_iv))
+    return price, mark, iv, mark_iv, forward, index
