@@ -215,7 +215,7 @@ def quotes(book: Book, world: World, instants_us: Ints | int) -> Quotes:
     row = index[:, None] if at.ndim else index
     tenor = (listed.expiry_us - at[..., None]) / 1e6 / SECONDS_PER_YEAR
     forward = np.round(row * np.exp(book.carry * tenor), digits(book.coin)) if book.carry else row + 0.0 * tenor
-    iv = _mark_iv(book, world, listed, forward, tenor, at)
+    iv = mark_iv(book, world, listed, forward, tenor, at)
     bid_iv, ask_iv = _quoted(book, world.seed, listed, iv, forward)
     share = ((at - held.begin_us) / DAY_US)[..., None]
     oi = _lots(listed.of(held.open_interest) + share * listed.of(held.new), book)
@@ -230,7 +230,7 @@ def common_iv(world: World, coin: str, strike: Floats, forward: Floats, tenor: F
     return surface.smile(surface.at_the_money(level, COINS[coin][1], tenor), tenor, np.log(strike / forward))
 
 
-def _mark_iv(book: Book, world: World, listed: Contracts, f: Floats, t: Floats, at: Ints) -> Floats:
+def mark_iv(book: Book, world: World, listed: Contracts, f: Floats, t: Floats, at: Ints) -> Floats:
     """The common smile and a little of the venue's own; call and put of a strike have one volatility (parity)."""
     own = 2.0 * _OWN_IV * (uniform(key(world.seed, book.venue, book.family, "iv"), listed.number // 2) - 0.5)
     iv = common_iv(world, book.coin, listed.strike, f, t, at) + own

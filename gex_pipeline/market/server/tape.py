@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
@@ -12,13 +12,13 @@ from itertools import islice
 import numpy as np
 
 from gex_pipeline.core import black76
-from gex_pipeline.core.black76 import Floats
+from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.calendar import SETTLEMENT_TIME
 from gex_pipeline.core.units import SECONDS_PER_YEAR
-from gex_pipeline.market.books import INDEX_BP, Book
+from gex_pipeline.market.books import Book
 from gex_pipeline.market.draws import Ints, key, uniform
 from gex_pipeline.market.ladder import DAY_US, EIGHT_US
-from gex_pipeline.market.quotes import LEAST_IV, MOST_IV, Contracts, common_iv, contracts, listing_day
+from gex_pipeline.market.quotes import Contracts, contracts, digits, index_price, listing_day, mark_iv
 from gex_pipeline.market.server.answers import Moment, as_us
 from gex_pipeline.market.world import World
 
@@ -100,23 +100,31 @@ def _day(book: Book, world: World, day: date) -> list[Trade]:
     happens = draw("trades") < min(0.9, 1.1 * book.shape.oi_share + 0.02)
     times = slots * _SLOT_US + (draw("time") * 30_000).astype(np.int64) * 1_000
     which = np.searchsorted(np.cumsum(turnover) / turnover.sum(), draw("which")).astype(np.int64)
-    columns = _columns(book, world, listed, times[happens], which[happens])
     lots = turnover.sum() / np.count_nonzero(happens) / book.lot_coin
     amount = book.lot_coin * np.ceil(-lots * np.log(draw("amount")))
     buys = 0.5 - 0.5 * listed.of(held.bought) / np.maximum(turnover, 1e-300)
     is_buy = draw("side") < buys[which]
-    whole = (slots[happens], times[happens], which[happens], is_buy[happens], amount[happens].round(4))
-    rows = zip(*(c.tolist() for c in (*whole, *columns)), strict=True)
-    return [Trade(book, slot, time, listed.names[i], *rest) for slot, time, i, *rest in rows]
+    traded, times, is_buy = _traded(listed, which[happens]), times[happens], is_buy[happens]
+    columns = (is_buy, amount[happens].round(4), *_columns(book, world, traded, times, is_buy))
+    rows = zip(slots[happens].tolist(), times.tolist(), traded.names, *(c.tolist() for c in columns), strict=True)
+    return [Trade(book, *row) for row in rows]
 
 
-def _columns(book: Book, world: World, listed: Contracts, times: Ints, which: Ints) -> tuple[Floats, ...]:
-    """(price, mark, iv, mark iv, forward, index) of trades."""
-    strike, is_call = listed.strike[which], listed.is_call[which]
-    tenor = (listed.expiry_us[which] - times) / 1e6 / SECONDS_PER_YEAR
-    index = world.spot(book.coin).at(times) * (1.0 + INDEX_BP[book.index_source] / 1e4)
-    forward = index * np.exp(book.carry * tenor)
-    mark_iv = np.round(np.clip(common_iv(world, book.coin, strike, forward, tenor, times), LEAST_IV, MOST_IV), 4)
-    iv = np.round(mark_iv * (0.99 + 0.02 * uniform(key(world.seed, book.family, "deal"), times)), 4)
-    price, mark = (book.priced(black76.price(forward, strike, tenor, each, is_call), forward) for each in (iv, mark_iv))
-    return price, mark, iv, mark_iv, forward, index
+def _traded(listed: Contracts, which: Ints) -> Contracts:
+    """The contract of each trade."""
+    names = tuple(listed.names[i] for i in which.tolist())
+    return Contracts(names, *(getattr(listed, field.name)[which] for field in fields(listed)[1:]))
+
+
+def _columns(book: Book, world: World, traded: Contracts, times: Ints, is_buy: Bools) -> tuple[Floats, ...]:
+    """(price, mark, iv, mark iv, forward, index) of trades: bought near the ask and sold near the bid, on ticks."""
+    tenor = (traded.expiry_us - times) / 1e6 / SECONDS_PER_YEAR
+    index = index_price(world, book.index_source, book.coin, times)
+    forward = np.round(index * np.exp(book.carry * tenor), digits(book.coin))
+    marks = mark_iv(book, world, traded, forward, tenor, times)
+    away = 0.005 + 0.005 * uniform(key(world.seed, book.family, "deal"), times)
+    iv = np.round(marks * np.where(is_buy, 1.0 + away, 1.0 - away), 4)
+    price, mark = (black76.price(forward, traded.strike, tenor, each, traded.is_call) for each in (iv, marks))
+    price = book.priced(price, forward)
+    dealt = np.where(is_buy, book.above(price), np.maximum(book.below(price), book.tick))
+    return dealt, book.marked(mark, forward), iv, marks, forward, index

@@ -173,7 +173,7 @@ def _trade(t: tape.Trade) -> dict[str, Any]:
         "trade_id": str(t.number) if t.book.family == "BTC" else f"{t.book.family}-{t.number}",
         "timestamp": t.time_us // 1_000,
         "tick_direction": t.number % 4,
-        "price": max(round(t.price, decimals), 10.0**-decimals),
+        "price": round(t.price, decimals),
         "mark_price": round(t.mark, decimals + 4),
         "iv": round(100 * t.iv, 2),
         "instrument_name": t.name,

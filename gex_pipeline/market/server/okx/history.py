@@ -180,7 +180,7 @@ def _option_trade(t: tape.Trade) -> dict[str, str]:
         "optType": t.name[-1],
         "side": "buy" if t.is_buy else "sell",
         "sz": text(t.amount / t.book.contract_coin, 0),
-        "px": text(max(t.price, 10.0**-decimals), decimals),
+        "px": text(t.price, decimals),
         "markPx": text(t.mark, 8),
         "fillVol": text(t.iv, 4),
         "fwdPx": text(t.forward, 4),
