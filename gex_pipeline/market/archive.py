@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from gex_pipeline.market import chains
-from gex_pipeline.market.books import BOOKS
+from gex_pipeline.market.books import BOOKS, per_usd
 from gex_pipeline.market.draws import Ints, key, uniform
 from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.world import World
@@ -104,7 +104,7 @@ def mapping_path() -> Path:
 
 def vendor_rows(chain: pl.DataFrame) -> pl.DataFrame:
     """Rows of `chain` in the vendor's words and units: IV in percent, prices of inverse options in coin."""
-    per = _per_usd()
+    per = _per_usd(chain)
     return chain.select(
         ts="snapshot_at",
         name="instrument",
@@ -120,9 +120,10 @@ def vendor_rows(chain: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _per_usd() -> pl.Expr:
-    """What turns USD per coin into the unit of the book."""
-    return pl.when(pl.col("settlement") == "inverse").then(1.0 / pl.col("forward_usd")).otherwise(1.0)
+def _per_usd(chain: pl.DataFrame) -> pl.Series:
+    """What turns USD per coin into the unit of each row's book."""
+    is_inverse = (chain["settlement"] == "inverse").to_numpy()
+    return pl.Series(per_usd(is_inverse, chain["forward_usd"].to_numpy()))
 
 
 def ticks(chain: pl.DataFrame) -> pl.DataFrame:
@@ -130,9 +131,10 @@ def ticks(chain: pl.DataFrame) -> pl.DataFrame:
 
     Amounts and greeks, which are not read, are empty; the index says that it is made up.
     """
-    per, empty = _per_usd(), pl.lit(None, dtype=pl.Float64)
+    chain = chain.sort("snapshot_at", maintain_order=True)
+    per, empty = _per_usd(chain), pl.lit(None, dtype=pl.Float64)
     at = pl.col("snapshot_at").dt.epoch("us")
-    return chain.sort("snapshot_at", maintain_order=True).select(
+    return chain.select(
         exchange=pl.lit("deribit"),
         symbol=pl.col("instrument").str.to_uppercase(),
         timestamp=at,

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from gex_pipeline.core.black76 import Bools, Floats
+
 #: Spot in USD at the start of a market and the annual volatility (a fraction) that it falls back to.
 COINS = {"BTC": (90_000.0, 0.45), "ETH": (3_000.0, 0.65), "SOL": (140.0, 0.80), "HYPE": (35.0, 0.95)}
 CARRY = 0.05  # forward = spot exp(carry x tenor)
+
+#: Ticks of books that are quoted in dollars; of those quoted in coin, the usual one and that of prices from a limit on.
+_TICKS = {
+    "deribit": {"BTC": 5.0, "ETH": 0.2, "SOL": 0.01, "HYPE": 0.01},
+    "bybit": {"BTC": 5.0, "ETH": 0.1, "SOL": 0.01},
+    "okx": {"BTC": 5.0, "ETH": 0.01, "SOL": 0.01},
+    "binance": {"BTC": 5.0, "ETH": 0.2, "SOL": 0.01},
+}
+_COIN_TICK, _COARSE_TICK, _COARSE_FROM = 0.0001, 0.0005, 0.005
 
 #: Distance of each index from the common spot in basis points: they agree within a few, and never exactly.
 INDEX_BP = {
@@ -56,7 +69,44 @@ class Book:
     @property
     def index_source(self) -> str:
         """The index its options settle on, a key of INDEX_BP."""
-        return f"{self.venue}/{'usd' if self.settlement == 'inverse' else self.settle_coin.lower()}"
+        return f"{self.venue}/{'usd' if self.is_inverse else self.settle_coin.lower()}"
+
+    @property
+    def is_inverse(self) -> bool:
+        """Whether it is quoted and settled in coin."""
+        return self.settlement == "inverse"
+
+    @property
+    def tick(self) -> float:
+        """The finest tick, in its unit."""
+        return _COIN_TICK if self.is_inverse else _TICKS[self.venue][self.coin]
+
+    def priced(self, usd: Floats, forward: Floats) -> Floats:
+        """Prices in its unit, of those in USD per coin."""
+        return usd * per_usd(self.is_inverse, forward)
+
+    def marked(self, usd: Floats, forward: Floats) -> Floats:
+        """Marks in its unit, of prices in USD per coin; Binance's are on ticks, one at least."""
+        price = self.priced(usd, forward)
+        return np.maximum(np.round(price / self.tick), 1.0) * self.tick if self.venue == "binance" else price
+
+    def below(self, price: Floats) -> Floats:
+        """The ticks at prices in its unit, or the next ones below."""
+        tick = self._ticks(price)
+        return np.floor(price / tick + 1e-9) * tick
+
+    def above(self, price: Floats) -> Floats:
+        """The ticks at prices in its unit, or the next ones above; one at least."""
+        tick = self._ticks(price)
+        return np.maximum(np.ceil(price / tick - 1e-9), 1.0) * tick
+
+    def _ticks(self, price: Floats) -> Floats:
+        return np.where(self.is_inverse & (price >= _COARSE_FROM), _COARSE_TICK, self.tick)
+
+
+def per_usd(is_inverse: Bools | bool, forward: Floats) -> Floats:
+    """What turns USD per coin into the unit of a book: coin where it is inverse, else dollars."""
+    return np.where(is_inverse, 1.0 / forward, 1.0)
 
 
 def _book(venue: str, coin: str, family: str, sizes: tuple[float, float], shape: Shape) -> Book:

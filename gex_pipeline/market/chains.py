@@ -9,7 +9,6 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from gex_pipeline.core.black76 import Floats
 from gex_pipeline.market import books
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.ladder import DAY_US, EIGHT_US
@@ -51,7 +50,9 @@ def _between_listings(instants_us: Ints) -> Iterator[Ints]:
 def _rows(q: Quotes, names: tuple[str, ...], code: Ints) -> pl.DataFrame:
     n, m = len(q.instant_us), len(q.listed.names)
     instants, ends = _times(np.repeat(q.instant_us, m)), _times(np.tile(q.listed.expiry_us, n))
-    bid, ask = (_quoted(q.price(iv).reshape(-1)) for iv in (q.bid_iv, q.ask_iv))
+    per_usd = books.per_usd(q.book.is_inverse, q.forward)
+    bid, ask = (pl.Series((price / per_usd).reshape(-1)).fill_nan(None) for price in q.bid_and_ask())
+    bid_iv, ask_iv = (pl.Series(iv.reshape(-1)).fill_nan(None) for iv in (q.bid_iv, q.ask_iv))
     return pl.DataFrame(
         {
             "snapshot_at": instants,
@@ -66,13 +67,13 @@ def _rows(q: Quotes, names: tuple[str, ...], code: Ints) -> pl.DataFrame:
             "open_interest_coin": q.open_interest.reshape(-1),
             "contract_size_coin": np.full(n * m, q.book.contract_coin),
             "mark_iv": q.mark_iv.reshape(-1),
-            "bid_iv": pl.Series(q.bid_iv.reshape(-1)).fill_nan(None),
-            "ask_iv": pl.Series(q.ask_iv.reshape(-1)).fill_nan(None),
+            "bid_iv": bid_iv.set(bid.is_null(), None),
+            "ask_iv": ask_iv,
             "forward_usd": q.forward.reshape(-1),
             "forward_source": _constant("venue", n * m, FORWARD_SOURCES),
             "index_usd": np.repeat(q.index, m),
             "index_source": _constant("venue", n * m, INDEX_SOURCES),
-            "mark_usd": q.price(q.mark_iv).reshape(-1),
+            "mark_usd": (q.mark() / per_usd).reshape(-1),
             "bid_usd": bid,
             "ask_usd": ask,
             "settlement": _constant(q.book.settlement, n * m, SETTLEMENTS),
@@ -81,11 +82,6 @@ def _rows(q: Quotes, names: tuple[str, ...], code: Ints) -> pl.DataFrame:
             "source": _constant(SYNTHETIC, n * m),
         }
     )
-
-
-def _quoted(prices: Floats) -> pl.Series:
-    """Null where nobody quotes, or nothing above 0."""
-    return pl.Series(np.where(prices > 0, prices, np.nan)).fill_nan(None)
 
 
 def _times(us: Ints) -> pl.Series:

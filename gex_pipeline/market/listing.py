@@ -58,10 +58,14 @@ class Contracts:
         """The book's part of positions by (side, strike)."""
         return positions[self.side, self.place] * self.share
 
+    def take(self, places: Ints) -> Contracts:
+        """Those at some places, in their order."""
+        names = tuple(self.names[i] for i in places.tolist())
+        return Contracts(names, *(getattr(self, field.name)[places] for field in fields(self)[1:]))
+
     def where(self, is_kept: Bools) -> Contracts:
         """Some of them."""
-        names = tuple(name for name, kept in zip(self.names, is_kept.tolist(), strict=True) if kept)
-        return Contracts(names, *(getattr(self, field.name)[is_kept] for field in fields(self)[1:]))
+        return self.take(np.flatnonzero(is_kept))
 
 
 def listed(book: Book, world: World, instant_us: int) -> Contracts:

@@ -62,11 +62,15 @@ class Quotes:
         """Black-76 on the forward at volatilities of the caller, USD per coin."""
         return black76.price(self.forward, self.listed.strike, self.tenor, iv, self.listed.is_call)
 
-    def bid_and_ask(self, per_usd: Floats, tick: Floats) -> tuple[Floats, Floats]:
-        """Quotes in the venue's unit (USD x ``per_usd``) on its ticks; NaN where there is none."""
-        bid = np.floor(self.price(self.bid_iv) * per_usd / tick + 1e-9) * tick
-        ask = np.ceil(self.price(self.ask_iv) * per_usd / tick - 1e-9) * tick
-        return np.where(bid > 0, bid, np.nan), ask
+    def mark(self) -> Floats:
+        """Marks in the unit of the book."""
+        return self.book.marked(self.price(self.mark_iv), self.forward)
+
+    def bid_and_ask(self) -> tuple[Floats, Floats]:
+        """Quotes in the unit of the book, on its ticks around the mark; NaN where there is none."""
+        bid, ask = (self.book.priced(self.price(iv), self.forward) for iv in (self.bid_iv, self.ask_iv))
+        bid = self.book.below(bid)
+        return np.where(bid > 0, bid, np.nan), self.book.above(ask)
 
 
 def index_price(world: World, source: str, coin: str, instants_us: Ints | int) -> Floats:

@@ -16,6 +16,7 @@ from tests.unit.market.venue_client import NOW, NOW_MS, START_MS
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 NAME = re.compile(r"([A-Z]+-USD(?:_UM)?)-(\d{6})-(\d+(?:\.\d+)?)-([CP])")
+TICKS = {"BTC-USD": 0.0001, "ETH-USD": 0.0001, "BTC-USD_UM": 5.0, "ETH-USD_UM": 0.01, "SOL-USD_UM": 0.01}
 SIZES = {"BTC-USD": 0.01, "ETH-USD": 0.1, "BTC-USD_UM": 0.01, "ETH-USD_UM": 0.01, "SOL-USD_UM": 0.1}
 COIN_MARGINED = {
     "instType": "OPTION", "instId": "BTC-USD-261225-100000-C", "instFamily": "BTC-USD", "uly": "BTC-USD",
@@ -55,6 +56,7 @@ def test_instruments(ask: Ask, family: str) -> None:
     for name, row in rows.items():
         assert not differences(row, COIN_MARGINED)
         told_family, day, strike, kind = NAME.fullmatch(name).groups()
+        assert float(row["tickSz"]) == TICKS[family]
         assert (row["instFamily"], row["stk"], row["optType"]) == (told_family, strike, kind) and told_family == family
         at = datetime.strptime(day, "%y%m%d").replace(hour=8, tzinfo=UTC)
         assert int(row["expTime"]) == at.timestamp() * 1_000 > NOW_MS
@@ -171,6 +173,8 @@ def test_swaps(ask: Ask) -> None:
     assert not differences(mark, {"instType": "SWAP", "instId": "x", "markPx": "1", "ts": "1"})
     (funding,) = data(ask, "public/funding-rate", instId="HYPE-USDT-SWAP")
     assert int(funding["fundingTime"]) % (8 * HOUR_MS) == 0 and int(funding["fundingTime"]) > NOW_MS
+    (paid,) = data(ask, "public/funding-rate-history", instId="HYPE-USDT-SWAP", limit=1)
+    assert funding["settFundingRate"] == paid["fundingRate"] != funding["fundingRate"]
     (oi,) = data(ask, "public/open-interest", instType="SWAP", instId="BTC-USDT-SWAP")
     assert float(oi["oi"]) * 0.01 == pytest.approx(float(oi["oiCcy"]), rel=1e-6)
 

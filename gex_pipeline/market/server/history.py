@@ -10,9 +10,9 @@ import numpy as np
 
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.calendar import SETTLEMENT_TIME
-from gex_pipeline.market.books import INDEX_BP
+from gex_pipeline.market.books import INDEX_BP, Book
 from gex_pipeline.market.draws import Ints
-from gex_pipeline.market.listing import listing_day
+from gex_pipeline.market.listing import Contracts, expiring, listing_day
 from gex_pipeline.market.server.answers import Moment, as_us
 from gex_pipeline.market.server.candles import Bars, Step, bars
 from gex_pipeline.market.server.perps import LAST_BP, MARK_BP, funding_8h
@@ -38,6 +38,12 @@ def delivery_days(moment: Moment) -> Iterator[date]:
         day -= timedelta(days=1)
 
 
+def exercised(world: World, book: Book, day: date) -> tuple[float, Contracts, list[bool]]:
+    """(delivery price, the contracts of a book that expired on a day, whether each paid)."""
+    price, gone = delivery_price(world, book.index_source, book.coin, day), expiring(book, world, day)
+    return price, gone, np.where(gone.is_call, price > gone.strike, price < gone.strike).tolist()
+
+
 def delivery_ms(day: date) -> int:
     """08:00 UTC of a day."""
     return as_us(datetime.combine(day, SETTLEMENT_TIME)) // 1_000
@@ -48,9 +54,7 @@ def funding(moment: Moment, source: str, coin: str, first_ms: int, last_ms: int)
     step = EIGHT_HOURS_MS
     first = max(first_ms, moment.world.start_us // 1_000)
     numbers = np.arange(-(-first // step), min(last_ms, moment.now_ms) // step + 1)
-    return numbers * step, funding_8h(moment.world, source, coin, numbers * step * 1_000) if len(numbers) else np.empty(
-        0
-    )
+    return numbers * step, funding_8h(moment, source, coin, numbers * step * 1_000)
 
 
 def _factor(source: str, kind: str) -> float:

@@ -11,7 +11,7 @@ from gex_pipeline.market.books import COINS, INDEX_BP, digits
 from gex_pipeline.market.draws import Ints, key, uniform
 from gex_pipeline.market.ladder import EIGHT_US
 from gex_pipeline.market.server.answers import Moment
-from gex_pipeline.market.world import MINUTE_US, World
+from gex_pipeline.market.world import MINUTE_US
 
 #: How far a perpetual trades above its index, and its mark price.
 LAST_BP, MARK_BP = 3.0, 2.0
@@ -54,7 +54,7 @@ def perpetual(moment: Moment, source: str, coin: str) -> Perpetual:
         high=round(max(last, float(day.max()) * (1 + LAST_BP / 1e4)), decimals),
         low=round(min(last, float(day.min()) * (1 + LAST_BP / 1e4)), decimals),
         change_pct=round(100 * (index / float(day[0]) - 1), 4),
-        funding_8h=float(funding_8h(moment.world, source, coin, paid_us)[0]),
+        funding_8h=float(funding_8h(moment, source, coin, paid_us)[0]),
         open_interest_coin=round(_OPEN_INTEREST_USD / COINS[coin][0], 2),
         volume_coin=round(1440 * volume_per_minute(coin), 2),
     )
@@ -65,9 +65,13 @@ def volume_per_minute(coin: str) -> float:
     return 3 * _OPEN_INTEREST_USD / COINS[coin][0] / 1440
 
 
-def funding_8h(world: World, source: str, coin: str, ends_us: Ints | int) -> Floats:
-    """Funding of eight hours that end at instants: a basis point, more after a rise, less after a fall."""
-    spot, ends = world.spot(coin), np.atleast_1d(np.asarray(ends_us))
-    before, after = (spot.at(np.clip(us, world.start_us, world.end_us)) for us in (ends - EIGHT_US, ends))
+def funding_8h(moment: Moment, source: str, coin: str, ends_us: Ints | int) -> Floats:
+    """Funding of eight hours that end at instants: a basis point, more after a rise, less after a fall.
+
+    Of eight hours that are not over, what the prices until now make of it.
+    """
+    world, ends = moment.world, np.atleast_1d(np.asarray(ends_us))
+    first, last = np.maximum(ends - EIGHT_US, world.start_us), np.minimum(ends, moment.now_us)
+    before, after = (world.spot(coin).at(us) for us in (first, last))
     noise = uniform(key(world.seed, source, coin, "funding"), ends) - 0.5
     return (_FUNDING * (1.0 + noise) + _TREND * np.log(after / before)).round(8)

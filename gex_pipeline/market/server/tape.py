@@ -12,14 +12,14 @@ from itertools import islice
 import numpy as np
 
 from gex_pipeline.core import black76
-from gex_pipeline.core.black76 import Floats
+from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.calendar import SETTLEMENT_TIME
 from gex_pipeline.core.units import SECONDS_PER_YEAR
-from gex_pipeline.market.books import INDEX_BP, Book
+from gex_pipeline.market.books import Book, digits
 from gex_pipeline.market.draws import Ints, key, uniform
 from gex_pipeline.market.ladder import DAY_US, EIGHT_US
 from gex_pipeline.market.listing import Contracts, contracts, listing_day
-from gex_pipeline.market.quotes import LEAST_IV, MOST_IV, common_iv
+from gex_pipeline.market.quotes import index_price, mark_iv
 from gex_pipeline.market.server.answers import Moment, as_us
 from gex_pipeline.market.world import World
 
@@ -28,7 +28,9 @@ _SLOT_US = 30_000_000
 
 @dataclass(frozen=True)
 class Trade:
-    """One trade: prices in USD per coin, amount in coins, volatility as a fraction, time in microseconds since 1970.
+    """One trade: price and mark in the unit of the book, forward and index in USD per coin, amount in coins.
+
+    Volatility as a fraction, time in microseconds since 1970.
 
     ``number`` grows with time within a book; it is not consecutive.
     """
@@ -50,11 +52,6 @@ class Trade:
     def is_block(self) -> bool:
         """True for one in thirty."""
         return self.number % 30 == 0
-
-    @property
-    def per_usd(self) -> float:
-        """What turns USD per coin into the unit the book is quoted in."""
-        return 1.0 / self.forward if self.book.settlement == "inverse" else 1.0
 
 
 def newest_first(moment: Moment, of: Iterable[Book], first_us: int, last_us: int, most: int) -> list[Trade]:
@@ -104,23 +101,25 @@ def _day(book: Book, world: World, day: date) -> list[Trade]:
     times = slots * _SLOT_US + (draw("time") * 30_000).astype(np.int64) * 1_000
     which = np.searchsorted(np.cumsum(turnover) / turnover.sum(), draw("which")).astype(np.int64)
     happens = (draw("trades") < min(0.9, 1.1 * book.shape.oi_share + 0.02)) & (times >= listed.since_us[which])
-    columns = _columns(book, world, listed, times[happens], which[happens])
     lots = turnover.sum() / np.count_nonzero(happens) / book.lot_coin
     amount = book.lot_coin * np.ceil(-lots * np.log(draw("amount")))
     buys = 0.5 - 0.5 * listed.of(held.bought) / np.maximum(turnover, 1e-300)
     is_buy = draw("side") < buys[which]
-    whole = (slots[happens], times[happens], which[happens], is_buy[happens], amount[happens].round(4))
-    rows = zip(*(c.tolist() for c in (*whole, *columns)), strict=True)
-    return [Trade(book, slot, time, listed.names[i], *rest) for slot, time, i, *rest in rows]
+    traded, times, is_buy = listed.take(which[happens]), times[happens], is_buy[happens]
+    columns = (is_buy, amount[happens].round(4), *_columns(book, world, traded, times, is_buy))
+    rows = zip(slots[happens].tolist(), times.tolist(), traded.names, *(c.tolist() for c in columns), strict=True)
+    return [Trade(book, *row) for row in rows]
 
 
-def _columns(book: Book, world: World, listed: Contracts, times: Ints, which: Ints) -> tuple[Floats, ...]:
-    """(price, mark, iv, mark iv, forward, index) of trades."""
-    strike, is_call = listed.strike[which], listed.is_call[which]
-    tenor = (listed.expiry_us[which] - times) / 1e6 / SECONDS_PER_YEAR
-    index = world.spot(book.coin).at(times) * (1.0 + INDEX_BP[book.index_source] / 1e4)
-    forward = index * np.exp(book.carry * tenor)
-    mark_iv = np.round(np.clip(common_iv(world, book.coin, strike, forward, tenor, times), LEAST_IV, MOST_IV), 4)
-    iv = np.round(mark_iv * (0.99 + 0.02 * uniform(key(world.seed, book.family, "deal"), times)), 4)
-    price = black76.price(forward, strike, tenor, iv, is_call)
-    return price, black76.price(forward, strike, tenor, mark_iv, is_call), iv, mark_iv, forward, index
+def _columns(book: Book, world: World, traded: Contracts, times: Ints, is_buy: Bools) -> tuple[Floats, ...]:
+    """(price, mark, iv, mark iv, forward, index) of trades: bought near the ask and sold near the bid, on ticks."""
+    tenor = (traded.expiry_us - times) / 1e6 / SECONDS_PER_YEAR
+    index = index_price(world, book.index_source, book.coin, times)
+    forward = np.round(index * np.exp(book.carry * tenor), digits(book.coin))
+    marks = mark_iv(book, world, traded, forward, tenor, times)
+    away = 0.005 + 0.005 * uniform(key(world.seed, book.family, "deal"), times)
+    iv = np.round(marks * np.where(is_buy, 1.0 + away, 1.0 - away), 4)
+    price, mark = (black76.price(forward, traded.strike, tenor, each, traded.is_call) for each in (iv, marks))
+    price = book.priced(price, forward)
+    dealt = np.where(is_buy, book.above(price), np.maximum(book.below(price), book.tick))
+    return dealt, book.marked(mark, forward), iv, marks, forward, index

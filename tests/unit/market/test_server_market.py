@@ -118,7 +118,21 @@ def test_trades_are_the_same_from_both_ends() -> None:
     for trade in forth[::97]:
         found = parse("deribit", trade.name)
         assert found.expiry_at.timestamp() * 1e6 > trade.time_us and trade.amount > 0
-        assert abs(trade.iv / trade.mark_iv - 1) < 0.011
+
+
+@pytest.mark.parametrize("book", books.BOOKS, ids=lambda b: f"{b.venue}-{b.family}-{b.coin}")
+def test_trades_lie_within_the_book_on_the_taker_side(book: books.Book) -> None:
+    trades = tape.newest_first(MOMENT, [book], MOMENT.now_us - 86_400_000_000, MOMENT.now_us, 100_000)
+    for trade in trades[:: len(trades) // 20]:
+        q = quotes(book, WORLD, trade.time_us)
+        i = q.listed.names.index(trade.name)
+        bid, ask = (prices[i] for prices in q.bid_and_ask())
+        assert (trade.mark_iv, trade.mark, trade.forward) == (q.mark_iv[i], q.mark()[i], q.forward[i])
+        assert not (trade.price < bid - 1e-9 or trade.price > ask + 1e-9)
+        if trade.is_buy:
+            assert trade.iv > trade.mark_iv and trade.price >= trade.mark - 1e-9
+        else:
+            assert trade.iv < trade.mark_iv and trade.price <= max(trade.mark, book.tick) + 1e-9
 
 
 def _place(trade: tape.Trade) -> tuple[str, int]:

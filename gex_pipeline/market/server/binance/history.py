@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from gex_pipeline.market import listing
 from gex_pipeline.market.books import Book, digits
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.server import candles, history, tape
@@ -52,10 +51,8 @@ def exercise_history(moment: Moment, query: Query) -> list[dict[str, Any]]:
 
 
 def _exercises(moment: Moment, book: Book, day: Any) -> Iterator[dict[str, Any]]:
-    px = history.delivery_price(moment.world, book.index_source, book.coin, day)
-    gone = listing.expiring(book, moment.world, day)
-    pays = np.where(gone.is_call, px > gone.strike, px < gone.strike).tolist()
-    for name, strike, paid in zip(gone.names, gone.strike.tolist(), pays, strict=True):
+    px, gone, has_paid = history.exercised(moment.world, book, day)
+    for name, strike, paid in zip(gone.names, gone.strike.tolist(), has_paid, strict=True):
         yield {
             "symbol": name,
             "strikePrice": text(strike, 4),
@@ -84,9 +81,9 @@ def _trade(t: tape.Trade) -> dict[str, Any]:
     return {
         "id": t.number,
         "symbol": t.name,
-        "price": text(t.price * t.book.contract_coin, 2),
+        "price": text(t.price, 2),
         "qty": text(contracts, 4),
-        "quoteQty": text(contracts * t.price * t.book.contract_coin, 4),
+        "quoteQty": text(contracts * t.price, 4),
         "side": side,
         "time": t.time_us // 1_000,
     }

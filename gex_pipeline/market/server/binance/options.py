@@ -1,21 +1,19 @@
-"""Binance's option lists: contracts, marks, tickers, and open interest by expiry. Prices are per contract."""
+"""Binance's option lists: contracts, marks, tickers, and open interest by expiry.
+
+Prices are per contract, which is one coin.
+"""
 
 from __future__ import annotations
 
 from math import isnan
 from typing import Any
 
-import numpy as np
-
 from gex_pipeline.core import black76
-from gex_pipeline.core.black76 import Floats
 from gex_pipeline.market.books import Book
 from gex_pipeline.market.quotes import Quotes
 from gex_pipeline.market.server.answers import Moment, Query, text, text_or
 from gex_pipeline.market.server.binance.wire import invalid_symbol, refuse, required
 
-#: Ticks in USDT, and the decimals of prices.
-_TICKS = {"BTC": 5.0, "ETH": 0.2, "SOL": 0.01}
 _DAY_MS = 86_400_000
 
 
@@ -50,7 +48,7 @@ def _symbols(moment: Moment, book: Book) -> list[dict[str, Any]]:
 
 
 def _symbol(book: Book, name: str, expiry_us: int, strike: float, is_call: bool) -> dict[str, Any]:
-    tick, lot = text(_TICKS[book.coin], 2), text(book.lot_coin, 2)
+    tick, lot = text(book.tick, 2), text(book.lot_coin, 2)
     return {
         "expiryDate": expiry_us // 1_000,
         "filters": [
@@ -69,7 +67,7 @@ def _symbol(book: Book, name: str, expiry_us: int, strike: float, is_call: bool)
         "maintenanceMargin": "0.07500000",
         "minInitialMargin": "0.10000000",
         "minMaintenanceMargin": "0.05000000",
-        "priceScale": 2 if _TICKS[book.coin] < 1 else 0,
+        "priceScale": 2 if book.tick < 1 else 0,
         "quantityScale": 2,
         "quoteAsset": "USDT",
         "contractType": "CRYPTO",
@@ -88,16 +86,6 @@ def _chosen(rows: list[dict[str, Any]], query: Query) -> list[dict[str, Any]]:
     return found
 
 
-def _marks(q: Quotes) -> Floats:
-    """Mark prices on ticks, never below one."""
-    tick = _TICKS[q.book.coin]
-    return np.maximum(np.round(q.price(q.mark_iv) * q.book.contract_coin / tick), 1.0) * tick
-
-
-def _quoted(q: Quotes) -> tuple[Floats, Floats]:
-    return q.bid_and_ask(np.full_like(q.forward, q.book.contract_coin), np.full_like(q.forward, _TICKS[q.book.coin]))
-
-
 def mark(moment: Moment, query: Query) -> list[dict[str, Any]]:
     """`mark`: prices, volatilities and greeks of every contract. There is no timestamp."""
     rows = [row for book in moment.books("binance") for row in _mark_rows(moment.quotes(book))]
@@ -108,8 +96,8 @@ def _mark_rows(q: Quotes) -> list[dict[str, Any]]:
     k, t, f, s = q.listed.strike, q.tenor, q.forward, q.mark_iv
     greeks = (black76.delta(f, k, t, s, q.listed.is_call), black76.theta(f, k, t, s) / 365)
     columns = (
-        _marks(q),
-        *_quoted(q),
+        q.mark(),
+        *q.bid_and_ask(),
         q.bid_iv,
         q.ask_iv,
         s,
@@ -135,7 +123,7 @@ def _mark_row(q: Quotes, name: str, price: float, bid: float, ask: float, *rest:
         "gamma": text(gamma, 8),
         "vega": text(vega / 100, 8),
         "highPriceLimit": text(price + room, 2),
-        "lowPriceLimit": text(max(price - room, _TICKS[q.book.coin]), 2),
+        "lowPriceLimit": text(max(price - room, q.book.tick), 2),
         "riskFreeInterest": "0",
     }
 
@@ -147,7 +135,7 @@ def ticker(moment: Moment, query: Query) -> list[dict[str, Any]]:
 
 
 def _ticker_rows(q: Quotes) -> list[dict[str, Any]]:
-    columns = (q.listed.strike, _marks(q), *_quoted(q), q.volume / q.book.contract_coin)
+    columns = (q.listed.strike, q.mark(), *q.bid_and_ask(), q.volume / q.book.contract_coin)
     return [_ticker_row(q, *row) for row in zip(q.listed.names, *(c.tolist() for c in columns), strict=True)]
 
 

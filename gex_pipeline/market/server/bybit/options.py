@@ -8,8 +8,6 @@ from typing import Any
 from urllib.parse import quote, unquote
 from zlib import crc32
 
-import numpy as np
-
 from gex_pipeline.core import black76
 from gex_pipeline.market import listing
 from gex_pipeline.market.books import COINS, Book
@@ -18,7 +16,6 @@ from gex_pipeline.market.quotes import Quotes
 from gex_pipeline.market.server.answers import Moment, Query, text, text_or
 from gex_pipeline.market.server.bybit.wire import invalid, one_of, whole
 
-_TICKS = {"BTC": 5.0, "ETH": 0.1, "SOL": 0.01}
 _PAGE, _LONGEST_PAGE = 500, 1_000
 _DELIVERY_US = 4 * 3_600_000_000
 
@@ -82,7 +79,7 @@ def _rows(book: Book, found: Contracts, status: str) -> list[dict[str, Any]]:
 
 
 def _instrument(book: Book, name: str, expiry_us: int, since_us: int, is_call: bool) -> dict[str, Any]:
-    coin, settle, tick = book.coin, book.settle_coin, _TICKS[book.coin]
+    coin, settle, tick = book.coin, book.settle_coin, text(book.tick, 2)
     lot = text(book.lot_coin, 2)
     return {
         "symbol": name,
@@ -95,7 +92,7 @@ def _instrument(book: Book, name: str, expiry_us: int, since_us: int, is_call: b
         "launchTime": str(since_us // 1_000),
         "deliveryTime": str(expiry_us // 1_000),
         "deliveryFeeRate": "0.00015",
-        "priceFilter": {"minPrice": text(tick, 2), "maxPrice": "1110000", "tickSize": text(tick, 2)},
+        "priceFilter": {"minPrice": tick, "maxPrice": "1110000", "tickSize": tick},
         "lotSizeFilter": {"maxOrderQty": "500", "minOrderQty": lot, "qtyStep": lot},
         "displayName": f"{coin}{settle}{name.removeprefix(coin).removesuffix('-USDT')}",
     }
@@ -109,10 +106,9 @@ def tickers(moment: Moment, query: Query) -> dict[str, Any]:
 
 def _tickers(q: Quotes, day: str) -> list[dict[str, Any]]:
     k, t, f, s = q.listed.strike, q.tenor, q.forward, q.mark_iv
-    bid, ask = q.bid_and_ask(np.ones_like(f), np.full_like(f, _TICKS[q.book.coin]))
     greeks = (black76.delta(f, k, t, s, q.listed.is_call), black76.gamma(f, k, t, s))
     slow = (black76.vega(f, k, t, s) / 100, black76.theta(f, k, t, s) / 365)
-    columns = (q.price(s), bid, ask, q.bid_iv, q.ask_iv, s, f, q.open_interest, q.volume, *greeks, *slow)
+    columns = (q.mark(), *q.bid_and_ask(), q.bid_iv, q.ask_iv, s, f, q.open_interest, q.volume, *greeks, *slow)
     rows = zip(q.listed.names, *(c.tolist() for c in columns), strict=True)
     return [_ticker(q, *row) for row in rows if not day or f"-{day}-" in row[0]]
 

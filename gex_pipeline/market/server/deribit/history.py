@@ -126,7 +126,7 @@ def funding_history(moment: Moment, query: Query) -> list[dict[str, Any]]:
         return []
     times = np.concatenate(([max(int(hours[0]) - _HOUR_MS, moment.world.start_us // 1_000)], hours))
     prices = history.prices(moment, source, coin, "index", times * 1_000)
-    rates = funding_8h(moment.world, source, coin, hours * 1_000)
+    rates = funding_8h(moment, source, coin, hours * 1_000)
     rows = zip(hours.tolist(), prices[1:].tolist(), prices[:-1].tolist(), rates.tolist(), strict=True)
     return [_funding(*row) for row in rows]
 
@@ -166,15 +166,15 @@ def _trades(moment: Moment, query: Query, first_ms: int, last_ms: int) -> dict[s
 
 
 def _trade(t: tape.Trade) -> dict[str, Any]:
-    decimals = 4 if t.book.settlement == "inverse" else 2
+    decimals = 4 if t.book.is_inverse else 2
     block = {"block_trade_id": f"BLOCK-{t.number}", "block_trade_leg_count": 1} if t.is_block else {}
     return {
         "trade_seq": t.number,
         "trade_id": str(t.number) if t.book.family == "BTC" else f"{t.book.family}-{t.number}",
         "timestamp": t.time_us // 1_000,
         "tick_direction": t.number % 4,
-        "price": max(round(t.price * t.per_usd, decimals), 10.0**-decimals),
-        "mark_price": round(t.mark * t.per_usd, decimals + 4),
+        "price": round(t.price, decimals),
+        "mark_price": round(t.mark, decimals + 4),
         "iv": round(100 * t.iv, 2),
         "instrument_name": t.name,
         "index_price": round(t.index, 2),

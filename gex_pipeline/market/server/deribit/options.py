@@ -9,7 +9,6 @@ from zlib import crc32
 
 import numpy as np
 
-from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.calendar import expiry_type
 from gex_pipeline.core.instruments import build, parse
 from gex_pipeline.market import listing
@@ -24,7 +23,6 @@ CURRENCIES = ("BTC", "ETH", "USDC", "USDT", "EURR")
 KINDS = ("option", "future", "spot", "option_combo", "future_combo", "any")
 _PERIODS = {"daily": "day", "weekly": "week", "monthly": "month", "quarterly": "month"}
 _EXPIRED_DAYS = 30  # how far back `expired=true` goes
-_LINEAR_TICKS = {"BTC": 5.0, "ETH": 0.2, "SOL": 0.01, "HYPE": 0.01}
 
 
 def of_currency(moment: Moment, query: Query, words: tuple[str, ...] = CURRENCIES) -> list[Book]:
@@ -62,10 +60,9 @@ def _rows_of(book: Book, found: Contracts, is_active: bool) -> list[dict[str, An
 def _instrument(
     book: Book, is_active: bool, name: str, expiry_us: int, since_us: int, strike: float, is_call: bool
 ) -> dict[str, Any]:
-    is_inverse = book.settlement == "inverse"
+    is_inverse = book.is_inverse
     quote = book.coin if is_inverse else "USDC"
     at = listing.EPOCH + timedelta(microseconds=expiry_us)
-    tick = 0.0001 if is_inverse else _LINEAR_TICKS[book.coin]
     return {
         "instrument_name": name,
         "instrument_id": crc32(name.encode()),
@@ -86,28 +83,16 @@ def _instrument(
         "contract_size": book.contract_coin,
         "min_trade_amount": book.lot_coin,
         "lot_size": 1,
-        "tick_size": tick,
+        "tick_size": book.tick,
         "tick_size_steps": [{"above_price": 0.005, "tick_size": 0.0005}] if is_inverse else [],
         "maker_commission": 0.0003,
         "taker_commission": 0.0003,
         "block_trade_commission": 0.0003,
-        "block_trade_tick_size": tick,
+        "block_trade_tick_size": book.tick,
         "block_trade_min_trade_amount": 25,
         "product_group": book.coin,
         "underlying_type": "crypto",
     }
-
-
-def ticks(book: Book, price: Floats) -> Floats:
-    """The tick of a price in the book's own unit."""
-    if book.settlement == "linear":
-        return np.full_like(price, _LINEAR_TICKS[book.coin])
-    return np.where(price >= 0.005, 0.0005, 0.0001)
-
-
-def per_usd(q: Quotes) -> Floats:
-    """What turns USD per coin into the unit of the book: 1 / forward where it is quoted in coin."""
-    return 1.0 / q.forward if q.book.settlement == "inverse" else np.ones_like(q.forward)
 
 
 def underlying_name(book: Book, expiry_us: int) -> str:
@@ -122,23 +107,20 @@ def underlying_name(book: Book, expiry_us: int) -> str:
 def summary_rows(moment: Moment, book: Book) -> list[dict[str, Any]]:
     """What `get_book_summary_by_currency` says of a book: no greeks; null where there is no quote or trade."""
     q = moment.quotes(book)
-    unit = per_usd(q)
-    mark = q.price(q.mark_iv) * unit
-    bid, ask = q.bid_and_ask(unit, ticks(book, mark))
     names = {us: underlying_name(book, us) for us in np.unique(q.listed.expiry_us).tolist()}
-    columns = (q.listed.expiry_us, mark, bid, ask, q.mark_iv, q.forward, q.open_interest, q.volume)
+    columns = (q.listed.expiry_us, q.mark(), *q.bid_and_ask(), q.mark_iv, q.forward, q.open_interest, q.volume)
     rows = zip(q.listed.names, *(c.tolist() for c in columns), strict=True)
     return [_summary(q, name, names[us], *rest) for name, us, *rest in rows]
 
 
 def _summary(q: Quotes, name: str, future: str, mark: float, bid: float, ask: float, *rest: float) -> dict[str, Any]:
     iv, forward, open_interest, volume = rest
-    decimals = 4 if q.book.settlement == "inverse" else 2
+    decimals = 4 if q.book.is_inverse else 2
     is_traded = volume > 0
     return {
         "instrument_name": name,
         "base_currency": q.book.coin,
-        "quote_currency": q.book.coin if q.book.settlement == "inverse" else "USDC",
+        "quote_currency": q.book.coin if q.book.is_inverse else "USDC",
         "open_interest": open_interest,
         "mark_price": round(mark, 8 if decimals == 4 else 4),
         "bid_price": or_none(bid, decimals),

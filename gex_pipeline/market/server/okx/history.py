@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-import numpy as np
-
-from gex_pipeline.market import listing
 from gex_pipeline.market.books import Book, digits
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.server import candles, history, tape
@@ -133,7 +130,7 @@ def exercises(moment: Moment, query: Query) -> list[dict[str, Any]]:
 def _exercised(moment: Moment, query: Query) -> Book:
     """The family asked for; `uly` knows the coin-margined ones only."""
     if query.get("uly") and not query.get("instFamily"):
-        found = [book for book in moment.books("okx") if book.family == query["uly"] and book.settlement == "inverse"]
+        found = [book for book in moment.books("okx") if book.family == query["uly"] and book.is_inverse]
         if not found:
             raise refuse(200, *NO_INDEX)
         return found[0]
@@ -141,10 +138,8 @@ def _exercised(moment: Moment, query: Query) -> Book:
 
 
 def _details(moment: Moment, book: Book, day: Any) -> list[dict[str, str]]:
-    px = history.delivery_price(moment.world, book.index_source, book.coin, day)
-    gone = listing.expiring(book, moment.world, day)
-    pays = np.where(gone.is_call, px > gone.strike, px < gone.strike).tolist()
-    types = ("exercised" if p else "expired_otm" for p in pays)
+    px, gone, has_paid = history.exercised(moment.world, book, day)
+    types = ("exercised" if paid else "expired_otm" for paid in has_paid)
     return [{"insId": n, "px": text(px, 4), "type": t} for n, t in zip(gone.names, types, strict=True)]
 
 
@@ -177,15 +172,15 @@ def _found(moment: Moment, of: list[Book], name: str) -> list[tape.Trade]:
 
 
 def _option_trade(t: tape.Trade) -> dict[str, str]:
-    decimals = 4 if t.book.settlement == "inverse" else 2
+    decimals = 4 if t.book.is_inverse else 2
     return {
         "instId": t.name,
         "instFamily": t.book.family,
         "optType": t.name[-1],
         "side": "buy" if t.is_buy else "sell",
         "sz": text(t.amount / t.book.contract_coin, 0),
-        "px": text(max(t.price * t.per_usd, 10.0**-decimals), decimals),
-        "markPx": text(t.mark * t.per_usd, 8),
+        "px": text(t.price, decimals),
+        "markPx": text(t.mark, 8),
         "fillVol": text(t.iv, 4),
         "fwdPx": text(t.forward, 4),
         "idxPx": text(t.index, 4),

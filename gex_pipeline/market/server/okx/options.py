@@ -13,7 +13,6 @@ from gex_pipeline.market.quotes import Quotes
 from gex_pipeline.market.server.answers import Moment, Query, text, text_or
 from gex_pipeline.market.server.okx.wire import NO_INDEX, refuse, wrong
 
-_LINEAR_TICKS = {"BTC": 5.0, "ETH": 0.1, "SOL": 0.01}
 #: Each endpoint's rows are this much older than the answer, in milliseconds: their `ts` differ.
 _AGE_MS = {"open-interest": 780, "opt-summary": 690, "mark-price": 595, "tickers": 499}
 
@@ -42,14 +41,13 @@ def instruments(moment: Moment, book: Book) -> list[dict[str, str]]:
 
 
 def _instrument(book: Book, name: str, expiry_us: int, since_us: int, strike: float, is_call: bool) -> dict[str, str]:
-    is_inverse = book.settlement == "inverse"
     return {
         "instType": "OPTION",
         "instId": name,
         "instFamily": book.family,
         "uly": f"{book.coin}-USD",
         "settleCcy": book.settle_coin,
-        "ctType": "" if is_inverse else "linear",
+        "ctType": "" if book.is_inverse else "linear",
         "ctVal": "1",
         "ctMult": text(book.contract_coin, 2),
         "ctValCcy": book.coin,
@@ -57,7 +55,7 @@ def _instrument(book: Book, name: str, expiry_us: int, since_us: int, strike: fl
         "stk": text(strike, 4),
         "expTime": str(expiry_us // 1_000),
         "listTime": str(since_us // 1_000),
-        "tickSz": "0.0001" if is_inverse else text(_LINEAR_TICKS[book.coin], 2),
+        "tickSz": text(book.tick, 4),
         "lotSz": "1",
         "minSz": "1",
         "baseCcy": "",
@@ -94,7 +92,7 @@ def open_interest(q: Quotes) -> list[dict[str, str]]:
 
 def summary(q: Quotes, exp_time: str) -> list[dict[str, str]]:
     """`opt-summary`: volatilities and both sets of greeks, of one expiry (YYMMDD) where one is asked for."""
-    _, bid, ask = _prices(q)
+    bid, ask = q.bid_and_ask()
     quoted = (np.where(np.isnan(bid), np.nan, q.bid_iv), np.where(np.isnan(ask), np.nan, q.ask_iv))
     columns = (q.mark_iv, *quoted, q.forward, *_greeks(q))
     rows = zip(q.listed.names, *(c.tolist() for c in columns), strict=True)
@@ -143,38 +141,22 @@ def _summary(
     }
 
 
-def _per_usd(q: Quotes) -> Floats:
-    """What turns USD per coin into the unit of the family: coin where it is coin-margined."""
-    return 1.0 / q.forward if q.book.settlement == "inverse" else np.ones_like(q.forward)
-
-
 def mark_prices(q: Quotes) -> list[dict[str, str]]:
     """`mark-price`: coin or USD per coin, as the family is quoted."""
-    marks = (q.price(q.mark_iv) * _per_usd(q)).tolist()
-    ts, decimals = _stamp(q, "mark-price"), 8 if q.book.settlement == "inverse" else 4
-    names = zip(q.listed.names, marks, strict=True)
+    ts, decimals = _stamp(q, "mark-price"), 8 if q.book.is_inverse else 4
+    names = zip(q.listed.names, q.mark().tolist(), strict=True)
     return [{"instType": "OPTION", "instId": name, "markPx": text(px, decimals), "ts": ts} for name, px in names]
-
-
-def _prices(q: Quotes) -> tuple[Floats, Floats, Floats]:
-    """(mark, bid, ask) in the unit of the family, quotes on its ticks."""
-    unit = _per_usd(q)
-    mark = q.price(q.mark_iv) * unit
-    is_inverse = q.book.settlement == "inverse"
-    linear = np.full_like(mark, _LINEAR_TICKS[q.book.coin])
-    tick = np.where(mark >= 0.005, 0.0005, 0.0001) if is_inverse else linear
-    return mark, *q.bid_and_ask(unit, tick)
 
 
 def tickers(q: Quotes) -> list[dict[str, str]]:
     """`tickers`: quotes and volume in contracts; "" where there is none."""
-    columns = (*_prices(q), q.volume)
+    columns = (q.mark(), *q.bid_and_ask(), q.volume)
     rows = zip(q.listed.names, *(c.tolist() for c in columns), strict=True)
     return [_ticker(q, *row) for row in rows]
 
 
 def _ticker(q: Quotes, name: str, mark: float, bid: float, ask: float, volume: float) -> dict[str, str]:
-    decimals, is_traded = 4 if q.book.settlement == "inverse" else 2, volume > 0
+    decimals, is_traded = 4 if q.book.is_inverse else 2, volume > 0
     last = text(mark, decimals) if is_traded else ""
     return {
         "instType": "OPTION",

@@ -99,7 +99,8 @@ def funding_rate(moment: Moment, query: Query) -> list[dict[str, str]]:
     """`funding-rate` of the current eight hours."""
     name, coin, source = swap_of(moment, query)
     p = perps.perpetual(moment, source, coin)
-    end_ms = (moment.now_ms // _EIGHT_HOURS_MS + 1) * _EIGHT_HOURS_MS
+    begin_ms = moment.now_ms // _EIGHT_HOURS_MS * _EIGHT_HOURS_MS
+    settled, end_ms = perps.funding_8h(moment, source, coin, begin_ms * 1_000), begin_ms + _EIGHT_HOURS_MS
     return [
         {
             "instType": "SWAP",
@@ -113,7 +114,7 @@ def funding_rate(moment: Moment, query: Query) -> list[dict[str, str]]:
             "minFundingRate": "-0.00375",
             "maxFundingRate": "0.00375",
             "settState": "settled",
-            "settFundingRate": text(p.funding_8h, 10),
+            "settFundingRate": text(settled[0], 10),
             "premium": "0",
             "ts": str(moment.now_ms),
         }
