@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
 import numpy as np
 import polars as pl
 
+from gex_pipeline.core.black76 import Floats
 from gex_pipeline.market import books
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.ladder import DAY_US, EIGHT_US
 from gex_pipeline.market.listing import LISTED_US
 from gex_pipeline.market.quotes import Quotes, quotes
 from gex_pipeline.market.world import World
-from gex_pipeline.schema import TABLES
 from gex_pipeline.schema.chain import FORWARD_SOURCES, INDEX_SOURCES, OPTION_TYPES, SETTLEMENTS, SYNTHETIC
 
 HOUR_US = 3_600_000_000
@@ -27,11 +27,10 @@ def chain(venue: str, coin: str, world: World, instants_us: Ints) -> pl.DataFram
     Raises ``ValueError`` where the venue has no options on the coin or the world no such instant.
     """
     mine = [book for book in books.of(coin) if book.venue == venue]
-    found = [quotes(book, world, part) for part in _between_listings(instants_us) for book in mine]
-    names = tuple(sorted({name for q in found for name in q.listed.names}))
+    parts = [[quotes(book, world, part) for book in mine] for part in _between_listings(instants_us)]
+    names = tuple(sorted({name for found in parts for q in found for name in q.listed.names}))
     code = {name: i for i, name in enumerate(names)}
-    rows = pl.concat([_rows(q, names, np.array([code[name] for name in q.listed.names])) for q in found])
-    return rows.sort(TABLES["chain"].sort) if len(mine) > 1 else rows
+    return pl.concat([_rows(found, names, code) for found in parts])
 
 
 def hours(first: datetime, n: int) -> Ints:
@@ -47,41 +46,60 @@ def _between_listings(instants_us: Ints) -> Iterator[Ints]:
     return (instants_us[a:b] for a, b in pairwise(cuts))
 
 
-def _rows(q: Quotes, names: tuple[str, ...], code: Ints) -> pl.DataFrame:
-    n, m = len(q.instant_us), len(q.listed.names)
-    instants, ends = _times(np.repeat(q.instant_us, m)), _times(np.tile(q.listed.expiry_us, n))
-    per_usd = books.per_usd(q.book.is_inverse, q.forward)
-    bid, ask = (pl.Series((price / per_usd).reshape(-1)).fill_nan(None) for price in q.bid_and_ask())
-    bid_iv, ask_iv = (pl.Series(iv.reshape(-1)).fill_nan(None) for iv in (q.bid_iv, q.ask_iv))
+def _rows(found: Sequence[Quotes], names: tuple[str, ...], code: Mapping[str, int]) -> pl.DataFrame:
+    """Rows of a venue's books at the same instants; of each instant by expiry, strike, type and name."""
+    numbers = np.array([code[name] for q in found for name in q.listed.names])
+    listed = [np.concatenate([getattr(q.listed, name) for q in found]) for name in ("expiry_us", "strike", "side")]
+    order = np.lexsort((numbers, *reversed(listed)))
+    expiry, strike, side = (each[order] for each in listed)
+    instants = found[0].instant_us
+    n, m = len(instants), len(order)
+
+    def rows(of: Callable[[Quotes], np.ndarray | float]) -> np.ndarray:
+        """What each book says by instant and contract, by one of both, or as a whole; row by row."""
+        parts = [np.broadcast_to(of(q), q.forward.shape) for q in found]
+        return np.concatenate(parts, axis=1)[:, order].reshape(-1)
+
+    bid, ask = (_quoted(rows(lambda q, i=i: q.bid_and_ask()[i] / _per_usd(q))) for i in (0, 1))
+    at = _times(np.repeat(instants, m))
     return pl.DataFrame(
         {
-            "snapshot_at": instants,
-            "expiry_at": ends,
-            "venue_time": instants,
-            "knowledge_time": instants,
-            "underlying": _constant(q.book.coin, n * m),
-            "venue": _constant(q.book.venue, n * m),
-            "instrument": _enum(np.tile(code, n), names),
-            "strike_usd": np.tile(q.listed.strike, n),
-            "option_type": _enum(np.tile(q.listed.side, n), OPTION_TYPES),
-            "open_interest_coin": q.open_interest.reshape(-1),
-            "contract_size_coin": np.full(n * m, q.book.contract_coin),
-            "mark_iv": q.mark_iv.reshape(-1),
-            "bid_iv": bid_iv.set(bid.is_null(), None),
-            "ask_iv": ask_iv,
-            "forward_usd": q.forward.reshape(-1),
+            "snapshot_at": at,
+            "expiry_at": _times(np.tile(expiry, n)),
+            "venue_time": at,
+            "knowledge_time": at,
+            "underlying": _constant(found[0].book.coin, n * m),
+            "venue": _constant(found[0].book.venue, n * m),
+            "instrument": _enum(np.tile(numbers[order], n), names),
+            "strike_usd": np.tile(strike, n),
+            "option_type": _enum(np.tile(side, n), OPTION_TYPES),
+            "open_interest_coin": rows(lambda q: q.open_interest),
+            "contract_size_coin": rows(lambda q: q.book.contract_coin),
+            "mark_iv": rows(lambda q: q.mark_iv),
+            "bid_iv": _quoted(rows(lambda q: q.bid_iv)).set(bid.is_null(), None),
+            "ask_iv": _quoted(rows(lambda q: q.ask_iv)),
+            "forward_usd": rows(lambda q: q.forward),
             "forward_source": _constant("venue", n * m, FORWARD_SOURCES),
-            "index_usd": np.repeat(q.index, m),
+            "index_usd": rows(lambda q: q.index[:, None]),
             "index_source": _constant("venue", n * m, INDEX_SOURCES),
-            "mark_usd": (q.mark() / per_usd).reshape(-1),
+            "mark_usd": rows(lambda q: q.mark() / _per_usd(q)),
             "bid_usd": bid,
             "ask_usd": ask,
-            "settlement": _constant(q.book.settlement, n * m, SETTLEMENTS),
-            "tenor_years": q.tenor.reshape(-1),
-            "volume_24h_coin": q.volume.reshape(-1),
+            "settlement": _enum(rows(lambda q: SETTLEMENTS.index(q.book.settlement)), SETTLEMENTS),
+            "tenor_years": rows(lambda q: q.tenor),
+            "volume_24h_coin": rows(lambda q: q.volume),
             "source": _constant(SYNTHETIC, n * m),
         }
     )
+
+
+def _per_usd(q: Quotes) -> Floats:
+    return books.per_usd(q.book.is_inverse, q.forward)
+
+
+def _quoted(values: np.ndarray) -> pl.Series:
+    """Null where nobody quotes."""
+    return pl.Series(values).fill_nan(None)
 
 
 def _times(us: Ints) -> pl.Series:
