@@ -1,13 +1,22 @@
-"""Fixtures of the live tests: a warehouse folder, and `gex` run in this process on it."""
+"""Fixtures of the live tests: the local venues, a warehouse folder, and `gex` run in this process on it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gex_pipeline import cli
+from gex_pipeline.market.server.server import VenueServer, serve
 from tests.integration.live import Run
+
+
+@pytest.fixture(scope="module")
+def venues() -> Iterator[VenueServer]:
+    """The local venues with the real time, of one file of tests; see :func:`live.healthy`."""
+    with serve() as made:
+        yield made
 
 
 @pytest.fixture

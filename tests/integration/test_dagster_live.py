@@ -25,19 +25,13 @@ from gex_pipeline.engine.hourly import instant_in
 from gex_pipeline.engine.polls import now
 from gex_pipeline.market import chains
 from gex_pipeline.market.server.faults import Fault
-from gex_pipeline.market.server.server import VenueServer, serve
+from gex_pipeline.market.server.server import VenueServer
 from gex_pipeline.schema import DERIVED
 from gex_pipeline.warehouse import open_warehouse
 from tests.integration.live import healthy
 
 SUMMARY = "public/get_book_summary_by_currency"
 AROUND = ("candles", "dvol", "funding", "perps", "settlements", "trades")
-
-
-@pytest.fixture(scope="module")
-def venues() -> Iterator[VenueServer]:
-    with serve() as made:
-        yield made
 
 
 @pytest.fixture

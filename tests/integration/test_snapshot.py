@@ -6,7 +6,6 @@ import gc
 import hashlib
 import shutil
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -22,7 +21,7 @@ from gex_pipeline.engine.bans import banned_until, note_ban
 from gex_pipeline.engine.outcomes import Outcome
 from gex_pipeline.errors import StoreError
 from gex_pipeline.market.server.faults import Fault
-from gex_pipeline.market.server.server import VenueServer, serve
+from gex_pipeline.market.server.server import VenueServer
 from gex_pipeline.schema import CHAIN, RAW, SNAPSHOTS
 from gex_pipeline.settings import load
 from gex_pipeline.store.layout import Partition
@@ -35,12 +34,6 @@ from tests.integration.live import Run, healthy, query
 SUMMARY = "public/get_book_summary_by_currency"
 LISTING = "public/get_instruments"
 COINS = ("BTC", "ETH", "SOL", "HYPE")
-
-
-@pytest.fixture(scope="module")
-def venues() -> Iterator[VenueServer]:
-    with serve() as made:
-        yield made
 
 
 @pytest.fixture

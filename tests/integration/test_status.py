@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from gex_pipeline.engine import polls
 from gex_pipeline.engine.bans import note_ban
 from gex_pipeline.market.chains import utc
 from gex_pipeline.market.server.faults import Fault
-from gex_pipeline.market.server.server import VenueServer, serve
+from gex_pipeline.market.server.server import VenueServer
 from gex_pipeline.schema import CANDLES, CHAIN, SNAPSHOTS
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.partitions import Store
@@ -26,12 +25,6 @@ from tests.unit.store.build import chain
 SNAPSHOT = ("snapshot", "--venue", "deribit,bybit", "--underlying", "SOL")
 LAST = utc("2026-03-05T07:00")
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture(scope="module")
-def venues() -> Iterator[VenueServer]:
-    with serve() as made:
-        yield made
 
 
 @pytest.fixture

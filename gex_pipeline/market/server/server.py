@@ -35,6 +35,16 @@ _ENDPOINTS = {
     "okx": okx.ENDPOINTS,
     "binance": binance.ENDPOINTS | binance.CLOCKS,
 }
+#: Venue, host of a request, variable of its address, and where the path of that begins.
+_ADDRESSES = (
+    ("deribit", "", "GEX_DERIBIT_URL", "/api/v2"),
+    ("deribit", "history", "GEX_DERIBIT_HISTORY_URL", "/api/v2"),
+    ("bybit", "", "GEX_BYBIT_URL", ""),
+    ("okx", "", "GEX_OKX_URL", ""),
+    ("binance", "", "GEX_BINANCE_OPTIONS_URL", ""),
+    ("binance", "futures", "GEX_BINANCE_FUTURES_URL", ""),
+    ("binance", "spot", "GEX_BINANCE_SPOT_URL", ""),
+)
 _PREFIXES = {"/api/v2/": "deribit", "/v5/": "bybit", "/api/v5/": "okx"}
 _BINANCE = ("/eapi/", "/fapi/", "/sapi/")
 
@@ -114,18 +124,15 @@ class VenueServer:
     @property
     def hosts(self) -> dict[str, dict[str, str]]:
         """Venue -> host of a request -> address, as the clients want it."""
-        deribit = f"{self.address}/api/v2"
-        own = {"": self.address}
-        binance = own | {"futures": self.address, "spot": self.address}
-        return {"deribit": {"": deribit, "history": deribit}, "bybit": own, "okx": own, "binance": binance}
+        hosts: dict[str, dict[str, str]] = {}
+        for venue, host, _, path in _ADDRESSES:
+            hosts.setdefault(venue, {})[host] = self.address + path
+        return hosts
 
     @property
     def urls(self) -> dict[str, str]:
         """The variables that point the clients here."""
-        deribit, binance = ("", "_HISTORY"), ("OPTIONS", "FUTURES", "SPOT")
-        others = ["GEX_BYBIT_URL", "GEX_OKX_URL", *(f"GEX_BINANCE_{which}_URL" for which in binance)]
-        urls = {f"GEX_DERIBIT{which}_URL": f"{self.address}/api/v2" for which in deribit}
-        return urls | dict.fromkeys(others, self.address)
+        return {variable: self.address + path for _, _, variable, path in _ADDRESSES}
 
     def moment(self) -> Moment:
         """The market now."""

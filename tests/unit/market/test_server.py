@@ -15,6 +15,7 @@ import pytest
 from gex_pipeline.errors import UsageError
 from gex_pipeline.market.server import Fault, VenueServer, serve
 from gex_pipeline.market.server.server import route
+from gex_pipeline.settings import load
 from tests.unit.market.venue_client import NOW, NOW_MS, get, get_on
 
 SUMMARY = "/api/v2/public/get_book_summary_by_currency?currency=BTC&kind=option"
@@ -47,6 +48,7 @@ def test_urls_are_complete_and_work() -> None:
             "GEX_BINANCE_SPOT_URL": "/fapi/v1/time",  # there is no spot market, and nobody is sent to the real one
         }
         assert server.urls.keys() == paths.keys()
+        assert server.hosts == load(server.urls).hosts
         base = server.address
         assert {get(base, url.removeprefix(base) + paths[name]).status for name, url in server.urls.items()} == {200}
 
