@@ -19,14 +19,17 @@ from gex_pipeline.market.server.perps import LAST_BP, MARK_BP, funding_8h
 from gex_pipeline.market.world import MINUTE_US, World
 
 _WINDOW_MINUTES = 30
+#: Until its change OKX took the whole hour.
+_OKX_BEFORE, _OKX_CHANGE = 60, date(2026, 3, 18)
 EIGHT_HOURS_MS = 28_800_000
 
 
 @lru_cache(maxsize=20_000)
 def delivery_price(world: World, source: str, coin: str, day: date) -> float:
-    """The mean of an index over the half hour before 08:00 UTC of a day, USD per coin."""
+    """The mean of an index over the last minutes before 08:00 UTC of a day, USD per coin."""
+    minutes = _OKX_BEFORE if source.startswith("okx/") and day < _OKX_CHANGE else _WINDOW_MINUTES
     end = as_us(datetime.combine(day, SETTLEMENT_TIME)) // MINUTE_US
-    mean = float(world.spot(coin).minutes(end - _WINDOW_MINUTES, end + 1).mean())
+    mean = float(world.spot(coin).minutes(end - minutes, end + 1).mean())
     return round(mean * (1.0 + INDEX_BP[source] / 1e4), 8)
 
 
