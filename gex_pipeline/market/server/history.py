@@ -14,7 +14,7 @@ from gex_pipeline.market.books import INDEX_BP, Book
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.quotes import Contracts, expiring, listing_day
 from gex_pipeline.market.server.answers import Moment, as_us
-from gex_pipeline.market.server.candles import Bars, Step, bars
+from gex_pipeline.market.server.candles import Candles, Step, bars
 from gex_pipeline.market.server.perps import LAST_BP, MARK_BP, funding_8h
 from gex_pipeline.market.world import MINUTE_US, World
 
@@ -70,7 +70,7 @@ def prices(moment: Moment, source: str, coin: str, kind: str, instants_us: Ints)
     return _factor(source, kind) * moment.world.spot(coin).at(instants_us)
 
 
-def perpetual_bars(moment: Moment, source: str, coin: str, kind: str, starts: Ints, step: Step) -> Bars:
+def perpetual_bars(moment: Moment, source: str, coin: str, kind: str, starts: Ints, step: Step) -> Candles:
     """Candles of a kind of price; only those of trades have volume."""
     found = bars(moment, moment.world.bars(coin), starts, step)
     return found.times(_factor(source, kind), volume=float(kind == "last"))
