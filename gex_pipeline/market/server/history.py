@@ -15,7 +15,7 @@ from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.quotes import Contracts, expiring, listing_day
 from gex_pipeline.market.server.answers import Moment, as_us
 from gex_pipeline.market.server.candles import Candles, Step, bars
-from gex_pipeline.market.server.perps import LAST_BP, MARK_BP, funding_8h
+from gex_pipeline.market.server.perps import factor, funding_8h
 from gex_pipeline.market.world import MINUTE_US, World
 
 _WINDOW_MINUTES = 30
@@ -60,17 +60,12 @@ def funding(moment: Moment, source: str, coin: str, first_ms: int, last_ms: int)
     return numbers * step, funding_8h(moment, source, coin, numbers * step * 1_000)
 
 
-def _factor(source: str, kind: str) -> float:
-    """What an ``index``, the ``mark`` of its perpetual or its ``last`` trades are beside the common spot."""
-    return 1.0 + (INDEX_BP[source] + {"index": 0.0, "mark": MARK_BP, "last": LAST_BP}[kind]) / 1e4
-
-
 def prices(moment: Moment, source: str, coin: str, kind: str, instants_us: Ints) -> Floats:
     """A kind of price at instants, USD per coin."""
-    return _factor(source, kind) * moment.world.spot(coin).at(instants_us)
+    return factor(source, kind) * moment.world.spot(coin).at(instants_us)
 
 
 def perpetual_bars(moment: Moment, source: str, coin: str, kind: str, starts: Ints, step: Step) -> Candles:
     """Candles of a kind of price; only those of trades have volume."""
     found = bars(moment, moment.world.bars(coin), starts, step)
-    return found.times(_factor(source, kind), volume=float(kind == "last"))
+    return found.times(factor(source, kind), volume=float(kind == "last"))
