@@ -1,4 +1,4 @@
-"""Synthetic data with a seed: same arguments, same bytes. Pure: nothing here reads a clock or writes a file.
+"""Synthetic data with a seed: same arguments, same bytes. Pure, but for `server`, which listens and reads a clock.
 
 Everything that comes from here carries a `source` that starts with ``synthetic``.
 """

@@ -7,6 +7,7 @@ from statistics import median
 import pytest
 
 from tests.contract.conftest import Ask
+from tests.unit.market.venue_client import NOW_MS
 
 
 def indices(ask: Ask, coin: str) -> list[float]:
@@ -42,6 +43,31 @@ def test_forwards_and_volatilities_of_one_expiry_agree(ask: Ask) -> None:
     ivs = {row["instrument_name"].split("-", 2)[2]: row["mark_iv"] / 100 for row in deribit}
     both = [(float(row["markIv"]), ivs[key]) for row in bybit if (key := row["symbol"].split("-", 2)[2][:8]) in ivs]
     assert both and all(abs(a - b) < 0.011 for a, b in both)
+
+
+DAY = {"start": NOW_MS - 86_400_000, "end": NOW_MS - 1}
+
+
+@pytest.mark.parametrize("coin", ["BTC", "HYPE"])
+def test_the_day_of_a_ticker_is_that_of_its_candles(ask: Ask, coin: str) -> None:
+    query = {"category": "linear", "symbol": f"{coin}USDT"}
+    (told,) = ask("/v5/market/tickers", **query).json()["result"]["list"]
+    bars = ask("/v5/market/kline", **query, interval="30", **DAY).json()["result"]["list"]
+    assert len(bars) == 48
+    _, opened, high, low, _, volume, _ = ([float(bar[i]) for bar in bars] for i in range(7))
+    day = [float(told[key]) for key in ("prevPrice24h", "highPrice24h", "lowPrice24h", "volume24h")]
+    assert day == pytest.approx([opened[-1], max(high), min(low), sum(volume)], rel=2e-6)
+
+
+@pytest.mark.parametrize("quote", ["USD", "USDT"])
+def test_the_day_of_an_index_is_that_of_its_candles(ask: Ask, quote: str) -> None:
+    for row in ask("/api/v5/market/index-tickers", quoteCcy=quote).json()["data"]:
+        query = {"instId": row["instId"], "bar": "30m", "limit": 48, "after": NOW_MS}
+        bars = ask("/api/v5/market/index-candles", **query).json()["data"]
+        price, opened, high, low = (float(row[key]) for key in ("idxPx", "open24h", "high24h", "low24h"))
+        assert low <= price <= high
+        extremes = [float(bars[-1][1]), max(float(bar[2]) for bar in bars), min(float(bar[3]) for bar in bars)]
+        assert [opened, high, low] == pytest.approx(extremes, rel=2e-6)
 
 
 def test_about_six_thousand_contracts(ask: Ask) -> None:

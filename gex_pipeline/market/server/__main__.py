@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m gex_pipeline.market.server", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (0: a free one)")
-    parser.add_argument("--seed", type=int, default=1, help="same seed, same numbers")
+    parser.add_argument("--seed", type=_seed, default=1, help="same seed, same numbers")
     parser.add_argument("--at", type=_instant, help="the simulated time stands still here (UTC)")
     parser.add_argument("--start", type=date.fromisoformat, help="first day of the market (1st of last month)")
     given = parser.parse_args(arguments)
@@ -38,6 +38,12 @@ def _serve(seed: int, now: datetime | Now, port: int, start: date | None) -> NoR
         _announce(server)
         while True:
             time.sleep(_TICK_SECONDS)
+
+
+def _seed(words: str) -> int:
+    if not words.isdecimal():
+        raise argparse.ArgumentTypeError(f"{words!r} is no seed; give a whole number from 0 on")
+    return int(words)
 
 
 def _instant(words: str) -> datetime:

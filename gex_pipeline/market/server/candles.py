@@ -12,7 +12,7 @@ import numpy as np
 
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.market.draws import Ints
-from gex_pipeline.market.minutes import Bars as MinuteBars
+from gex_pipeline.market.minutes import Bars
 from gex_pipeline.market.server.answers import Moment
 from gex_pipeline.market.world import MINUTE_US, World
 
@@ -63,7 +63,7 @@ def month(offset: int = 0) -> Step:
 
 
 @dataclass(frozen=True, eq=False)
-class Bars:
+class Candles:
     """Bars in ascending order; volume in coins. The last one is open while its end lies ahead."""
 
     start_ms: Ints
@@ -74,19 +74,19 @@ class Bars:
     volume: Floats
     is_closed: Bools
 
-    def times(self, factor: float, volume: float) -> Bars:
+    def times(self, factor: float, volume: float) -> Candles:
         """All prices multiplied, and the volume."""
         opened, high, low, close = (factor * each for each in (self.open, self.high, self.low, self.close))
-        return Bars(self.start_ms, opened, high, low, close, volume * self.volume, self.is_closed)
+        return Candles(self.start_ms, opened, high, low, close, volume * self.volume, self.is_closed)
 
 
-def bars(moment: Moment, by_minute: MinuteBars, starts: Ints, step: Step) -> Bars:
+def bars(moment: Moment, by_minute: Bars, starts: Ints, step: Step) -> Candles:
     """The bars that begin at consecutive ``starts``, none of them after now; ``by_minute``: of the whole world."""
     end_ms, origin = step.end_ms(int(starts[-1])), moment.world.start_us // MINUTE_US
     first, is_open = int(starts[0]) // MINUTE_MS - origin, end_ms > moment.now_ms
     cut = _until(by_minute, first, min(end_ms * 1_000, moment.now_us) / MINUTE_US - origin)
     begin = starts // MINUTE_MS - origin - first
-    return Bars(
+    return Candles(
         starts,
         cut.open[begin],
         np.maximum.reduceat(cut.high, begin),
@@ -97,11 +97,11 @@ def bars(moment: Moment, by_minute: MinuteBars, starts: Ints, step: Step) -> Bar
     )
 
 
-def _until(by_minute: MinuteBars, first: int, now: float) -> MinuteBars:
+def _until(by_minute: Bars, first: int, now: float) -> Bars:
     """The minutes from the first one on; of the one that is not over, what there is so far: a straight line."""
     whole = int(now)
     columns = (getattr(by_minute, field.name)[first : whole + 1].copy() for field in fields(by_minute))
-    cut = MinuteBars(*columns)
+    cut = Bars(*columns)
     if whole - first < len(cut.open):
         price = cut.open[-1] + (now - whole) * (cut.close[-1] - cut.open[-1])
         cut.high[-1], cut.low[-1] = max(cut.open[-1], price), min(cut.open[-1], price)

@@ -14,19 +14,22 @@ from gex_pipeline.market.books import INDEX_BP, Book
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.listing import Contracts, expiring, listing_day
 from gex_pipeline.market.server.answers import Moment, as_us
-from gex_pipeline.market.server.candles import Bars, Step, bars
-from gex_pipeline.market.server.perps import LAST_BP, MARK_BP, funding_8h
+from gex_pipeline.market.server.candles import Candles, Step, bars
+from gex_pipeline.market.server.perps import factor, funding_8h
 from gex_pipeline.market.world import MINUTE_US, World
 
 _WINDOW_MINUTES = 30
+#: Until its change OKX took the whole hour.
+_OKX_BEFORE, _OKX_CHANGE = 60, date(2026, 3, 18)
 EIGHT_HOURS_MS = 28_800_000
 
 
 @lru_cache(maxsize=20_000)
 def delivery_price(world: World, source: str, coin: str, day: date) -> float:
-    """The mean of an index over the half hour before 08:00 UTC of a day, USD per coin."""
+    """The mean of an index over the last minutes before 08:00 UTC of a day, USD per coin."""
+    minutes = _OKX_BEFORE if source.startswith("okx/") and day < _OKX_CHANGE else _WINDOW_MINUTES
     end = as_us(datetime.combine(day, SETTLEMENT_TIME)) // MINUTE_US
-    mean = float(world.spot(coin).minutes(end - _WINDOW_MINUTES, end + 1).mean())
+    mean = float(world.spot(coin).minutes(end - minutes, end + 1).mean())
     return round(mean * (1.0 + INDEX_BP[source] / 1e4), 8)
 
 
@@ -57,17 +60,12 @@ def funding(moment: Moment, source: str, coin: str, first_ms: int, last_ms: int)
     return numbers * step, funding_8h(moment, source, coin, numbers * step * 1_000)
 
 
-def _factor(source: str, kind: str) -> float:
-    """What an ``index``, the ``mark`` of its perpetual or its ``last`` trades are beside the common spot."""
-    return 1.0 + (INDEX_BP[source] + {"index": 0.0, "mark": MARK_BP, "last": LAST_BP}[kind]) / 1e4
-
-
 def prices(moment: Moment, source: str, coin: str, kind: str, instants_us: Ints) -> Floats:
     """A kind of price at instants, USD per coin."""
-    return _factor(source, kind) * moment.world.spot(coin).at(instants_us)
+    return factor(source, kind) * moment.world.spot(coin).at(instants_us)
 
 
-def perpetual_bars(moment: Moment, source: str, coin: str, kind: str, starts: Ints, step: Step) -> Bars:
+def perpetual_bars(moment: Moment, source: str, coin: str, kind: str, starts: Ints, step: Step) -> Candles:
     """Candles of a kind of price; only those of trades have volume."""
     found = bars(moment, moment.world.bars(coin), starts, step)
-    return found.times(_factor(source, kind), volume=float(kind == "last"))
+    return found.times(factor(source, kind), volume=float(kind == "last"))

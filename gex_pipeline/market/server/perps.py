@@ -9,12 +9,15 @@ import numpy as np
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.market.books import COINS, INDEX_BP, digits
 from gex_pipeline.market.draws import Ints, key, uniform
-from gex_pipeline.market.ladder import EIGHT_US
+from gex_pipeline.market.ladder import DAY_US, EIGHT_US
+from gex_pipeline.market.positions import SIZES
+from gex_pipeline.market.server import candles
 from gex_pipeline.market.server.answers import Moment
 from gex_pipeline.market.world import MINUTE_US
 
 #: How far a perpetual trades above its index, and its mark price.
-LAST_BP, MARK_BP = 3.0, 2.0
+_LAST_BP, _MARK_BP = 3.0, 2.0
+#: Of the largest coin.
 _OPEN_INTEREST_USD = 4e9
 #: Funding of eight hours when nothing happens, and for each unit of log-return.
 _FUNDING, _TREND = 1e-4, 4e-3
@@ -39,30 +42,47 @@ class Perpetual:
 
 def perpetual(moment: Moment, source: str, coin: str) -> Perpetual:
     """The perpetual of a coin on an index (a key of ``INDEX_BP``)."""
-    index, minute = moment.index(source, coin), moment.now_us // MINUTE_US
+    index, decimals = moment.index(source, coin), digits(coin)
     paid_us = (moment.now_us // EIGHT_US + 1) * EIGHT_US
-    spot, decimals = moment.world.spot(coin), digits(coin)
-    day = spot.minutes(max(spot.first, minute - 1439), minute + 1) * (1 + INDEX_BP[source] / 1e4)
-    last = round(index * (1 + LAST_BP / 1e4), decimals)
+    day = last_day(moment, source, coin, "last")
+    last = round(index * (1 + _LAST_BP / 1e4), decimals)
     unit = 0.1 if decimals == 2 else 0.001
     return Perpetual(
         index=index,
-        mark=round(index * (1 + MARK_BP / 1e4), decimals),
+        mark=round(index * (1 + _MARK_BP / 1e4), decimals),
         last=last,
         bid=round(last - unit, decimals),
         ask=round(last + unit, decimals),
-        high=round(max(last, float(day.max()) * (1 + LAST_BP / 1e4)), decimals),
-        low=round(min(last, float(day.min()) * (1 + LAST_BP / 1e4)), decimals),
-        change_pct=round(100 * (index / float(day[0]) - 1), 4),
+        high=round(max(last, day.high), decimals),
+        low=round(min(last, day.low), decimals),
+        change_pct=round(100 * (last / day.open - 1), 4),
         funding_8h=float(funding_8h(moment, source, coin, paid_us)[0]),
-        open_interest_coin=round(_OPEN_INTEREST_USD / COINS[coin][0], 2),
-        volume_coin=round(1440 * volume_per_minute(coin), 2),
+        open_interest_coin=round(_OPEN_INTEREST_USD * SIZES[coin] / COINS[coin][0], 2),
+        volume_coin=round(day.volume_coin, 2),
     )
 
 
-def volume_per_minute(coin: str) -> float:
-    """Coins that change hands in a minute: three times the open interest in a day."""
-    return 3 * _OPEN_INTEREST_USD / COINS[coin][0] / 1440
+def factor(source: str, kind: str) -> float:
+    """What an ``index``, the ``mark`` of its perpetual or its ``last`` trades are beside the common spot."""
+    return 1.0 + (INDEX_BP[source] + {"index": 0.0, "mark": _MARK_BP, "last": _LAST_BP}[kind]) / 1e4
+
+
+@dataclass(frozen=True)
+class Day:
+    """The last 24 hours, whole minutes and what there is of the last one: USD per coin, coins."""
+
+    open: float
+    high: float
+    low: float
+    volume_coin: float
+
+
+def last_day(moment: Moment, source: str, coin: str, kind: str) -> Day:
+    """The last 24 hours of a kind of price (see :func:`factor`), as in its candles."""
+    first = -(-max(moment.now_us - DAY_US, moment.world.start_us) // MINUTE_US)
+    bar = candles.bars(moment, moment.world.bars(coin), np.array([first * candles.MINUTE_MS]), candles.Step(1_440))
+    of_kind = bar.times(factor(source, kind), 1.0)
+    return Day(*(float(each[0]) for each in (of_kind.open, of_kind.high, of_kind.low, of_kind.volume)))
 
 
 def funding_8h(moment: Moment, source: str, coin: str, ends_us: Ints | int) -> Floats:

@@ -177,10 +177,18 @@ def test_answers_are_quick_after_the_first() -> None:
         connection.close()
 
 
-def test_a_program_that_cannot_start_says_why() -> None:
-    command = [sys.executable, "-m", "gex_pipeline.market.server", "--at", "2020-01-01", "--start", "2020-01-01"]
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--at", "2020-01-01", "--start", "2020-01-01"], "the made-up market begins on 2020-01-01"),
+        (["--seed", "-1"], "'-1' is no seed"),
+    ],
+)
+def test_a_program_that_cannot_start_says_why(arguments: list[str], why: str) -> None:
+    command = [sys.executable, "-m", "gex_pipeline.market.server", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-    assert done.returncode == 2 and "the made-up market begins on 2020-01-01" in done.stderr
+    usage, said = done.stderr.rsplit("\n", 2)[:2]
+    assert done.returncode == 2 and why in said and usage.startswith("usage:") and "Traceback" not in usage
 
 
 def test_as_a_program() -> None:

@@ -102,10 +102,17 @@ def test_contracts_stay_until_they_expire(book: books.Book) -> None:
         assert set(before.names) - set(after.names) == over == set(expiring(book, WORLD, next_one.date()).names)
 
 
-def test_delivery_is_the_mean_of_the_last_half_hour() -> None:
-    minutes = SPOT.minutes(NOW_MINUTE - 120, NOW_MINUTE - 89)
-    told = history.delivery_price(WORLD, "deribit/usd", "BTC", NOW.date())
-    assert told == pytest.approx(minutes.mean(), abs=1e-8)
+@pytest.mark.parametrize(
+    ("venue", "day", "window"),
+    [("deribit", 17, 30), ("bybit", 18, 30), ("okx", 17, 60), ("okx", 18, 30), ("binance", 17, 30)],
+)
+def test_delivery_is_the_mean_of_the_last_minutes(venue: str, day: int, window: int) -> None:
+    """OKX' were an hour until 2026-03-18."""
+    world, at = World(1, date(2026, 3, 10), 14), datetime(2026, 3, day, 8, tzinfo=UTC)
+    source = {"deribit": "deribit/usd", "okx": "okx/usd"}.get(venue, f"{venue}/usdt")
+    end = as_us(at) // 60_000_000
+    mean = world.spot("BTC").minutes(end - window, end + 1).mean() * (1 + books.INDEX_BP[source] / 1e4)
+    assert history.delivery_price(world, source, "BTC", at.date()) == pytest.approx(mean, rel=1e-9)
 
 
 def test_trades_are_the_same_from_both_ends() -> None:

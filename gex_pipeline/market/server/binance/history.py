@@ -115,7 +115,7 @@ def _starts(moment: Moment, query: Query, step: candles.Step) -> Ints:
     return starts[:limit] if query.get("startTime") else starts[-limit:]
 
 
-def _rows(b: candles.Bars, step: candles.Step, digits: int) -> list[list[Any]]:
+def _rows(b: candles.Candles, step: candles.Step, digits: int) -> list[list[Any]]:
     columns = (b.start_ms, b.open, b.high, b.low, b.close, b.volume)
     rows: list[list[Any]] = []
     for start, *prices, volume in zip(*(c.tolist() for c in columns), strict=True):

@@ -50,7 +50,7 @@ def klines(kind: str) -> Make:
     return make
 
 
-def _rows(b: candles.Bars, digits: int, *, has_volume: bool) -> list[list[str]]:
+def _rows(b: candles.Candles, digits: int, *, has_volume: bool) -> list[list[str]]:
     columns = [b.start_ms.tolist(), *(c.tolist() for c in (b.open, b.high, b.low, b.close, b.volume))]
     rows: list[list[str]] = []
     for start, *prices, volume in zip(*columns, strict=True):

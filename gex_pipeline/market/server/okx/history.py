@@ -87,7 +87,7 @@ def _page(query: Query, most: int) -> int:
     return min(limit, most)
 
 
-def _rows(b: candles.Bars, coin: str, *, has_volume: bool) -> list[list[str]]:
+def _rows(b: candles.Candles, coin: str, *, has_volume: bool) -> list[list[str]]:
     columns = (b.start_ms, b.open, b.high, b.low, b.close, b.volume, b.is_closed)
     rows: list[list[str]] = []
     for start, *prices, volume, is_closed in zip(*(c.tolist() for c in columns), strict=True):

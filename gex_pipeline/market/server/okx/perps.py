@@ -35,13 +35,13 @@ def index_of(moment: Moment, name: str) -> tuple[str, str]:
 def index_ticker(moment: Moment, name: str) -> dict[str, str]:
     """`index-tickers` of one index."""
     coin, source = index_of(moment, name)
-    p = perps.perpetual(moment, source, coin)
-    opened = text(p.index / (1 + p.change_pct / 100), 4)
+    price, day = moment.index(source, coin), perps.last_day(moment, source, coin, "index")
+    opened = text(day.open, 4)
     return {
         "instId": name,
-        "idxPx": text(p.index, 4),
-        "high24h": text(p.high, 4),
-        "low24h": text(p.low, 4),
+        "idxPx": text(price, 4),
+        "high24h": text(max(price, day.high), 4),
+        "low24h": text(min(price, day.low), 4),
         "open24h": opened,
         "sodUtc0": opened,
         "sodUtc8": opened,
