@@ -19,7 +19,7 @@ from gex_pipeline.market.ladder import DAY_US, EIGHT_US, Ladder, ladder, widest
 from gex_pipeline.market.switches import Switches
 
 #: New open interest of a day in USD per expiry of each kind, for the largest coin; the others have a share of it.
-_FLOW_USD = {"daily": 600e6, "weekly": 500e6, "monthly": 800e6, "quarterly": 1_100e6}
+_FLOW_USD = {"daily": 600e6, "weekly": 600e6, "monthly": 800e6, "quarterly": 600e6}
 SIZES = {"BTC": 1.0, "ETH": 0.45, "SOL": 0.08, "HYPE": 0.03}
 #: Round strikes, which gather more: every so many steps, so many times as much.
 _ROUND, _GATHER = 5, 4.0

@@ -17,7 +17,7 @@ import polars as pl
 from gex_pipeline.core import black76
 from gex_pipeline.market import chains
 from gex_pipeline.market.world import World
-from gex_pipeline.present.plot_style import new_figure, save_png, style
+from tests.bench import realism_plots
 
 _DAYS, _SEED = 90, 1
 _TENORS = ((0, 2), (2, 9), (9, 40), (40, 120), (120, 400))
@@ -119,26 +119,14 @@ def _lagged(x: np.ndarray, lag: int) -> float:
 
 
 def _regime(chain: pl.DataFrame) -> float:
+    return _lagged(np.sign(net_gex(chain)), 1)
+
+
+def net_gex(chain: pl.DataFrame) -> np.ndarray:
+    """Net GEX by day, naive signs, USD per 1 %."""
     f, k, t, s = (chain[name].to_numpy() for name in ("forward", "strike", "days", "iv"))
     gex = black76.gamma(f, k, t / 365, s) * chain["oi"].to_numpy() * f**2 / 100 * np.where(chain["is_call"], 1, -1)
-    days = chain.select("at", gex=pl.Series(gex)).group_by("at").agg(pl.sum("gex")).sort("at")
-    return _lagged(np.sign(days["gex"].to_numpy()), 1)
-
-
-def plot(ours: pl.DataFrame, theirs: pl.DataFrame | None, path: Path) -> None:
-    """Smile of the expiries of 9 to 40 days, IV beside that at the money."""
-    with style():
-        figure, axes = new_figure(height=4.2, above=0.6)
-        for name, chain in (("made up", ours), ("real", theirs)):
-            if chain is not None:
-                month = chain.filter(pl.col("days").is_between(9, 40))
-                x = (month["strike"] / month["forward"]).log()
-                axes.scatter(x, month["iv"], s=2, alpha=0.25, label=name)
-        axes.set_xlim(-0.6, 0.6)
-        axes.set_xlabel("ln(strike / forward), 9 to 40 days")
-        axes.set_ylabel("implied volatility")
-        axes.legend(markerscale=5)
-        save_png(figure, path)
+    return chain.select("at", gex=pl.Series(gex)).group_by("at").agg(pl.sum("gex")).sort("at")["gex"].to_numpy()
 
 
 def main() -> None:
@@ -147,15 +135,16 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=Path("../shared/data"))
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
-    ours, spot = made_up()
-    theirs = real(options.folder) if options.folder.is_dir() else None
-    columns = [figures(ours, spot), figures(*theirs) if theirs else {}]
-    print(f"{'':48}{'made up':>10}{'real':>10}")
-    for name, value in columns[0].items():
-        other = columns[1].get(name)
-        print(f"{name:48}{value:10.3g}{'-' if other is None else format(other, '10.3g'):>10}")
+    markets = {"made up": made_up()}
+    if options.folder.is_dir():
+        markets["real"] = real(options.folder)
+    columns = [figures(*market) for market in markets.values()]
+    print(" " * 48 + "".join(f"{name:>10}" for name in markets))
+    for name in columns[0]:
+        print(f"{name:48}" + "".join(f"{column[name]:10.3g}" for column in columns))
     if options.plot:
-        plot(ours, theirs[0] if theirs else None, options.plot)
+        samples = {name: (chain, np.diff(np.log(spot)), net_gex(chain)) for name, (chain, spot) in markets.items()}
+        realism_plots.plot(samples, options.plot)
 
 
 if __name__ == "__main__":
