@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,10 +19,12 @@ import pytest
 
 from gex_pipeline import cli
 from gex_pipeline.engine import demo
+from gex_pipeline.engine.demo_folder import new_folder
 from gex_pipeline.market import books
 from gex_pipeline.market.chains import utc
 from gex_pipeline.market.quotes import quotes
 from gex_pipeline.market.world import World
+from gex_pipeline.store.partitions import Store
 from tests.integration.live import Run, query
 
 DAYS = 2
@@ -104,8 +107,6 @@ def test_the_report_loads_nothing(out: Path) -> None:
 
 
 def test_it_does_not_mix_with_a_real_warehouse(out: Path, gex: Run, place: Path) -> None:
-    from gex_pipeline.store.partitions import Store
-
     Store(place).create("real")
     archive = out / "archive"
     for words in (
@@ -117,13 +118,59 @@ def test_it_does_not_mix_with_a_real_warehouse(out: Path, gex: Run, place: Path)
     assert not list(place.rglob("*.parquet"))
 
 
-def test_a_new_demo_takes_the_place_of_an_old_one_only(tmp_path: Path, gex: Run) -> None:
+def test_a_folder_that_is_no_demo_s_stays_as_it_is(tmp_path: Path, gex: Run) -> None:
     (tmp_path / "thesis.txt").write_text("all my work")
     status, _, errors = gex("demo", "--out", str(tmp_path))
     assert status == 2 and "is not empty and no demo" in errors
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
     status, _, errors = gex("demo", "--out", str(tmp_path / "thesis.txt"))
     assert status == 2 and "is no folder" in errors
+    (tmp_path / "SYNTHETIC.txt").write_text("a demo's")
+    status, _, errors = gex("demo", "--out", str(tmp_path))
+    assert status == 2 and "has 'thesis.txt', which is no demo's" in errors
+    assert (tmp_path / "thesis.txt").read_text() == "all my work"
+
+
+@pytest.mark.parametrize("kind", ["real", "undecided", None])
+def test_a_warehouse_that_is_no_demo_s_stays_as_it_is(tmp_path: Path, gex: Run, kind: str | None) -> None:
+    (tmp_path / "SYNTHETIC.txt").touch()
+    (tmp_path / "warehouse").mkdir()
+    if kind:
+        Store(tmp_path / "warehouse").create(kind)
+    before = sorted(tmp_path.rglob("*"))
+    status, _, errors = gex("demo", "--out", str(tmp_path))
+    assert status == 2 and errors.count("\n") == 1 and "a warehouse that is no demo's" in errors
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_demo_goes_once_the_next_one_is_whole(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with new_folder(out, 2):
+        Store(out / "warehouse").create("synthetic")
+        (out / "report.html").write_text("first")
+    with pytest.raises(KeyboardInterrupt):
+        fail_after(out, (out / "archive").mkdir)
+    assert {path.name for path in out.iterdir()} == {"SYNTHETIC.txt", "warehouse", "report.html"}
+    assert (out / "report.html").read_text() == "first"
+    with new_folder(out, 2):
+        (out / "report.html").write_text("second")
+    assert {path.name for path in out.iterdir()} == {"SYNTHETIC.txt", "report.html"}
+    assert (out / "report.html").read_text() == "second"
+
+
+def fail_after(out: Path, work: Callable[[], None]) -> None:
+    with new_folder(out, 2):
+        assert not (out / "report.html").exists()
+        work()
+        raise KeyboardInterrupt
+
+
+def test_a_demo_that_was_killed_gives_way(tmp_path: Path) -> None:
+    killed = new_folder(tmp_path, 2)
+    killed.__enter__()
+    (tmp_path / "archive").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        fail_after(tmp_path, lambda: None)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("days", ["1", "0", "366"])
@@ -148,7 +195,7 @@ def test_interrupted_it_leaves_nothing(tmp_path: Path, seconds: float) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert not (tmp_path / "a" / "out").exists()
+    assert not list(tmp_path.iterdir())
     assert "Traceback" not in errors
 
 
