@@ -133,7 +133,7 @@ def copy_of_the_tree(to: Path) -> None:
             if name == "__pycache__"
             or name.endswith("_cache")
             or (Path(folder) == ROOT and (ROOT / name).is_dir() and name not in top)
-            or (Path(folder) == ROOT / "data" and name in {"warehouse", "demo", "dagster"})
+            or (Path(folder) == ROOT / "data" and name in {"warehouse", "demo", "copy", "dagster"})
         ],
     )
     venv = to / ".venv"

@@ -6,9 +6,7 @@ by no other door.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -17,25 +15,22 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from isal import igzip
 
 from gex_pipeline.core.instruments import VENUES
 from gex_pipeline.engine.answers import answer
-from gex_pipeline.engine.around import candle_feeds
+from gex_pipeline.engine.around import candle_feeds, market_feeds
 from gex_pipeline.engine.build import BuildSummary, build
+from gex_pipeline.engine.demo_archives import import_archives, must
+from gex_pipeline.engine.demo_venues import Venues, venues_apart
 from gex_pipeline.engine.feeds import fetch
-from gex_pipeline.engine.imports import import_files
 from gex_pipeline.engine.live import snapshot
 from gex_pipeline.engine.polls import Network
-from gex_pipeline.engine.pool import run_all
 from gex_pipeline.engine.progress import Progress
-from gex_pipeline.errors import GexError
-from gex_pipeline.importers import Options, load_mapping
-from gex_pipeline.market import archive, chains
+from gex_pipeline.market import chains
 from gex_pipeline.market.books import COINS
-from gex_pipeline.market.server import VenueServer, serve
 from gex_pipeline.market.world import World
 from gex_pipeline.present.answer import Answer
+from gex_pipeline.schema import TRADES
 from gex_pipeline.schema.chain import SYNTHETIC
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.store.session import Session
@@ -44,24 +39,13 @@ from gex_pipeline.store.session import Session
 START = date(2026, 1, 5)
 SEED = 1
 #: The whole last day is taken live, of a short demo only its last hours.
-_LONG_DAYS, _LIVE_HOURS = 28, 8
+_LONG_DAYS, _LIVE_HOURS = 28, 4
 _PATIENCE_SECONDS = 60.0
 _HISTORY = """
     SELECT snapshot_at, spot_usd, net_gex_usd, zero_gamma, call_resistance, put_support
     FROM levels_wide
     WHERE underlying = ? AND venues = 'all' AND scope = 'all_expiry' AND sign_model = 'naive'
     ORDER BY snapshot_at
-"""
-#: What Dagster imports when it runs on the demo (GEX_ARCHIVES).
-_ARCHIVE = """[[archive]]
-source = "chain"
-files = "archive/{venue}/*.parquet"
-mapping = "archive/{venue}.toml"
-"""
-_TICKS = """[[archive]]
-source = "tardis-options-chain"
-files = "archive/*.csv.gz"
-venue = "{venue}"
 """
 
 
@@ -96,96 +80,66 @@ def run(out: Path, n_days: int, progress: Progress) -> Demo:
     done = Demo(out / "warehouse", World(SEED, START, n_days + 1))
     Store(done.warehouse).create(SYNTHETIC)
     live = _LIVE_HOURS if n_days < _LONG_DAYS else 24
-    _write_archives(out, done.world, 24 * n_days - live, progress)
-    _import(out, done, progress)
-    with serve(SEED, lambda: done.end, start=START) as venues:
-        _take_last_hours(done, venues, live, progress)
+    with venues_apart(SEED, START, done.end) as venues:  # made while the files are
+        done.files = import_archives(out, done.world, 24 * n_days - live, done.end, progress)
+        take_last_hours(done, venues, live, progress)
+        _fetch_around(done, venues, progress)
     done.built = build(done.warehouse, progress=progress)
-    _must(done.built.failures)
+    must(done.built.failures)
     done.answers = {coin: answer(Store(done.warehouse), coin, at=done.at) for coin in COINS}
     return done
 
 
-def _write_archives(out: Path, world: World, hours: int, progress: Progress) -> None:
-    folder = out / "archive"
-    for venue in VENUES:
-        (folder / venue).mkdir(parents=True)
-        (folder / f"{venue}.toml").write_text(archive.mapping(venue), encoding="utf-8")
-    listed = [_TICKS.format(venue=archive.TARDIS_VENUE), *(_ARCHIVE.format(venue=venue) for venue in VENUES)]
-    (out / "archives.toml").write_text("\n".join(listed), encoding="utf-8")
-    pieces = archive.pieces(world, hours)
-    progress.start("archive files", len(pieces))
-    try:
-        for piece, rows in run_all(partial(write_archive, folder, world), pieces):
-            if isinstance(rows, GexError):
-                raise rows
-            progress.advance(note=piece.name)
-    finally:
-        progress.close()
-
-
-def write_archive(folder: Path, world: World, piece: archive.Piece) -> int:
-    """Write one file; returns its rows."""
-    rows = archive.rows(world, piece)
-    if piece.is_ticks:
-        (folder / piece.name).write_bytes(igzip.compress(rows.write_csv().encode()))
-    else:
-        rows.write_parquet(folder / piece.name)
-    return rows.height
-
-
-def _import(out: Path, done: Demo, progress: Progress) -> None:
-    """Both kinds of files, venue by venue."""
-    folder = out / "archive"
-    ways: list[tuple[str, Path, Options]] = [("tardis-options-chain", folder / "*.csv.gz", Options())]
-    ways += [("chain", folder / venue, Options(load_mapping(folder / f"{venue}.toml"))) for venue in VENUES]
-    for source, files, options in ways:
-        imported = import_files(done.warehouse, source, [files], options, progress=progress, clock=lambda: done.end)
-        _must([*imported.failures, *imported.conflicts])
-        done.files += imported.files
-
-
-def _take_last_hours(done: Demo, venues: VenueServer, live: int, progress: Progress) -> None:
-    """Snapshots of the last hours, as if each were now; then candles of all days."""
-    network = Network(venues.hosts, _PATIENCE_SECONDS, _PATIENCE_SECONDS)
+def take_last_hours(done: Demo, venues: Venues, live: int, progress: Progress) -> None:
+    """Snapshots of the last hours, each as if it took no time."""
+    network = _network(venues)
     hours = [done.end - timedelta(hours=back) for back in reversed(range(live))]
     progress.start("snapshots", len(hours))
     try:
         for at in hours:
-            venues.now = partial(_since, at, time.monotonic())
-            taken = snapshot(Store(done.warehouse, venues.now), network, VENUES, tuple(COINS), at)
-            _must([*taken.failures.values(), *(o.rows.error for o in taken.outcomes if o.rows.error)])
+            venues.set(at)
+            taken = snapshot(Store(done.warehouse, partial(_still, at)), network, VENUES, tuple(COINS), at)
+            must([*taken.failures.values(), *(o.rows.error for o in taken.outcomes if o.rows.error)])
             done.snapshots += 1
             progress.advance(note=f"{at:%Y-%m-%d %H:%M}")
     finally:
         progress.close()
-    feeds = candle_feeds(VENUES, tuple(COINS), "1h", "perp")
-    start = _midnight(done.world.start)
-    store = Store(done.warehouse, venues.now)
-    fetched = fetch(store, network, feeds, start, progress=progress, clock=venues.now)
-    _must([*fetched.failures, *fetched.conflicts])
-    done.requests = Counter({venue: sum(n for (v, _), n in venues.requests.items() if v == venue) for venue in VENUES})
 
 
-def _since(at: datetime, began: float) -> datetime:
-    """A clock that read ``at`` when the process' own read ``began``."""
-    return at + timedelta(seconds=time.monotonic() - began)
+def _fetch_around(done: Demo, venues: Venues, progress: Progress) -> None:
+    """Candles of all days; of the last day what else is around the chain.
+
+    Not Binance's trades: it is asked contract by contract, and its limits make minutes of that.
+    """
+    candles = candle_feeds(VENUES, tuple(COINS), "1h", "perp")
+    others = [f for f in market_feeds(VENUES, tuple(COINS)) if (f.venue, f.table) != ("binance", TRADES)]
+    clock = partial(_still, done.end)
+    store = Store(done.warehouse, clock)
+    for feeds, start in ((candles, _midnight(done.world.start)), (others, _midnight(done.end.date()))):
+        fetched = fetch(store, _network(venues), feeds, start, progress=progress, clock=clock)
+        must([*fetched.failures, *fetched.conflicts])
+    done.requests = venues.set(done.end)
+
+
+def _network(venues: Venues) -> Network:
+    return Network(venues.hosts, _PATIENCE_SECONDS, _PATIENCE_SECONDS)
+
+
+def _still(at: datetime) -> datetime:
+    """A clock that stands still: two demos have the same rows."""
+    return at
 
 
 def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def _must(problems: Sequence[str]) -> None:
-    if problems:
-        raise GexError(f"the demo stopped: {problems[0]}")
-
-
 def histories(done: Demo) -> dict[str, pl.DataFrame]:
-    """Per coin and hour what is stored of its levels, and the truth of the market."""
+    """Per coin and hour what is stored of its levels; of the first coin also the truth of the market."""
     with closing(Session(done.warehouse)) as session:
         stored = {coin: session.query(_HISTORY, [coin]) for coin in COINS}
-    return {coin: rows.join(truth(done.world, coin), on="snapshot_at") for coin, rows in stored.items()}
+    first = next(iter(COINS))
+    return stored | {first: stored[first].join(truth(done.world, first), on="snapshot_at")}
 
 
 def truth(world: World, coin: str) -> pl.DataFrame:

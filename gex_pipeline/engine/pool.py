@@ -38,7 +38,7 @@ def run_all(
         yield from ((item, _attempt(task, item)) for item in items)
         return
     with ProcessPoolExecutor(workers, get_context("spawn"), _quiet_worker) as executor:
-        with _interrupts_blocked():
+        with interrupts_blocked():
             futures = {executor.submit(_attempt, task, item): item for item in items}
         try:
             for future in as_completed(futures):
@@ -50,7 +50,7 @@ def run_all(
 
 
 @contextmanager
-def _interrupts_blocked() -> Generator[None]:
+def interrupts_blocked() -> Generator[None]:
     """Processes that are started inside never see Ctrl-C, not even while they import."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

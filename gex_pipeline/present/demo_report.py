@@ -19,7 +19,8 @@ def report(
 ) -> str:
     """The page. ``histories``: per coin, rows by hour as :func:`history_plots.levels_over_time` wants them.
 
-    They have the truth, too: ``gamma_usd`` of the dealers and ``realised`` volatility of the hour (annual, a fraction).
+    Those of the first coin have the truth, too: ``gamma_usd`` of the dealers and ``realised`` volatility of the hour
+    (annual, a fraction).
     """
     parts = [paragraph(story), *_now(answers), *_over_time(histories), *_truth(histories)]
     return page("Gamma exposure of a made-up market", [*parts, heading("Try next"), code(commands)], is_synthetic=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +45,18 @@ def lines(demo: Demo, report: Path) -> list[str]:
 
 
 def commands(demo: Demo) -> list[str]:
-    """Levels, three queries, then Dagster."""
-    gex = f"gex --warehouse {demo.warehouse}"
+    """Levels, three queries, then Dagster where it is at hand; to be pasted into a shell as they are."""
+    gex = f"gex --warehouse {shlex.quote(str(demo.warehouse))}"
     queries = [f'{gex} sql "{query}"' for query in _QUERIES]
-    return [f"{gex} levels BTC --at {demo.at:%Y-%m-%dT%H:%MZ}", *queries, "make ui"]
+    return [f"{gex} levels BTC --at {demo.at:%Y-%m-%dT%H:%MZ}", *queries, *_dagster(demo.warehouse)]
+
+
+def _dagster(warehouse: Path) -> list[str]:
+    """`make ui` shows the demo of a copy of the project, in its own place, and installs what it needs."""
+    if warehouse == Path("data/demo/warehouse") and Path("Makefile").is_file() and Path("workspace.yaml").is_file():
+        return ["make ui"]
+    if find_spec("dagster") is None:
+        return []
+    places = {"GEX_WAREHOUSE": warehouse, "GEX_ARCHIVES": warehouse.with_name("archives.toml")}
+    words = [f"{name}={shlex.quote(str(path.absolute()))}" for name, path in places.items()]
+    return [f"{' '.join(words)} dagster dev -m gex_pipeline.definitions"]

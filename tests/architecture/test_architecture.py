@@ -136,7 +136,7 @@ def published() -> Iterator[Path]:
     """The text files of the project; not what commands and tools write next to them (see .gitignore)."""
     folders = (*PACKAGES, "tests", ".ci", "data")
     inside = (path for folder in folders for path in (ROOT / folder).rglob("*"))
-    written = [ROOT / "data" / folder for folder in ("warehouse", "demo", "dagster")]
+    written = [ROOT / "data" / folder for folder in ("warehouse", "demo", "copy", "dagster")]
     for path in (*ROOT.iterdir(), *inside):
         is_cache = "__pycache__" in path.parts or any(part.endswith("_cache") for part in path.parts)
         if path.is_file() and not is_cache and not any(path.is_relative_to(folder) for folder in written):

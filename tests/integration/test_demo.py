@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import signal
@@ -9,30 +10,67 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from gex_pipeline import cli
 from gex_pipeline.engine import demo
-from gex_pipeline.market import books
+from gex_pipeline.engine.demo_folder import new_folder
+from gex_pipeline.engine.demo_venues import venues_apart
+from gex_pipeline.engine.progress import Silent
+from gex_pipeline.market import books, chains
 from gex_pipeline.market.chains import utc
-from gex_pipeline.market.quotes import quotes
 from gex_pipeline.market.world import World
+from gex_pipeline.present import demo_words
+from gex_pipeline.store.partitions import Store
 from tests.integration.live import Run, query
 
 DAYS = 2
-#: Decimals that a vendor's file and a venue's reply carry of a forward in USD.
-DIGITS = {"archive": 4, "live": 2}
+#: An instant of each door, and how long before it the market was looked at.
+DOORS = {
+    "tardis": ("2026-01-05T10:00", timedelta(seconds=1)),
+    "parquet": ("2026-01-06T05:00", timedelta(0)),
+    "live": ("2026-01-06T22:00", timedelta(0)),
+}
+CASES = sorted({(d, b.venue, b.coin) for b in books.BOOKS for d in DOORS if d != "tardis" or b.venue == "deribit"})
+#: What a file or a reply does not carry, and what is not compared to the last digit but found by the clients.
+ABSENT = {
+    "tardis": {"contract_size_coin", "volume_24h_coin", "index_usd"},
+    "parquet": {"bid_iv", "ask_iv"},
+    "deribit": {"bid_iv", "ask_iv"},
+    "binance": {"forward_usd"},
+}
+EXACT = {
+    "expiry_at",
+    "strike_usd",
+    "option_type",
+    "settlement",
+    "open_interest_coin",
+    "contract_size_coin",
+    "mark_iv",
+    "bid_iv",
+    "ask_iv",
+    "forward_usd",
+    "index_usd",
+    "volume_24h_coin",
+}
+PRICES = ("mark_usd", "bid_usd", "ask_usd")
+#: Ticks of prices in USD; ETH's are twice as large at some venues.
+TICKS = {"BTC": 5.0, "ETH": 0.1, "SOL": 0.01, "HYPE": 0.01}
+HAS_LARGE_TICKS = {"deribit", "binance"}
+IS_INVERSE = pl.col("settlement") == "inverse"
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo of two days."""
-    folder = tmp_path_factory.mktemp("demo") / "out"
+    folder = tmp_path_factory.mktemp("demo") / "my demo"
     assert cli.main(["demo", "--days", str(DAYS), "--out", str(folder)]) == 0
     return folder
 
@@ -48,46 +86,99 @@ def test_rows_come_from_files_and_from_requests(out: Path) -> None:
     assert found.pop("synthetic-tardis-options-chain") == ticks - expired
     assert set(found) == {f"synthetic-{venue}-rest" for venue in ("deribit", "bybit", "okx", "binance")}
     polls = query(out / "warehouse", "SELECT venue, count(DISTINCT snapshot_at) AS n FROM raw GROUP BY 1")
-    assert set(polls["n"]) == {8} and polls.height == 4
+    assert set(polls["n"]) == {4} and polls.height == 4
     asked = query(out / "warehouse", "SELECT count(*) FROM raw WHERE sent_at >= snapshot_at").item()  # not kept lists
     told = re.search(r"\(deribit (\d+), bybit (\d+), okx (\d+), binance (\d+) requests\)", page(out))
     assert told is not None
-    candles = query(out / "warehouse", "SELECT count(*) FROM candles WHERE market = 'perp'").item()
-    assert candles > 0
-    assert asked < sum(map(int, told.groups())) < asked + 100  # candles are asked for, too, and not kept as they came
+    # what is around the chain is asked for, too, and not kept as it came
+    assert asked < sum(map(int, told.groups())) < asked + 300
+
+
+@pytest.mark.parametrize("table", ["candles", "perps", "funding", "settlements", "trades", "dvol"])
+def test_what_is_around_the_chain_is_there(out: Path, table: str) -> None:
+    assert query(out / "warehouse", f"SELECT count(*) FROM {table}").item() > 0
 
 
 def page(out: Path) -> str:
     return (out / "report.html").read_text(encoding="utf-8")
 
 
-def stored(out: Path, book: books.Book, at: datetime) -> pl.DataFrame:
-    settlement, names = book.settlement, "instrument LIKE '%-USDT'" if book.family == "USDT" else "true"
-    return query(
-        out / "warehouse",
-        f"SELECT * FROM chain WHERE venue = '{book.venue}' AND underlying = '{book.coin}' AND snapshot_at = '{at}' "
-        f"AND settlement = '{settlement}' AND {names} ORDER BY instrument",
+@pytest.mark.parametrize(("door", "venue", "coin"), CASES)
+def test_what_is_stored_is_what_the_market_says(out: Path, door: str, venue: str, coin: str) -> None:
+    """Of every book, to the last digit that the file or the reply carries."""
+    at, before = DOORS[door]
+    instant = np.array([round((utc(at) - before).timestamp() * 1e6)])
+    said = chains.chain(venue, coin, World(demo.SEED, demo.START, DAYS + 1), instant)
+    sql = f"SELECT * FROM chain WHERE venue = '{venue}' AND underlying = '{coin}' AND snapshot_at = '{at}'"
+    stored = in_units(query(out / "warehouse", sql)).sort("instrument")
+    sent = (on_ticks(in_units(said), venue, coin) if door == "live" else rounded(in_units(said))).sort("instrument")
+    absent = ABSENT.get(venue if door == "live" else door, set())
+    columns = ["instrument", *PRICES, *sorted(EXACT - absent)]
+    assert_frame_equal(stored.select(columns), sent.select(columns), rel_tol=0, abs_tol=1e-9)
+    assert ((stored["forward_usd"] / sent["forward_usd"] - 1).abs() < 1e-4).all()
+
+
+def in_units(rows: pl.DataFrame) -> pl.DataFrame:
+    """Prices as they are quoted: of inverse options in coin."""
+    text = pl.col(pl.Enum, pl.Categorical).cast(pl.String)
+    return rows.with_columns(text).with_columns(
+        pl.when(IS_INVERSE).then(pl.col(PRICES) / pl.col("forward_usd")).otherwise(pl.col(PRICES))
     )
 
 
-@pytest.mark.parametrize("book", [books.BOOKS[i] for i in (0, 2, 6, 11, 13, 16)], ids=lambda b: f"{b.venue}-{b.family}")
-@pytest.mark.parametrize(("at", "door"), [("2026-01-06T05:00", "archive"), ("2026-01-06T22:00", "live")])
-def test_what_is_stored_is_what_the_market_says(out: Path, book: books.Book, at: str, door: str) -> None:
-    """To the last digit that the file or the reply carries; a reply is of one of the seconds that a poll takes."""
-    rows = stored(out, book, utc(at))
-    world = World(demo.SEED, demo.START, DAYS + 1)
-    seconds = range(8) if door == "live" else range(1)
-    said = [quotes(book, world, round(utc(at).timestamp() * 1e6) + 1_000_000 * second) for second in seconds]
-    order = np.argsort(np.array(said[0].listed.names))
-    assert rows["instrument"].to_list() == np.array(said[0].listed.names)[order].tolist()
-    assert rows["strike_usd"].to_list() == said[0].listed.strike[order].tolist()
-    if door == "live" and book.venue == "binance":  # it publishes no forward: that is by parity of rounded marks
-        rows = rows.with_columns(forward_usd=pl.when((pl.col("forward_usd") / pl.col("index_usd") - 1).abs() < 1e-4)
-                                 .then("index_usd").otherwise("forward_usd"))  # fmt: skip
-    least = {"open_interest": 1e-9, "mark_iv": 1e-9, "forward": 0.5 * 10.0 ** -DIGITS[door] + 1e-9}
-    for name, column in (("open_interest", "open_interest_coin"), ("mark_iv", "mark_iv"), ("forward", "forward_usd")):
-        distances = [np.abs(getattr(q, name)[order] - rows[column].to_numpy()).max() for q in said]
-        assert min(distances) <= least[name], (column, distances)
+def rounded(rows: pl.DataFrame) -> pl.DataFrame:
+    """To the decimals of the files."""
+    quotes = pl.col("bid_usd", "ask_usd").round(4)
+    return rows.with_columns(pl.col("mark_usd").round(8), pl.when(quotes > 0).then(quotes))
+
+
+def on_ticks(rows: pl.DataFrame, venue: str, coin: str) -> pl.DataFrame:
+    """Quotes on the venue's ticks, away from each other; none below a tick, and then no volatility of it."""
+    mark, bid, ask = map(pl.col, PRICES)
+    in_coin = pl.when(mark >= 0.005).then(0.0005).otherwise(0.0001)
+    in_usd = TICKS[coin] * (2 if coin == "ETH" and venue in HAS_LARGE_TICKS else 1)
+    tick = pl.when(IS_INVERSE).then(in_coin).otherwise(in_usd)
+    step = {"bybit": pl.lit(1e-8), "binance": tick}.get(venue, pl.when(IS_INVERSE).then(1e-8).otherwise(1e-4))
+    least = 1.0 if venue == "binance" else 0.0
+    is_bid = bid >= tick
+    return rows.with_columns(
+        mark_usd=pl.max_horizontal((mark / step).round(), least) * step,
+        bid_usd=pl.when(is_bid).then((bid / tick + 1e-9).floor() * tick),
+        ask_usd=(ask / tick - 1e-9).ceil() * tick,
+        bid_iv=pl.when(is_bid).then("bid_iv"),
+    )
+
+
+def test_the_last_hours_have_the_same_rows_again(out: Path, tmp_path: Path) -> None:
+    again = demo.Demo(tmp_path, World(demo.SEED, demo.START, DAYS + 1))
+    with venues_apart(demo.SEED, demo.START, again.end) as venues:
+        demo.take_last_hours(again, venues, 2, Silent())
+    sql = "SELECT * FROM chain WHERE snapshot_at >= '2026-01-06T22:00' ORDER BY venue, snapshot_at, instrument"
+    assert_frame_equal(query(out / "warehouse", sql), query(tmp_path, sql))
+
+
+def test_a_shell_takes_the_commands_as_they_are_shown(out: Path) -> None:
+    shown = re.search(r"<pre>(.*)</pre>", page(out), re.DOTALL)
+    assert shown is not None
+    commands, dagster = html.unescape(shown[1]).split("\nGEX_WAREHOUSE=")
+    assert commands.count("gex --warehouse") == 4 and dagster.startswith("'")
+    here = f'set -e\ngex() {{ "{sys.executable}" -m gex_pipeline.cli "$@"; }}\n'
+    subprocess.run(["sh", "-c", here + commands], check=True)
+
+
+@pytest.mark.parametrize(("folder", "is_make"), [("data/demo", True), ("elsewhere", False)])
+def test_dagster_shows_the_demo_that_was_made(
+    folder: str, is_make: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("Makefile", "workspace.yaml"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    done = demo.Demo(Path(folder) / "warehouse", World(demo.SEED, demo.START, DAYS + 1))
+    last = demo_words.commands(done)[-1]
+    assert (last == "make ui") is is_make
+    assert is_make or last.startswith(
+        f"GEX_WAREHOUSE={tmp_path}/elsewhere/warehouse GEX_ARCHIVES={tmp_path}/elsewhere/"
+    )
 
 
 def test_everything_says_that_it_is_made_up(out: Path) -> None:
@@ -104,8 +195,6 @@ def test_the_report_loads_nothing(out: Path) -> None:
 
 
 def test_it_does_not_mix_with_a_real_warehouse(out: Path, gex: Run, place: Path) -> None:
-    from gex_pipeline.store.partitions import Store
-
     Store(place).create("real")
     archive = out / "archive"
     for words in (
@@ -117,13 +206,59 @@ def test_it_does_not_mix_with_a_real_warehouse(out: Path, gex: Run, place: Path)
     assert not list(place.rglob("*.parquet"))
 
 
-def test_a_new_demo_takes_the_place_of_an_old_one_only(tmp_path: Path, gex: Run) -> None:
+def test_a_folder_that_is_no_demo_s_stays_as_it_is(tmp_path: Path, gex: Run) -> None:
     (tmp_path / "thesis.txt").write_text("all my work")
     status, _, errors = gex("demo", "--out", str(tmp_path))
     assert status == 2 and "is not empty and no demo" in errors
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
     status, _, errors = gex("demo", "--out", str(tmp_path / "thesis.txt"))
     assert status == 2 and "is no folder" in errors
+    (tmp_path / "SYNTHETIC.txt").write_text("a demo's")
+    status, _, errors = gex("demo", "--out", str(tmp_path))
+    assert status == 2 and "has 'thesis.txt', which is no demo's" in errors
+    assert (tmp_path / "thesis.txt").read_text() == "all my work"
+
+
+@pytest.mark.parametrize("kind", ["real", "undecided", None])
+def test_a_warehouse_that_is_no_demo_s_stays_as_it_is(tmp_path: Path, gex: Run, kind: str | None) -> None:
+    (tmp_path / "SYNTHETIC.txt").touch()
+    (tmp_path / "warehouse").mkdir()
+    if kind:
+        Store(tmp_path / "warehouse").create(kind)
+    before = sorted(tmp_path.rglob("*"))
+    status, _, errors = gex("demo", "--out", str(tmp_path))
+    assert status == 2 and errors.count("\n") == 1 and "a warehouse that is no demo's" in errors
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_demo_goes_once_the_next_one_is_whole(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with new_folder(out, 2):
+        Store(out / "warehouse").create("synthetic")
+        (out / "report.html").write_text("first")
+    with pytest.raises(KeyboardInterrupt):
+        fail_after(out, (out / "archive").mkdir)
+    assert {path.name for path in out.iterdir()} == {"SYNTHETIC.txt", "warehouse", "report.html"}
+    assert (out / "report.html").read_text() == "first"
+    with new_folder(out, 2):
+        (out / "report.html").write_text("second")
+    assert {path.name for path in out.iterdir()} == {"SYNTHETIC.txt", "report.html"}
+    assert (out / "report.html").read_text() == "second"
+
+
+def fail_after(out: Path, work: Callable[[], None]) -> None:
+    with new_folder(out, 2):
+        assert not (out / "report.html").exists()
+        work()
+        raise KeyboardInterrupt
+
+
+def test_a_demo_that_was_killed_gives_way(tmp_path: Path) -> None:
+    killed = new_folder(tmp_path, 2)
+    killed.__enter__()
+    (tmp_path / "archive").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        fail_after(tmp_path, lambda: None)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("days", ["1", "0", "366"])
@@ -148,7 +283,7 @@ def test_interrupted_it_leaves_nothing(tmp_path: Path, seconds: float) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert not (tmp_path / "a" / "out").exists()
+    assert not list(tmp_path.iterdir())
     assert "Traceback" not in errors
 
 
