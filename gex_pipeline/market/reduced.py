@@ -31,6 +31,8 @@ from gex_pipeline.market.positions import Day
 _HOUR_US = 3_600_000_000
 #: Every so many points of the search grid are enough for strikes wider than so many steps between such points.
 _STRIDES, _STEPS_PER_WIDTH = (1, 4, 8), 5
+#: Hours between which what is wide changes evenly: the volatility that options are priced at does.
+_EVERY = 4
 #: The uniform part of the search grid; widths beyond which a strike is left out.
 _GRID, _FAR = search_grid()[1:-1], 5.5
 _WALLS = {
@@ -70,11 +72,12 @@ def _by_day(market: Market, hours: Ints) -> Iterator[tuple[Day, Ints]]:
 class _Strikes:
     """The strikes of all expiries at some hours of a day, arrays (hours, strikes) but for ``expiry_us`` and ``strike``.
 
-    As bumps in x = ln(price / spot), see `core.profile`: ``middle``, ``width``, and per side the height at the middle,
-    ``call`` and ``put``, times width and the root of 2 pi (USD per 1 %, unsigned). ``spot`` per hour.
+    As bumps in x = ln(price / that of the first hour), see `core.profile`: ``middle``, ``width``, and per side ``call``
+    and ``put``, the coins of open interest, times forward beside spot. Per hour ``spot`` (USD) and its place ``x``.
     """
 
     spot: Floats
+    x: Floats
     expiry_us: Ints
     strike: Floats
     middle: Floats
@@ -88,43 +91,53 @@ class _Strikes:
         share = (hours - held.begin_us)[:, None] / DAY_US
         hour = (hours - round(market.start.timestamp() * 1e6)) // _HOUR_US
         spot, level = market.price[60 * hour], market.volatility[hour]
+        x = np.log(spot / spot[0])
         tenor = (held.ladder.expiry_us - hours[:, None]) / 1e6 / SECONDS_PER_YEAR
-        moneyness = np.log(held.ladder.strike) - np.log(spot)[:, None] - CARRY * tenor
-        iv = surface.smile(surface.at_the_money(level[:, None], COINS[market.coin][1], tenor), tenor, moneyness)
-        width, forward = iv * np.sqrt(tenor), spot[:, None] * np.exp(CARRY * tenor)
-        call, put = (
-            ONE_PERCENT * forward * (old + share * new) for old, new in zip(held.open_interest, held.new, strict=True)
-        )
-        middle = moneyness - 0.5 * width**2
-        return _Strikes(spot, held.ladder.expiry_us, held.ladder.strike, middle, width, call, put)
+        away = np.log(held.ladder.strike / spot[0]) - CARRY * tenor
+        atm = surface.at_the_money(level[:, None], COINS[market.coin][1], tenor)
+        width = surface.smile(atm, tenor, away - x[:, None]) * np.sqrt(tenor)
+        call, put = np.exp(CARRY * tenor) * (held.open_interest[:, None] + share * held.new[:, None])
+        middle = away - 0.5 * width**2
+        return _Strikes(spot, x, held.ladder.expiry_us, held.ladder.strike, middle, width, call, put)
 
     def expiring(self) -> _Strikes:
         """Those of the next 08:00 UTC."""
         is_next = self.expiry_us == self.expiry_us.min()
         rows = (each[:, is_next] for each in (self.middle, self.width, self.call, self.put))
-        return _Strikes(self.spot, self.expiry_us[is_next], self.strike[is_next], *rows)
+        return _Strikes(self.spot, self.x, self.expiry_us[is_next], self.strike[is_next], *rows)
 
     def books(self) -> StrikeBooks:
         """Gamma at spot per strike, all expiries together."""
         order = np.argsort(self.strike, kind="stable")
         strikes, starts = np.unique(self.strike[order], return_index=True)
-        density = INV_SQRT_2PI * np.exp(-0.5 * (self.middle / self.width) ** 2) / self.width
+        height = ONE_PERCENT * self.spot[:, None] * INV_SQRT_2PI / self.width
+        density = height * np.exp(-0.5 * ((self.x[:, None] - self.middle) / self.width) ** 2)
         call, put = (np.add.reduceat((side * density)[:, order], starts, axis=1) for side in (self.call, self.put))
         return StrikeBooks(strikes, self.spot, call, -put, call + put, np.ones_like(call, dtype=bool))
 
     def profile(self, stride: int) -> Floats:
-        """Net gamma without its factor exp(x), of those that every so many points are enough for: (hours, points)."""
+        """Net gamma, but for factors that all strikes share, of those that every so many points are enough for.
+
+        Shape (hours, points). Where they are wide it is worked out every few hours and is straight between.
+        """
         least = self.width.min(axis=0) / (_STEPS_PER_WIDTH * SEARCH_STEP)
         wider = [each for each in _STRIDES if each > stride]
         is_mine = (least >= stride * (stride > 1)) & (least < min(wider, default=np.inf))
-        middle, width, net = (each[:, is_mine] for each in (self.middle, self.width, self.call - self.put))
+        n = len(self.spot)
+        hours = np.arange(n) if stride == 1 else np.unique([*range(0, n, _EVERY), n - 1])
+        middle, width, net = (each[hours][:, is_mine] for each in (self.middle, self.width, self.call - self.put))
         points = _GRID[::stride]
-        out = np.zeros((len(self.spot), len(points)))
+        out = np.zeros((len(hours), len(points)))
         if is_mine.any():
             reach = (middle - _FAR * width).min(), (middle + _FAR * width).max()
             near = slice(*np.searchsorted(points, reach).tolist())
             out[:, near] = densities(points[near], middle, width, net)
-        return out
+        return out if stride == 1 else _straight(hours, n) @ out
+
+
+def _straight(hours: Ints, n: int) -> Floats:
+    """What turns values at some hours into those at all of them."""
+    return np.stack([np.interp(np.arange(n), hours, each) for each in np.eye(len(hours))], axis=1)
 
 
 @lru_cache
@@ -137,8 +150,8 @@ def _between(stride: int) -> Floats:
 def _columns(days: Sequence[_Strikes]) -> Columns:
     found = [_at_strikes(day.books()) for day in days]
     columns = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
-    net = sum(_net(days, stride) for stride in _STRIDES)
-    return columns | {"zero_gamma": columns["spot_usd"] * np.exp(_crossing(net * np.exp(_GRID)))}
+    net, x = sum(_net(days, stride) for stride in _STRIDES), np.concatenate([day.x for day in days])
+    return columns | {"zero_gamma": columns["spot_usd"] * np.exp(_crossing(net * np.exp(_GRID), x))}
 
 
 def _net(days: Sequence[_Strikes], stride: int) -> Floats:
@@ -146,10 +159,14 @@ def _net(days: Sequence[_Strikes], stride: int) -> Floats:
     return some @ _between(stride) if stride > 1 else some
 
 
-def _crossing(net: Floats) -> Floats:
-    """Where the headline crossing is, ln(price / spot) per hour. The floor is that of net: gross is not at hand."""
+def _crossing(net: Floats, x: Floats) -> Floats:
+    """Where the headline crossing is, ln(price / spot) per hour. The floor is that of net: gross is not at hand.
+
+    ``x``: where spot is on the grid.
+    """
     found = flips.Brackets.from_grid(_GRID, net, np.abs(net))
-    crossings = flips.Crossings(found.group, found.guess, found.is_up, np.full_like(found.guess, np.nan))
+    away = found.guess - x[found.group]
+    crossings = flips.Crossings(found.group, away, found.is_up, np.full_like(away, np.nan))
     return flips.headline(crossings, len(net))[0]
 
 
