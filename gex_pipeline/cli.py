@@ -270,7 +270,7 @@ def _print_traceback() -> None:
 def run() -> None:
     """The process `gex`. After Ctrl-C it ends at once: threads of the libraries may still work on what nobody wants."""
     # the kernels use no matrix products worth a thread, and starting theirs takes a third of a second
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     status = main()
     if status == INTERRUPTED:
         os._exit(status)  # every open file was closed and every lock freed on the way here

@@ -7,6 +7,7 @@ position at a strike near its expiry pins. Pure and seeded: the same seed gives 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -74,9 +75,8 @@ def simulate(coin: str, start: datetime, days: int, seed: int, switches: Switche
     habits, mornings = Habits(seed, coin, switches), mornings_before(seed, coin).tolist()
     held = [habits.first(start.date() - timedelta(days=1), np.array(mornings))]
     feel = switches.feedback / (_DEPTH_USD * SIZES[coin])
-    log_price, multiplier = np.empty(days * MINUTES_A_DAY + 1), np.empty(days * MINUTES_A_DAY)
-    gammas, levels = np.empty(days * 24), np.empty(days * 24)
-    log_price[0], variance, level = np.log(spot), usual**2, _PREMIUM * usual
+    log_price, multiplier = np.empty(days * MINUTES_A_DAY + 1), np.ones(days * MINUTES_A_DAY)
+    log_price[0], variance, level, levels = np.log(spot), usual**2, _PREMIUM * usual, np.empty(days * 24)
     for begin in range(0, days * 24, _STRETCH):
         if begin % 24 == _EIGHT:
             mornings.append(float(np.exp(log_price[begin * _HOUR])))
@@ -84,17 +84,16 @@ def simulate(coin: str, start: datetime, days: int, seed: int, switches: Switche
         before, level = level, _level(variance, usual)
         hours = begin + np.arange(_STRETCH)
         levels[hours] = before + (level - before) * np.arange(_STRETCH) / _STRETCH
-        origin, shares = log_price[begin * _HOUR], (hours - _EIGHT) % 24 / 24
-        x, profiles = gamma_profiles(held[-1], shares, origin, levels[hours], usual)
-        for hour, profile in zip(hours.tolist(), profiles, strict=True):
-            first = hour * _HOUR
-            minutes, steps = slice(first, first + _HOUR), slice(first + 1, first + _HOUR + 1)
-            gammas[hour] = np.interp(log_price[first] - origin, x, profile)
-            way = _walk(log_price[first], origin + x[0], x[1] - x[0], shaken.returns[minutes], feel * profile)
-            log_price[steps], multiplier[minutes] = way
-        moves = np.diff(log_price[begin * _HOUR : (begin + _STRETCH) * _HOUR + 1])
-        realised = float(moves @ moves) * 24.0 * 365.0 / _STRETCH
+        span = slice(begin * _HOUR, (begin + _STRETCH) * _HOUR)
+        origin, moves = log_price[span.start], shaken.returns[span]
+        if feel:
+            x, profiles = gamma_profiles(held[-1], (hours - _EIGHT) % 24 / 24, origin, levels[hours], usual)
+            log_price[span.start + 1 : span.stop + 1], multiplier[span] = _felt(origin, x, moves, feel * profiles)
+        else:  # the null market, which a thousand are drawn of
+            log_price[span.start + 1 : span.stop + 1] = origin + np.cumsum(moves)
+        realised = float(np.sum(np.diff(log_price[span.start : span.stop + 1]) ** 2)) * 24.0 * 365.0 / _STRETCH
         variance += (realised - variance) * _STRETCH / _MEMORY
+    gammas = _at_spot(held, log_price[:-1:_HOUR], levels, usual)
     felt = shaken.volatility * multiplier
     return Market(coin, start, np.exp(log_price), multiplier, felt, gammas, levels, tuple(held), np.array(mornings))
 
@@ -124,14 +123,9 @@ def gamma_profiles(held: Day, shares: Floats, log_spot: float, levels: Floats, u
     Distances x in log-price, shape (points,), and gamma in USD per 1 % at spot exp(x), shape (times, points).
     """
     day = usual / np.sqrt(365.0)
-    tenor = (held.ladder.expiry_us - held.begin_us - shares[:, None] * DAY_US) / 1e6 / SECONDS_PER_YEAR
-    moneyness = np.log(held.ladder.strike) - log_spot - CARRY * tenor
-    atm = surface.at_the_money(levels[:, None], usual, tenor)
-    is_near = (np.abs(moneyness) < _REACH * day + _FAR * atm * np.sqrt(tenor)).any(axis=0)
-    net = (held.dealers.sum(axis=0) + shares[:, None] * held.bought.sum(axis=0))[:, is_near]
-    tenor, moneyness = tenor[:, is_near], moneyness[:, is_near]
-    iv = surface.smile(atm[:, is_near], tenor, moneyness)
-    width, middle = iv * np.sqrt(tenor), moneyness - 0.5 * iv**2 * tenor
+    middle, width, net = _bumps(held, shares, log_spot, levels, usual)
+    is_near = (np.abs(middle) < _REACH * day + _FAR * width).any(axis=0)
+    middle, width, net = middle[:, is_near], width[:, is_near], net[:, is_near]
     is_wide = (width > _WIDE * day).all(axis=0)
     x = day * np.linspace(-_REACH, _REACH, _POINTS)
     wide = densities(x[::_SPARSE], middle[:, is_wide], width[:, is_wide], net[:, is_wide])
@@ -139,6 +133,28 @@ def gamma_profiles(held: Day, shares: Floats, log_spot: float, levels: Floats, u
     between = np.array([np.interp(x, x[::_SPARSE], row) for row in wide])
     # gamma x coins x S^2 / 100; gamma = phi(d1) / (S s sqrt t)
     return x, 0.01 * np.exp(log_spot + x) * (narrow + between)
+
+
+def _at_spot(held: Sequence[Day], log_spot: Floats, levels: Floats, usual: float) -> Floats:
+    """The dealers' gamma in USD per 1 % at the price of each hour."""
+    found, hours = [], np.arange(len(levels))
+    for number, day in enumerate(held):
+        today = hours[max(0, 24 * number - 24 + _EIGHT) : 24 * number + _EIGHT]
+        middle, width, net = _bumps(day, (today - _EIGHT) % 24 / 24, log_spot[today, None], levels[today], usual)
+        density = net * np.exp(-0.5 * (middle / width) ** 2) / (width * np.sqrt(2.0 * np.pi))
+        found.append(0.01 * np.exp(log_spot[today]) * density.sum(axis=1))
+    return np.concatenate(found)
+
+
+def _bumps(
+    held: Day, shares: Floats, log_spot: Floats | float, levels: Floats, usual: float
+) -> tuple[Floats, Floats, Floats]:
+    """Strikes as bumps along the log-price from spot on: middle, width, and dealers' coins; each (times, strikes)."""
+    tenor = (held.ladder.expiry_us - held.begin_us - shares[:, None] * DAY_US) / 1e6 / SECONDS_PER_YEAR
+    moneyness = np.log(held.ladder.strike) - log_spot - CARRY * tenor
+    iv = surface.smile(surface.at_the_money(levels[:, None], usual, tenor), tenor, moneyness)
+    net = held.dealers.sum(axis=0) + shares[:, None] * held.bought.sum(axis=0)
+    return moneyness - 0.5 * iv**2 * tenor, iv * np.sqrt(tenor), net
 
 
 def densities(x: Floats, middle: Floats, width: Floats, weight: Floats) -> Floats:
@@ -155,6 +171,16 @@ def densities(x: Floats, middle: Floats, width: Floats, weight: Floats) -> Float
     np.exp(density, out=density)
     share /= w * np.float32(np.sqrt(2.0 * np.pi))
     return np.matmul(density, share[:, :, None])[:, :, 0].astype(np.float64)
+
+
+def _felt(start: float, x: Floats, moves: Floats, feel: Floats) -> tuple[list[float], list[float]]:
+    """As :func:`_walk`, hour by hour: ``feel`` of each, shape (hours, points), at distances x from the start."""
+    prices, multipliers = [start], []
+    for hour, along in zip(moves.reshape(len(feel), -1), feel, strict=True):
+        more = _walk(prices[-1], start + x[0], x[1] - x[0], hour, along)
+        prices += more[0]
+        multipliers += more[1]
+    return prices[1:], multipliers
 
 
 def _walk(price: float, origin: float, step: float, moves: Floats, feel: Floats) -> tuple[list[float], list[float]]:

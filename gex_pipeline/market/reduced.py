@@ -29,10 +29,9 @@ from gex_pipeline.market.minutes import Bars, longer, minute_bars
 from gex_pipeline.market.positions import Day
 
 _HOUR_US = 3_600_000_000
-#: Every so many points of the search grid are enough for strikes wider than so many steps between such points.
-_STRIDES, _STEPS_PER_WIDTH = (1, 4, 8), 5
-#: Hours between which what is wide changes evenly: the volatility that options are priced at does.
-_EVERY = 4
+#: Every so many points of the search grid, every so many hours are enough for strikes wider than so many steps between
+#: two such points.
+_STRIDES, _STEPS_PER_WIDTH = {1: 1, 2: 2, 4: 4, 8: 4}, 5
 #: The uniform part of the search grid; widths beyond which a strike is left out.
 _GRID, _FAR = search_grid()[1:-1], 5.5
 _WALLS = {
@@ -124,7 +123,7 @@ class _Strikes:
         wider = [each for each in _STRIDES if each > stride]
         is_mine = (least >= stride * (stride > 1)) & (least < min(wider, default=np.inf))
         n = len(self.spot)
-        hours = np.arange(n) if stride == 1 else np.unique([*range(0, n, _EVERY), n - 1])
+        hours, between = _hours(n, _STRIDES[stride])
         middle, width, net = (each[hours][:, is_mine] for each in (self.middle, self.width, self.call - self.put))
         points = _GRID[::stride]
         out = np.zeros((len(hours), len(points)))
@@ -132,12 +131,14 @@ class _Strikes:
             reach = (middle - _FAR * width).min(), (middle + _FAR * width).max()
             near = slice(*np.searchsorted(points, reach).tolist())
             out[:, near] = densities(points[near], middle, width, net)
-        return out if stride == 1 else _straight(hours, n) @ out
+        return between @ out
 
 
-def _straight(hours: Ints, n: int) -> Floats:
-    """What turns values at some hours into those at all of them."""
-    return np.stack([np.interp(np.arange(n), hours, each) for each in np.eye(len(hours))], axis=1)
+@lru_cache
+def _hours(n: int, every: int) -> tuple[Ints, Floats]:
+    """Every so many of n hours and the last, and what turns values at them into those at all n: straight lines."""
+    hours = np.unique([*range(0, n, every), n - 1])
+    return hours, np.stack([np.interp(np.arange(n), hours, each) for each in np.eye(len(hours))], axis=1)
 
 
 @lru_cache
