@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.units import SECONDS_PER_YEAR
@@ -22,6 +23,8 @@ from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.positions import SIZES, Day, Habits
 from gex_pipeline.market.shocks import MINUTES_A_DAY, shocks
 from gex_pipeline.market.switches import Switches
+
+Reals = NDArray[np.float32] | Floats
 
 #: USD that move the largest coin by 1 %, in the proportions of the coins' options.
 _DEPTH_USD = 500e6
@@ -157,20 +160,19 @@ def _bumps(
     return moneyness - 0.5 * iv**2 * tenor, iv * np.sqrt(tenor), net
 
 
-def densities(x: Floats, middle: Floats, width: Floats, weight: Floats) -> Floats:
+def densities(x: Reals, middle: Reals, width: Reals, weight: Reals) -> Floats:
     """Sums of normal densities at x, shape (times, points); each has its middle, width and weight, (times, strikes).
 
-    In single precision: seven digits are more than a price feels.
+    In the precision of its arguments: single takes a third of the time.
     """
-    at, m, w, share = (each.astype(np.float32) for each in (x, middle, width, weight))
-    density = at[:, None] - m[:, None, :]
-    density /= w[:, None, :]
+    density = x[:, None] - middle[:, None, :]
+    density /= width[:, None, :]
     density *= density
     density *= -0.5
     np.maximum(density, -50.0, out=density)  # numbers so small that arithmetic on them is slow
     np.exp(density, out=density)
-    share /= w * np.float32(np.sqrt(2.0 * np.pi))
-    return np.matmul(density, share[:, :, None])[:, :, 0].astype(np.float64)
+    height = weight / (width * np.sqrt(2.0 * np.pi).astype(width.dtype))
+    return np.matmul(density, height[:, :, None])[:, :, 0].astype(np.float64)
 
 
 def _felt(start: float, x: Floats, moves: Floats, feel: Floats) -> tuple[list[float], list[float]]:

@@ -130,7 +130,8 @@ class _Strikes:
         if is_mine.any():
             reach = (middle - _FAR * width).min(), (middle + _FAR * width).max()
             near = slice(*np.searchsorted(points, reach).tolist())
-            out[:, near] = densities(points[near], middle, width, net)
+            single = (np.asarray(each, dtype=np.float32) for each in (points[near], middle, width, net))
+            out[:, near] = densities(*single)  # seven digits are more than a level needs
         return between @ out
 
 
