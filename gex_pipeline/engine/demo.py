@@ -21,7 +21,7 @@ from gex_pipeline.engine.answers import answer
 from gex_pipeline.engine.around import candle_feeds, market_feeds
 from gex_pipeline.engine.build import BuildSummary, build
 from gex_pipeline.engine.demo_archives import import_archives, must
-from gex_pipeline.engine.demo_venues import Venues, venues_apart
+from gex_pipeline.engine.demo_venues import Venues, still, venues_apart
 from gex_pipeline.engine.feeds import fetch
 from gex_pipeline.engine.live import snapshot
 from gex_pipeline.engine.polls import Network
@@ -98,7 +98,7 @@ def take_last_hours(done: Demo, venues: Venues, live: int, progress: Progress) -
     try:
         for at in hours:
             venues.set(at)
-            taken = snapshot(Store(done.warehouse, partial(_still, at)), network, VENUES, tuple(COINS), at)
+            taken = snapshot(Store(done.warehouse, partial(still, at)), network, VENUES, tuple(COINS), at)
             must([*taken.failures.values(), *(o.rows.error for o in taken.outcomes if o.rows.error)])
             done.snapshots += 1
             progress.advance(note=f"{at:%Y-%m-%d %H:%M}")
@@ -113,7 +113,7 @@ def _fetch_around(done: Demo, venues: Venues, progress: Progress) -> None:
     """
     candles = candle_feeds(VENUES, tuple(COINS), "1h", "perp")
     others = [f for f in market_feeds(VENUES, tuple(COINS)) if (f.venue, f.table) != ("binance", TRADES)]
-    clock = partial(_still, done.end)
+    clock = partial(still, done.end)
     store = Store(done.warehouse, clock)
     for feeds, start in ((candles, _midnight(done.world.start)), (others, _midnight(done.end.date()))):
         fetched = fetch(store, _network(venues), feeds, start, progress=progress, clock=clock)
@@ -123,11 +123,6 @@ def _fetch_around(done: Demo, venues: Venues, progress: Progress) -> None:
 
 def _network(venues: Venues) -> Network:
     return Network(venues.hosts, _PATIENCE_SECONDS, _PATIENCE_SECONDS)
-
-
-def _still(at: datetime) -> datetime:
-    """A clock that stands still: two demos have the same rows."""
-    return at
 
 
 def _midnight(day: date) -> datetime:

@@ -40,6 +40,11 @@ class Venues:
             raise GexError("the local venues have ended: run with -v") from None
 
 
+def still(at: datetime) -> datetime:
+    """With its instant given, a clock that stands still: two demos have the same rows."""
+    return at
+
+
 @contextmanager
 def venues_apart(seed: int, start: date, at: datetime) -> Generator[Venues]:
     """The venues of a market that begins on ``start``, on a free port; they have ended when the block has."""
@@ -62,13 +67,9 @@ def _answer(pipe: Any, seed: int, start: date, at: datetime) -> None:
     with suppress(EOFError, OSError), serve(seed, at, start=start) as server:
         pipe.send(server.hosts)
         while True:
-            server.now = partial(_same, pipe.recv())
+            server.now = partial(still, pipe.recv())
             pipe.send(Counter({venue: _asked(server, venue) for venue in VENUES}))
 
 
 def _asked(server: VenueServer, venue: str) -> int:
     return sum(n for (asked, _), n in server.requests.items() if asked == venue)
-
-
-def _same(at: datetime) -> datetime:
-    return at

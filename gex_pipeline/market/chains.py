@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 
 import numpy as np
@@ -113,8 +113,3 @@ def _enum(codes: Ints, names: tuple[str, ...]) -> pl.Series:
 def _constant(value: str, n: int, names: tuple[str, ...] | None = None) -> pl.Series:
     names = names or (value,)
     return _enum(np.full(n, names.index(value)), names)
-
-
-def utc(text: str) -> datetime:
-    """A date or instant in UTC."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from gex_pipeline.core.black76 import Floats
+from gex_pipeline.core.black76 import INV_SQRT_2PI, Floats
 from gex_pipeline.core.units import SECONDS_PER_YEAR
 from gex_pipeline.market import surface
 from gex_pipeline.market.books import CARRY, COINS
@@ -30,7 +30,7 @@ Reals = NDArray[np.float32] | Floats
 _DEPTH_USD = 500e6
 LEAST, MOST = 0.3, 3.0
 #: Hours that are made at once: what options are priced at is known that long before.
-_STRETCH = 4
+_STRETCH = 8
 #: Prices around those at its begin for which gamma is known, in usual standard deviations of a day.
 _REACH, _POINTS = 2.5, 49
 #: Such deviations of a log-price to expiry above which a strike's gamma is smooth: then every eighth price is enough.
@@ -126,14 +126,17 @@ def gamma_profiles(held: Day, shares: Floats, log_spot: float, levels: Floats, u
     Distances x in log-price, shape (points,), and gamma in USD per 1 % at spot exp(x), shape (times, points).
     """
     day = usual / np.sqrt(365.0)
-    middle, width, net = _bumps(held, shares, log_spot, levels, usual)
+    middle, width = bumps(held, shares, log_spot, levels, usual)
+    net = _dealers(held, shares)
     is_near = (np.abs(middle) < _REACH * day + _FAR * width).any(axis=0)
     middle, width, net = middle[:, is_near], width[:, is_near], net[:, is_near]
     is_wide = (width > _WIDE * day).all(axis=0)
     x = day * np.linspace(-_REACH, _REACH, _POINTS)
-    wide = densities(x[::_SPARSE], middle[:, is_wide], width[:, is_wide], net[:, is_wide])
+    ends = [0, -1]
+    wide = densities(x[::_SPARSE], *(each[np.ix_(ends, is_wide)] for each in (middle, width, net)))
     narrow = densities(x, middle[:, ~is_wide], width[:, ~is_wide], net[:, ~is_wide])
-    between = np.array([np.interp(x, x[::_SPARSE], row) for row in wide])
+    first, last = (np.interp(x, x[::_SPARSE], row) for row in wide)
+    between = first + np.linspace(0.0, 1.0, len(shares))[:, None] * (last - first)
     # gamma x coins x S^2 / 100; gamma = phi(d1) / (S s sqrt t)
     return x, 0.01 * np.exp(log_spot + x) * (narrow + between)
 
@@ -143,21 +146,31 @@ def _at_spot(held: Sequence[Day], log_spot: Floats, levels: Floats, usual: float
     found, hours = [], np.arange(len(levels))
     for number, day in enumerate(held):
         today = hours[max(0, 24 * number - 24 + _EIGHT) : 24 * number + _EIGHT]
-        middle, width, net = _bumps(day, (today - _EIGHT) % 24 / 24, log_spot[today, None], levels[today], usual)
-        density = net * np.exp(-0.5 * (middle / width) ** 2) / (width * np.sqrt(2.0 * np.pi))
+        shares = (today - _EIGHT) % 24 / 24
+        density = _dealers(day, shares) * bell(*bumps(day, shares, log_spot[today, None], levels[today], usual))
         found.append(0.01 * np.exp(log_spot[today]) * density.sum(axis=1))
     return np.concatenate(found)
 
 
-def _bumps(
-    held: Day, shares: Floats, log_spot: Floats | float, levels: Floats, usual: float
-) -> tuple[Floats, Floats, Floats]:
-    """Strikes as bumps along the log-price from spot on: middle, width, and dealers' coins; each (times, strikes)."""
+def _dealers(held: Day, shares: Floats) -> Floats:
+    """Dealers' coins of options, calls and puts, shape (times, strikes)."""
+    return held.dealers.sum(axis=0) + shares[:, None] * held.bought.sum(axis=0)
+
+
+def bumps(held: Day, shares: Floats, log_spot: Floats | float, levels: Floats, usual: float) -> tuple[Floats, Floats]:
+    """Strikes as bumps along the log-price from spot on, see `core.profile`: middle and width, (times, strikes).
+
+    ``shares``, ``levels`` as in :func:`gamma_profiles`; ``log_spot`` at all times or of each, shape (times, 1).
+    """
     tenor = (held.ladder.expiry_us - held.begin_us - shares[:, None] * DAY_US) / 1e6 / SECONDS_PER_YEAR
     moneyness = np.log(held.ladder.strike) - log_spot - CARRY * tenor
     iv = surface.smile(surface.at_the_money(levels[:, None], usual, tenor), tenor, moneyness)
-    net = held.dealers.sum(axis=0) + shares[:, None] * held.bought.sum(axis=0)
-    return moneyness - 0.5 * iv**2 * tenor, iv * np.sqrt(tenor), net
+    return moneyness - 0.5 * iv**2 * tenor, iv * np.sqrt(tenor)
+
+
+def bell(distance: Floats, width: Floats) -> Floats:
+    """Normal density at a distance from its middle."""
+    return INV_SQRT_2PI * np.exp(-0.5 * (distance / width) ** 2) / width
 
 
 def densities(x: Reals, middle: Reals, width: Reals, weight: Reals) -> Floats:
@@ -166,12 +179,11 @@ def densities(x: Reals, middle: Reals, width: Reals, weight: Reals) -> Floats:
     In the precision of its arguments: single takes a third of the time.
     """
     density = x[:, None] - middle[:, None, :]
-    density /= width[:, None, :]
     density *= density
-    density *= -0.5
+    density *= (-0.5 / width**2)[:, None, :]
     np.maximum(density, -50.0, out=density)  # numbers so small that arithmetic on them is slow
     np.exp(density, out=density)
-    height = weight / (width * np.sqrt(2.0 * np.pi).astype(width.dtype))
+    height = width.dtype.type(INV_SQRT_2PI) * weight / width
     return np.matmul(density, height[:, :, None])[:, :, 0].astype(np.float64)
 
 

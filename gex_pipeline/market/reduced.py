@@ -16,32 +16,27 @@ import polars as pl
 from scipy.interpolate import CubicSpline
 
 from gex_pipeline.core import flips, strike_levels
-from gex_pipeline.core.black76 import INV_SQRT_2PI, Floats
+from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.profile import SEARCH_STEP, search_grid
 from gex_pipeline.core.strike_levels import StrikeBooks
 from gex_pipeline.core.units import ONE_PERCENT, SECONDS_PER_YEAR
-from gex_pipeline.market import surface
 from gex_pipeline.market.books import CARRY, COINS
 from gex_pipeline.market.draws import Ints
-from gex_pipeline.market.economy import Market, densities
+from gex_pipeline.market.economy import Market, bell, bumps, densities
 from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.minutes import Bars, longer, minute_bars
 from gex_pipeline.market.positions import Day
+from gex_pipeline.schema.derived import EXTREMES, WALLS
 
 _HOUR_US = 3_600_000_000
-#: Every so many points of the search grid, every so many hours are enough for strikes wider than so many steps between
-#: two such points.
-_STRIDES, _STEPS_PER_WIDTH = {1: 1, 2: 2, 4: 4, 8: 4}, 5
-#: The uniform part of the search grid; widths beyond which a strike is left out.
-_GRID, _FAR = search_grid()[1:-1], 5.5
-_WALLS = {
-    "call": ("call_resistance", "call_wall_2", "call_wall_3"),
-    "put": ("put_support", "put_wall_2", "put_wall_3"),
-    "call_net": ("call_resistance_net", "call_resistance_net_2", "call_resistance_net_3"),
-    "put_net": ("put_support_net", "put_support_net_2", "put_support_net_3"),
-}
-_EXTREMES = ("max_positive_gamma", "max_negative_gamma", "absolute_gamma")
-
+#: Every other point of the search grid: enough to find a crossing, which is then refined.
+_STEP, _GRID = 2 * SEARCH_STEP, search_grid()[1:-1:2]
+#: Every so many points, and hours, are enough for strikes wider than so many steps between two such points.
+_STRIDES, _STEPS_PER_WIDTH = (1, 2, 4), 3
+#: Widths beyond which a strike is left out.
+_FAR = 5.5
+#: Steps of Newton's method: from 1e-3 of the price, or half a width, to 1e-9.
+_REFINEMENTS = 4
 Columns = dict[str, Floats]
 
 
@@ -87,17 +82,13 @@ class _Strikes:
     @staticmethod
     def of(market: Market, held: Day, hours: Ints) -> _Strikes:
         """All that is held at some hours of a day."""
-        share = (hours - held.begin_us)[:, None] / DAY_US
-        hour = (hours - round(market.start.timestamp() * 1e6)) // _HOUR_US
-        spot, level = market.price[60 * hour], market.volatility[hour]
+        shares, hour = (hours - held.begin_us) / DAY_US, (hours - round(market.start.timestamp() * 1e6)) // _HOUR_US
+        spot = market.price[60 * hour]
         x = np.log(spot / spot[0])
-        tenor = (held.ladder.expiry_us - hours[:, None]) / 1e6 / SECONDS_PER_YEAR
-        away = np.log(held.ladder.strike / spot[0]) - CARRY * tenor
-        atm = surface.at_the_money(level[:, None], COINS[market.coin][1], tenor)
-        width = surface.smile(atm, tenor, away - x[:, None]) * np.sqrt(tenor)
-        call, put = np.exp(CARRY * tenor) * (held.open_interest[:, None] + share * held.new[:, None])
-        middle = away - 0.5 * width**2
-        return _Strikes(spot, x, held.ladder.expiry_us, held.ladder.strike, middle, width, call, put)
+        middle, width = bumps(held, shares, np.log(spot)[:, None], market.volatility[hour], COINS[market.coin][1])
+        forward = np.exp(CARRY * (held.ladder.expiry_us - hours[:, None]) / 1e6 / SECONDS_PER_YEAR)
+        call, put = forward * (held.open_interest[:, None] + shares[:, None] * held.new[:, None])
+        return _Strikes(spot, x, held.ladder.expiry_us, held.ladder.strike, middle + x[:, None], width, call, put)
 
     def expiring(self) -> _Strikes:
         """Those of the next 08:00 UTC."""
@@ -109,21 +100,27 @@ class _Strikes:
         """Gamma at spot per strike, all expiries together."""
         order = np.argsort(self.strike, kind="stable")
         strikes, starts = np.unique(self.strike[order], return_index=True)
-        height = ONE_PERCENT * self.spot[:, None] * INV_SQRT_2PI / self.width
-        density = height * np.exp(-0.5 * ((self.x[:, None] - self.middle) / self.width) ** 2)
+        density = ONE_PERCENT * self.spot[:, None] * bell(self.x[:, None] - self.middle, self.width)
         call, put = (np.add.reduceat((side * density)[:, order], starts, axis=1) for side in (self.call, self.put))
         return StrikeBooks(strikes, self.spot, call, -put, call + put, np.ones_like(call, dtype=bool))
 
-    def profile(self, stride: int) -> Floats:
-        """Net gamma, but for factors that all strikes share, of those that every so many points are enough for.
+    def nearer(self, x: Floats) -> Floats:
+        """A step of Newton's method towards where net is 0, from x per hour on; NaN stays."""
+        away = x[:, None] - self.middle
+        density = (self.call - self.put) * bell(away, self.width)
+        slope = -(density * away / self.width**2).sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return x - np.clip(density.sum(axis=1) / slope, -_STEP, _STEP)
 
-        Shape (hours, points). Where they are wide it is worked out every few hours and is straight between.
-        """
-        least = self.width.min(axis=0) / (_STEPS_PER_WIDTH * SEARCH_STEP)
-        wider = [each for each in _STRIDES if each > stride]
-        is_mine = (least >= stride * (stride > 1)) & (least < min(wider, default=np.inf))
-        n = len(self.spot)
-        hours, between = _hours(n, _STRIDES[stride])
+    def net(self) -> Floats:
+        """Net gamma, but for factors that all strikes share, shape (hours, points of the grid)."""
+        least = self.width.min(axis=0) / (_STEPS_PER_WIDTH * _STEP)
+        parts = zip(_STRIDES, (0, *_STRIDES[1:]), (*_STRIDES[1:], np.inf), strict=True)
+        return np.sum([self._net(stride, (low <= least) & (least < high)) for stride, low, high in parts], axis=0)
+
+    def _net(self, stride: int, is_mine: Bools) -> Floats:
+        """That of some strikes; worked out every so many hours and points, between them a line and a spline."""
+        hours = np.unique([*range(0, len(self.spot), stride), len(self.spot) - 1])
         middle, width, net = (each[hours][:, is_mine] for each in (self.middle, self.width, self.call - self.put))
         points = _GRID[::stride]
         out = np.zeros((len(hours), len(points)))
@@ -131,20 +128,19 @@ class _Strikes:
             reach = (middle - _FAR * width).min(), (middle + _FAR * width).max()
             near = slice(*np.searchsorted(points, reach).tolist())
             single = (np.asarray(each, dtype=np.float32) for each in (points[near], middle, width, net))
-            out[:, near] = densities(*single)  # seven digits are more than a level needs
-        return between @ out
+            out[:, near] = densities(*single)  # seven digits are enough to find a crossing
+        return out if stride == 1 else _lines(len(self.spot), tuple(hours)) @ out @ _spline(stride)
 
 
 @lru_cache
-def _hours(n: int, every: int) -> tuple[Ints, Floats]:
-    """Every so many of n hours and the last, and what turns values at them into those at all n: straight lines."""
-    hours = np.unique([*range(0, n, every), n - 1])
-    return hours, np.stack([np.interp(np.arange(n), hours, each) for each in np.eye(len(hours))], axis=1)
+def _lines(n: int, hours: tuple[int, ...]) -> Floats:
+    """What turns values at some of n hours into those at all of them: straight lines."""
+    return np.stack([np.interp(np.arange(n), hours, each) for each in np.eye(len(hours))], axis=1)
 
 
 @lru_cache
-def _between(stride: int) -> Floats:
-    """What turns values at every so many points of the grid into those at all of them: a cubic spline."""
+def _spline(stride: int) -> Floats:
+    """What turns values at every so many points of the grid into those at all of them."""
     some = _GRID[::stride]
     return np.asarray(CubicSpline(some, np.eye(len(some)))(_GRID)).T
 
@@ -152,30 +148,33 @@ def _between(stride: int) -> Floats:
 def _columns(days: Sequence[_Strikes]) -> Columns:
     found = [_at_strikes(day.books()) for day in days]
     columns = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
-    net, x = sum(_net(days, stride) for stride in _STRIDES), np.concatenate([day.x for day in days])
-    return columns | {"zero_gamma": columns["spot_usd"] * np.exp(_crossing(net * np.exp(_GRID), x))}
+    spot_x, net = np.concatenate([day.x for day in days]), np.concatenate([day.net() for day in days])
+    x = _crossing(net * np.exp(_GRID), spot_x)
+    return columns | {"zero_gamma": columns["spot_usd"] * np.exp(_refined(days, x) - spot_x)}
 
 
-def _net(days: Sequence[_Strikes], stride: int) -> Floats:
-    some = np.concatenate([day.profile(stride) for day in days])
-    return some @ _between(stride) if stride > 1 else some
+def _refined(days: Sequence[_Strikes], x: Floats) -> Floats:
+    parts = np.split(x, np.cumsum([len(day.x) for day in days])[:-1])
+    for _ in range(_REFINEMENTS):
+        parts = [day.nearer(part) for day, part in zip(days, parts, strict=True)]
+    return np.concatenate(parts)
 
 
 def _crossing(net: Floats, x: Floats) -> Floats:
-    """Where the headline crossing is, ln(price / spot) per hour. The floor is that of net: gross is not at hand.
+    """Where the headline crossing is on the grid, per hour. The floor is that of net: gross is not at hand.
 
     ``x``: where spot is on the grid.
     """
     found = flips.Brackets.from_grid(_GRID, net, np.abs(net))
     away = found.guess - x[found.group]
     crossings = flips.Crossings(found.group, away, found.is_up, np.full_like(away, np.nan))
-    return flips.headline(crossings, len(net))[0]
+    return flips.headline(crossings, len(net))[0] + x
 
 
 def _at_strikes(books: StrikeBooks) -> Columns:
     walls, hvl = strike_levels.walls(books), strike_levels.hvl(books)[0]
-    chosen = {name: walls[kind][:, i] for kind, names in _WALLS.items() for i, name in enumerate(names)}
-    chosen |= dict(zip(_EXTREMES, strike_levels.extremes(books), strict=True))
+    chosen = {name: walls[kind][:, i] for kind, names in WALLS.items() for i, name in enumerate(names)}
+    chosen |= dict(zip(EXTREMES, strike_levels.extremes(books), strict=True))
     chosen["hvl_slope"] = strike_levels.hvl_slope(books)[0]
     levels = {name: np.where(at >= 0, books.strikes[at], np.nan) for name, at in chosen.items()}
     return {"spot_usd": books.spot, "net_gex_usd": books.net.sum(axis=1), "hvl": hvl, **levels}

@@ -1,5 +1,7 @@
 """Derived tables: pure functions of `chain`, rebuilt and never patched."""
 
+from itertools import chain
+
 from gex_pipeline.schema.common import (
     EXPIRY_AT,
     KNOWLEDGE_TIME,
@@ -15,27 +17,17 @@ from gex_pipeline.schema.common import (
 )
 from gex_pipeline.schema.model import Column, Table
 
+#: Kind of wall (as `core.strike_levels.walls` has them) -> names of the three largest.
+WALLS = {
+    "call": ("call_resistance", "call_wall_2", "call_wall_3"),
+    "put": ("put_support", "put_wall_2", "put_wall_3"),
+    "call_net": ("call_resistance_net", "call_resistance_net_2", "call_resistance_net_3"),
+    "put_net": ("put_support_net", "put_support_net_2", "put_support_net_3"),
+}
+#: In the order of `core.strike_levels.extremes`.
+EXTREMES = ("max_positive_gamma", "max_negative_gamma", "absolute_gamma")
 #: Every level, in the order in which tables and reports show them.
-LEVELS_ALL_EXPIRY = (
-    "zero_gamma",
-    "hvl",
-    "hvl_slope",
-    "call_resistance",
-    "call_wall_2",
-    "call_wall_3",
-    "put_support",
-    "put_wall_2",
-    "put_wall_3",
-    "call_resistance_net",
-    "call_resistance_net_2",
-    "call_resistance_net_3",
-    "put_support_net",
-    "put_support_net_2",
-    "put_support_net_3",
-    "max_positive_gamma",
-    "max_negative_gamma",
-    "absolute_gamma",
-)
+LEVELS_ALL_EXPIRY = ("zero_gamma", "hvl", "hvl_slope", *chain.from_iterable(WALLS.values()), *EXTREMES)
 LEVELS_ODTE = (*LEVELS_ALL_EXPIRY, "zero_dte_magnet")
 STATUSES = ("ok", "empty", "none_positive", "none_negative", "edge", "multiple")
 

@@ -9,7 +9,7 @@ from gex_pipeline.core import flips, strike_levels
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.profile import Ints
 from gex_pipeline.core.strike_levels import StrikeBooks
-from gex_pipeline.schema.derived import LEVELS_ALL_EXPIRY, LEVELS_ODTE, STATUSES
+from gex_pipeline.schema.derived import LEVELS_ALL_EXPIRY, LEVELS_ODTE, STATUSES, WALLS
 from gex_pipeline.transforms.book import SCOPES, Book
 from gex_pipeline.transforms.frames import category, flat, floats, frame, scoped_columns
 
@@ -88,19 +88,11 @@ def _zero_gamma(book: Book, books: StrikeBooks, sign_model: str) -> Level:
     return books.spot * ratio, np.full_like(x, np.nan), np.where(is_edge, _EDGE, status)
 
 
-_WALLS = {
-    "call": ("call_resistance", "call_wall_2", "call_wall_3"),
-    "put": ("put_support", "put_wall_2", "put_wall_3"),
-    "call_net": ("call_resistance_net", "call_resistance_net_2", "call_resistance_net_3"),
-    "put_net": ("put_support_net", "put_support_net_2", "put_support_net_3"),
-}
-
-
 def _walls(books: StrikeBooks) -> dict[str, Level]:
     choices = strike_levels.walls(books)
     strength = {"call": books.call, "put": books.put, "call_net": books.net, "put_net": books.net}
     found: dict[str, Level] = {}
-    for kind, names in _WALLS.items():
+    for kind, names in WALLS.items():
         value, size, status = _at_strike(books, strength[kind], choices[kind], _EMPTY)
         found |= {name: (value[:, i], size[:, i], status[:, i]) for i, name in enumerate(names)}
     return found

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 
 from gex_pipeline.core import profile
-from gex_pipeline.market.chains import utc
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.derive import derive
 from tests import made_up
 from tests.bench.measure import best
+from tests.instants import utc
 
 N_POINTS = 81
 

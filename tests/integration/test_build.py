@@ -24,11 +24,11 @@ from gex_pipeline.engine import tasks
 from gex_pipeline.engine.build import BuildSummary, build
 from gex_pipeline.engine.pool import run_all
 from gex_pipeline.errors import GexError, StoreError
-from gex_pipeline.market.chains import utc
 from gex_pipeline.schema import CHAIN, DERIVED, TABLES
 from gex_pipeline.store import manifest
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.store.verify import verify
+from tests.instants import utc
 from tests.unit.store.build import OPEN, OVER, all_files, chain, data_files, partition, rows, store
 
 PROJECT = Path(__file__).parents[2]

@@ -23,10 +23,11 @@ from gex_pipeline.definitions import build_defs
 from gex_pipeline.defs import partitions as days
 from gex_pipeline.defs.jobs import daily
 from gex_pipeline.defs.resources import Places
-from gex_pipeline.market import archive, chains
+from gex_pipeline.market import archive
 from gex_pipeline.schema import DERIVED, TABLES
 from gex_pipeline.store.partitions import Store
 from tests import asset_graph, made_up
+from tests.instants import utc
 from tests.unit.importers.build import csv_text
 from tests.unit.importers.test_tardis import tick
 
@@ -57,7 +58,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("archives")
     (folder / "files").mkdir()
     for day in DAYS:
-        rows = archive.vendor_rows(made_up.chain(archive.TARDIS_VENUE, "BTC", chains.utc(day), HOURS))
+        rows = archive.vendor_rows(made_up.chain(archive.TARDIS_VENUE, "BTC", utc(day), HOURS))
         rows.write_parquet(folder / "files" / f"BTC-{day}.parquet")
     (folder / "archives.toml").write_text(ARCHIVES)
     shutil.copy(archive.mapping_path(), folder / "map.toml")
@@ -133,7 +134,7 @@ def test_every_table_has_an_asset_with_its_columns() -> None:
 
 def test_the_schedule_asks_for_yesterday() -> None:
     """Which is a partition, as is the day that has just begun."""
-    at = chains.utc("2026-01-06T06:30")
+    at = utc("2026-01-06T06:30")
     asked = daily(build_schedule_context(scheduled_execution_time=at))
     assert isinstance(asked, RunRequest)
     assert asked.partition_key == "2026-01-05"

@@ -23,11 +23,11 @@ from gex_pipeline.defs.jobs import every_hour
 from gex_pipeline.defs.partitions import HOURS
 from gex_pipeline.engine.hourly import instant_in
 from gex_pipeline.engine.polls import now
-from gex_pipeline.market import chains
 from gex_pipeline.market.server.faults import Fault
 from gex_pipeline.market.server.server import VenueServer
 from gex_pipeline.schema import DERIVED
 from gex_pipeline.warehouse import open_warehouse
+from tests.instants import utc
 from tests.integration.live import healthy
 
 SUMMARY = "public/get_book_summary_by_currency"
@@ -147,12 +147,12 @@ def test_what_is_around_the_chain_and_cannot_be_had_is_red(server: VenueServer, 
 )
 def test_the_instant_of_a_run_that_comes_late(now_at: str, polled: list[str], expected: str) -> None:
     """An hour's numbers are stored as of its beginning only while that is true."""
-    at, *earlier = (chains.utc(f"2026-11-06T{clock}") for clock in (now_at, *polled))
-    assert instant_in(chains.utc("2026-11-06T06:00"), at, earlier) == chains.utc(f"2026-11-06T{expected}")
+    at, *earlier = (utc(f"2026-11-06T{clock}") for clock in (now_at, *polled))
+    assert instant_in(utc("2026-11-06T06:00"), at, earlier) == utc(f"2026-11-06T{expected}")
 
 
 def test_the_schedule_asks_for_the_hour_that_begins() -> None:
-    at = chains.utc("2026-11-06T06:00")
+    at = utc("2026-11-06T06:00")
     asked = every_hour(build_schedule_context(scheduled_execution_time=at))
     assert isinstance(asked, RunRequest) and asked.partition_key == "2026-11-06-06:00"
     assert HOURS.get_partition_keys(current_time=at + timedelta(seconds=1))[-1] == "2026-11-06-06:00"

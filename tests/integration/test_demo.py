@@ -26,10 +26,10 @@ from gex_pipeline.engine.demo_folder import new_folder
 from gex_pipeline.engine.demo_venues import venues_apart
 from gex_pipeline.engine.progress import Silent
 from gex_pipeline.market import books, chains
-from gex_pipeline.market.chains import utc
 from gex_pipeline.market.world import World
 from gex_pipeline.present import demo_words
 from gex_pipeline.store.partitions import Store
+from tests.instants import utc
 from tests.integration.live import Run, query
 
 DAYS = 2

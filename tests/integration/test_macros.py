@@ -12,11 +12,11 @@ from polars.testing import assert_frame_equal
 from gex_pipeline import open_warehouse
 from gex_pipeline.engine.build import build
 from gex_pipeline.errors import GexError
-from gex_pipeline.market.chains import utc
 from gex_pipeline.schema import CHAIN, LEVELS, MACROS
 from gex_pipeline.schema.types import duckdb_type, polars_schema
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.warehouse import Warehouse
+from tests.instants import utc
 from tests.slow import exposure as slow
 from tests.slow import strikes
 from tests.slow.books import BOOKS

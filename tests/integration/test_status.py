@@ -12,13 +12,13 @@ import pytest
 from gex_pipeline.commands import look
 from gex_pipeline.engine import polls
 from gex_pipeline.engine.bans import note_ban
-from gex_pipeline.market.chains import utc
 from gex_pipeline.market.server.faults import Fault
 from gex_pipeline.market.server.server import VenueServer
 from gex_pipeline.schema import CANDLES, CHAIN, SNAPSHOTS
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.venues.base import Reply, Request
+from tests.instants import utc
 from tests.integration.live import Run, healthy
 from tests.unit.store.build import chain
 

@@ -16,12 +16,12 @@ from gex_pipeline import open_warehouse
 from gex_pipeline.core import calendar
 from gex_pipeline.engine.build import build
 from gex_pipeline.errors import GexError, StoreError
-from gex_pipeline.market.chains import utc
 from gex_pipeline.schema import CHAIN, EXPOSURE, TABLES
 from gex_pipeline.schema.derived import LEVELS_ODTE
 from gex_pipeline.schema.types import duckdb_type, polars_schema
 from gex_pipeline.store import session
 from gex_pipeline.warehouse import Warehouse
+from tests.instants import utc
 from tests.unit.store.build import OVER, all_files, chain, rows, store
 
 #: How DuckDB writes the declared types.

@@ -13,10 +13,10 @@ from gex_pipeline.core.window import Window
 from gex_pipeline.engine.answers import answer
 from gex_pipeline.engine.build import build
 from gex_pipeline.errors import UsageError
-from gex_pipeline.market.chains import utc
 from gex_pipeline.schema import CANDLES, CHAIN, DERIVED, TABLES
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.partitions import Store
+from tests.instants import utc
 from tests.slow import exposure as slow
 from tests.unit.store.build import chain, rows, store
 

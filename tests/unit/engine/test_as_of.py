@@ -11,9 +11,9 @@ import pytest
 from gex_pipeline.engine import as_of
 from gex_pipeline.engine.as_of import Found, find, latest, rows
 from gex_pipeline.errors import GexError
-from gex_pipeline.market.chains import utc
 from gex_pipeline.schema import CHAIN
 from gex_pipeline.store.partitions import Store
+from tests.instants import utc
 from tests.unit.store.build import OVER, chain, fold_all, store
 
 T7, T8, T9, T10 = (utc(f"2026-03-05T{h:02d}:00") for h in (7, 8, 9, 10))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +64,3 @@ def good(imported: Imported) -> pl.DataFrame:
 def reasons(imported: Imported) -> list[str]:
     """The reasons in its `chain_rejected`."""
     return imported.tables["chain_rejected"]["reason"].to_list()
-
-
-def utc(text: str) -> datetime:
-    """An instant."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)

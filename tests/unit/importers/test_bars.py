@@ -15,7 +15,8 @@ from gex_pipeline.importers.klines import COLUMNS
 from gex_pipeline.importers.mapping import mapping_from
 from gex_pipeline.schema import TABLES
 from gex_pipeline.schema.checks import violations
-from tests.unit.importers.build import csv_text, utc
+from tests.instants import utc
+from tests.unit.importers.build import csv_text
 from tests.unit.importers.test_mapping import BARS
 
 START = 1_717_200_000  # 2024-06-01T00:00Z

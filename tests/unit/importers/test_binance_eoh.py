@@ -11,7 +11,8 @@ import pytest
 from gex_pipeline.errors import ImportFileError
 from gex_pipeline.importers import READERS, Imported, Options
 from gex_pipeline.importers.binance_eoh import COLUMNS
-from tests.unit.importers.build import csv_text, good, reasons, utc
+from tests.instants import utc
+from tests.unit.importers.build import csv_text, good, reasons
 
 READ = READERS["binance-eoh"]
 

@@ -15,7 +15,8 @@ from gex_pipeline.importers.mapping import mapping_from
 from gex_pipeline.schema import TABLES
 from gex_pipeline.schema.checks import violations
 from gex_pipeline.schema.types import polars_schema
-from tests.unit.importers.build import CHAIN, chain_of, good, reasons, row, utc
+from tests.instants import utc
+from tests.unit.importers.build import CHAIN, chain_of, good, reasons, row
 
 
 def _one(folder: Path, section: dict[str, Any] | None = None, **cells: Any) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from gex_pipeline.importers import READERS, Imported, Options
 from gex_pipeline.importers.deribit_instruments import contract_sizes
 from gex_pipeline.schema import TABLES
 from gex_pipeline.schema.checks import violations
-from tests.unit.importers.build import good, reasons, utc
+from tests.instants import utc
+from tests.unit.importers.build import good, reasons
 
 READ = READERS["deribit-book-summary"]
 FOUR = 1_773_763_200_000  # 2026-03-17T16:00Z in milliseconds

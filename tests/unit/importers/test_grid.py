@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from gex_pipeline.errors import UsageError
 from gex_pipeline.importers import Imported
-from tests.unit.importers.build import chain_of, good, reasons, row, utc
+from tests.instants import utc
+from tests.unit.importers.build import chain_of, good, reasons, row
 
 A, B = "BTC-10JAN26-100000-C", "BTC-10JAN26-90000-P"
 

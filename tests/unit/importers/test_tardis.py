@@ -12,7 +12,8 @@ import pytest
 from gex_pipeline.errors import ImportFileError
 from gex_pipeline.importers import READERS, Imported, Options
 from gex_pipeline.importers.tardis import COLUMNS
-from tests.unit.importers.build import csv_text, good, reasons, utc
+from tests.instants import utc
+from tests.unit.importers.build import csv_text, good, reasons
 
 READ = READERS["tardis-options-chain"]
 EXPIRY = "2026-03-27T08:00"

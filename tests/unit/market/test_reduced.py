@@ -68,7 +68,7 @@ def test_levels_are_those_of_the_warehouse(coin: str, seed: int, scope: str) -> 
         row = found.row(by_predicate=pl.col("snapshot_at") == at, named=True)
         name = "absolute_gamma" if level == "zero_dte_magnet" else level
         expected = math.nan if value is None else value
-        assert row[name] == pytest.approx(expected, rel=2e-4, nan_ok=True), (at, level)
+        assert row[name] == pytest.approx(expected, rel=1e-6, nan_ok=True), (at, level)
         assert row["net_gex_usd"] == pytest.approx(net, rel=1e-9) and row["spot_usd"] == pytest.approx(spot)
 
 

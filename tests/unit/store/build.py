@@ -9,12 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
-from gex_pipeline.market import chains
 from gex_pipeline.schema import CHAIN
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
 from tests import made_up
+from tests.instants import utc
 
 #: A day of the month that is still open for ``store(...)``, and a clock reading after it is over.
 OPEN = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -37,7 +37,7 @@ def chain(
     seed: int = 1,
 ) -> pl.DataFrame:
     """Synthetic rows of `chain`: a whole book of some 250 contracts a snapshot, or twelve contracts of it."""
-    frame = typed(made_up.chain(venue, underlying, chains.utc(start), steps, hours, seed))
+    frame = typed(made_up.chain(venue, underlying, utc(start), steps, hours, seed))
     if is_whole:
         return frame
     place, step = pl.int_range(pl.len()).over("snapshot_at"), pl.len().over("snapshot_at") // 12

@@ -7,13 +7,13 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from gex_pipeline.market import chains
 from gex_pipeline.schema import CHAIN_REJECTED
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.venues.guards import against_previous, examine, repeated
 from tests import made_up
+from tests.instants import utc
 
-AT = chains.utc("2026-01-05T12:00")
+AT = utc("2026-01-05T12:00")
 NONE = pl.DataFrame(schema=polars_schema(CHAIN_REJECTED))
 
 
