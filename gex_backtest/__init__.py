@@ -1,1 +1,1 @@
-"""Backtests of gamma-exposure rules against candles: the rules themselves are later work."""
+"""Backtests of gamma-exposure rules against candles: rules, studies, and a simulator that never looks ahead."""

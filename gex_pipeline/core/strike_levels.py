@@ -42,6 +42,11 @@ class StrikeBooks:
         return self.call + self.put
 
     @cached_property
+    def distance(self) -> Floats:
+        """Of each strike from spot (USD), shape (books, strikes)."""
+        return np.abs(self.strikes - self.spot[:, None])
+
+    @cached_property
     def total_gross(self) -> Floats:
         """Gross of each book, shape (books,)."""
         return self.gross.sum(axis=1)
@@ -55,13 +60,14 @@ def largest(score: Floats, is_allowed: Bools, books: StrikeBooks, count: int, mi
     """
     tie = TIE * books.total_gross
     left = np.where(is_allowed & (score > 0) & (score >= minimum[:, None]), score, -np.inf)
-    distance = np.abs(books.strikes - books.spot[:, None])
     rows = np.arange(len(score))
     out = np.full((len(score), count), -1, dtype=np.intp)
     for rank in range(count):
-        best = left.max(axis=1)
+        choice = left.argmax(axis=1)
+        best = left[rows, choice]
         is_tied = left >= (best - tie)[:, None]
-        choice = np.where(is_tied, distance, np.inf).argmin(axis=1)
+        several = np.flatnonzero(np.count_nonzero(is_tied, axis=1) > 1)
+        choice[several] = np.where(is_tied[several], books.distance[several], np.inf).argmin(axis=1)
         is_found = best > -np.inf
         out[is_found, rank] = choice[is_found]
         left[rows, choice] = -np.inf

@@ -202,14 +202,15 @@ def _walk(price: float, origin: float, step: float, moves: Floats, feel: Floats)
 
     Multipliers between two of these prices lie on a straight line.
     """
-    table = np.clip(1.0 / np.maximum(1.0 + feel, 1.0 / MOST), LEAST, MOST).tolist()
-    last, prices, multipliers = len(table) - 2, [], []
+    values = np.clip(1.0 / np.maximum(1.0 + feel, 1.0 / MOST), LEAST, MOST)
+    table, rises, last = values.tolist(), np.diff(values).tolist(), len(values) - 2
+    prices, multipliers = [], []
     for move in moves.tolist():
         place = (price - origin) / step
         below = int(place)
         if not 0 <= below <= last:
             place = below = 0 if below < 0 else last
-        m = table[below] + (place - below) * (table[below + 1] - table[below])
+        m = table[below] + (place - below) * rises[below]
         price += move * m
         prices.append(price)
         multipliers.append(m)

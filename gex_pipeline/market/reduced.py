@@ -35,8 +35,9 @@ _STEP, _GRID = 2 * SEARCH_STEP, search_grid()[1:-1:2]
 _STRIDES, _STEPS_PER_WIDTH = (1, 2, 4), 3
 #: Widths beyond which a strike is left out.
 _FAR = 5.5
-#: Steps of Newton's method: from 1e-3 of the price, or half a width, to 1e-9.
-_REFINEMENTS = 4
+#: Most steps of Newton's method, and the step (squared by the next) that is the last.
+_REFINEMENTS, _CLOSE = 8, 1e-5
+
 Columns = dict[str, Floats]
 
 
@@ -150,14 +151,17 @@ def _columns(days: Sequence[_Strikes]) -> Columns:
     columns = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
     spot_x, net = np.concatenate([day.x for day in days]), np.concatenate([day.net() for day in days])
     x = _crossing(net * np.exp(_GRID), spot_x)
-    return columns | {"zero_gamma": columns["spot_usd"] * np.exp(_refined(days, x) - spot_x)}
-
-
-def _refined(days: Sequence[_Strikes], x: Floats) -> Floats:
     parts = np.split(x, np.cumsum([len(day.x) for day in days])[:-1])
+    exact = np.concatenate([_refined(day, part) for day, part in zip(days, parts, strict=True)])
+    return columns | {"zero_gamma": columns["spot_usd"] * np.exp(exact - spot_x)}
+
+
+def _refined(day: _Strikes, x: Floats) -> Floats:
     for _ in range(_REFINEMENTS):
-        parts = [day.nearer(part) for day, part in zip(days, parts, strict=True)]
-    return np.concatenate(parts)
+        before, x = x, day.nearer(x)
+        if not (np.abs(x - before) > _CLOSE).any():
+            break
+    return x
 
 
 def _crossing(net: Floats, x: Floats) -> Floats:

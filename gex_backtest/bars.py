@@ -1,0 +1,56 @@
+"""Price bars of one instrument, as a backtest sees them: their order and their checks. Not: reading them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gex_backtest.errors import BacktestError
+from gex_pipeline.core.black76 import Floats
+
+Ints = NDArray[np.int64]
+HOUR_US, DAY_US = 3_600_000_000, 86_400_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """Bars in the order of time, arrays of shape (bars,); some may be missing between two of them.
+
+    ``open_at``, ``close_at``: microseconds since 1970 UTC, the first instant of a bar and the first after it, when it
+    is known. Prices in USD.
+    """
+
+    open_at: Ints
+    close_at: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+
+    def __post_init__(self) -> None:
+        """Raise ``BacktestError`` for bars that overlap or are out of order, and for impossible prices."""
+        if not (self.close_at > self.open_at).all() or not (self.open_at[1:] >= self.close_at[:-1]).all():
+            raise BacktestError("bars overlap or are out of order: sort them, one venue, market and interval alone")
+        prices = np.stack([self.low, self.open, self.close, self.high])
+        if not (np.isfinite(prices) & (prices > 0)).all():
+            raise BacktestError("a bar has a price that is 0, negative or missing")
+        if not ((self.low <= prices).all() and (self.high >= prices).all()):
+            raise BacktestError("a bar's open or close lies outside its low and high")
+
+    def __len__(self) -> int:
+        return len(self.open_at)
+
+    def __getitem__(self, rows: slice) -> Bars:
+        return Bars(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    @property
+    def length_us(self) -> int:
+        """Length of one bar, microseconds."""
+        return int(self.close_at[0] - self.open_at[0])
+
+    @property
+    def n_missing(self) -> int:
+        """Bars that are missing between the first and the last."""
+        return int(self.close_at[-1] - self.open_at[0]) // self.length_us - len(self)
