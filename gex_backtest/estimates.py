@@ -1,0 +1,120 @@
+"""Estimates with honest errors: means, differences and regressions of dependent observations. Pure.
+
+Errors are Newey-West (statsmodels), intervals of differences a stationary bootstrap (arch) over days. Too few
+observations, or ones that do not vary, give no number but the reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from gex_backtest.bars import Ints
+from gex_backtest.study import TOO_LITTLE, Estimate
+from gex_pipeline.core.black76 import Bools, Floats
+
+#: Fewer observations than this are an anecdote.
+LEAST = 20
+_Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
+SEED, _DRAWS = 20_260_105, 999
+
+
+def mean(name: str, group: str, unit: str, values: Floats, overlap: int = 1) -> Estimate:
+    """Mean of observations in the order of time, of which each shares its outcome with the next ``overlap`` - 1.
+
+    NaN are left out.
+    """
+    kept = values[np.isfinite(values)]
+    n, method = len(kept), f"HAC, {_lags(len(kept), overlap)} lags"
+    if n < LEAST or np.ptp(kept) == 0:
+        return Estimate(name, group, unit, n, method, status=TOO_LITTLE)
+    return _estimate(name, group, unit, n, method, float(kept.mean()), _hac_error(kept, np.ones((n, 1)), overlap))
+
+
+def coefficient(
+    name: str, group: str, unit: str, y: Floats, x: Floats, controls: Sequence[Floats], overlap: int = 1
+) -> Estimate:
+    """Coefficient of x in a least-squares regression of y on x, controls and a constant.
+
+    Rows with a NaN are left out.
+    """
+    columns = np.column_stack([x, np.ones_like(y), *controls])
+    kept = np.isfinite(columns).all(axis=1) & np.isfinite(y)
+    y, columns = y[kept], columns[kept]
+    n, method = len(y), f"OLS beside {len(controls)} controls, HAC, {_lags(len(y), overlap)} lags"
+    has_enough = n >= max(LEAST, 5 * columns.shape[1]) and np.linalg.matrix_rank(columns) == columns.shape[1]
+    if not has_enough or np.ptp(y) == 0:
+        return Estimate(name, group, unit, n, method, status=TOO_LITTLE)
+    beta = np.linalg.lstsq(columns, y, rcond=None)[0]
+    return _estimate(name, group, unit, n, method, float(beta[0]), _hac_error(y, columns, overlap))
+
+
+def r_squared(y: Floats, controls: Sequence[Floats]) -> float:
+    """Share of the variance of y that a regression on some columns explains."""
+    columns = np.column_stack([np.ones_like(y), *controls])
+    left = y - columns @ np.linalg.lstsq(columns, y, rcond=None)[0]
+    return float(1.0 - (left @ left) / ((y - y.mean()) @ (y - y.mean())))
+
+
+def difference(name: str, group: str, unit: str, values: Floats, is_first: Bools, day: Ints) -> Estimate:
+    """Mean of the first group minus that of the rest; interval by a stationary bootstrap that draws days.
+
+    ``day``: the day of each observation, ascending; days of both groups stay together.
+    """
+    kept = np.isfinite(values)
+    values, is_first, day = values[kept], is_first[kept], day[kept]
+    smaller = int(min(is_first.sum(), (~is_first).sum()))
+    method = f"bootstrap of days, {_DRAWS} draws"
+    if smaller < LEAST or len(np.unique(day)) < LEAST or np.ptp(values) == 0:
+        return Estimate(name, group, unit, smaller, method, status=TOO_LITTLE)
+    sums = _daily(values, is_first, day)
+    value = float(_gap(sums)[0])
+    draws = _bootstrap(sums)
+    low, high = (float(q) for q in np.nanquantile(draws, (0.025, 0.975)))
+    return Estimate(name, group, unit, smaller, method, value, float(np.nanstd(draws)), low, high)
+
+
+def _daily(values: Floats, is_first: Bools, day: Ints) -> Floats:
+    """Per day: sum and count of the first group, sum and count of the rest; shape (days, 4)."""
+    _, index = np.unique(day, return_inverse=True)
+    columns = (values * is_first, is_first, values * ~is_first, ~is_first)
+    return np.stack([np.bincount(index, weights=np.asarray(c, np.float64)) for c in columns], axis=1, dtype=np.float64)
+
+
+def _gap(sums: Floats) -> Floats:
+    """Mean of the first group minus that of the rest, shape (1,)."""
+    first, n_first, rest, n_rest = sums.sum(axis=0)
+    return np.array([first / n_first - rest / n_rest if n_first and n_rest else np.nan])
+
+
+def _influence(sums: Floats) -> Floats:
+    """What each day adds to the difference, shape (days,): the blocks are as long as this depends on itself."""
+    total = sums.sum(axis=0)
+    first, rest = (sums[:, i] - total[i] / total[i + 1] * sums[:, i + 1] for i in (0, 2))
+    return np.asarray(first / total[1] - rest / total[3])
+
+
+def _bootstrap(sums: Floats) -> Floats:
+    from arch.bootstrap import StationaryBootstrap, optimal_block_length
+
+    length = float(optimal_block_length(_influence(sums))["stationary"].iloc[0])
+    block = math.ceil(max(1.0, length)) if math.isfinite(length) else 1
+    return np.asarray(StationaryBootstrap(block, sums, seed=SEED).apply(_gap, _DRAWS))[:, 0]
+
+
+def _hac_error(y: Floats, columns: Floats, overlap: int) -> float:
+    """Newey-West error of the first coefficient."""
+    from statsmodels.regression.linear_model import OLS
+
+    return float(OLS(y, columns).fit(cov_type="HAC", cov_kwds={"maxlags": _lags(len(y), overlap)}).bse[0])
+
+
+def _lags(n: int, overlap: int) -> int:
+    """Newey and West's (1994) rule, and at least the overlap."""
+    return max(int(4 * (n / 100) ** (2 / 9)) if n else 0, overlap - 1)
+
+
+def _estimate(name: str, group: str, unit: str, n: int, method: str, value: float, error: float) -> Estimate:
+    return Estimate(name, group, unit, n, method, value, error, value - _Z * error, value + _Z * error)

@@ -1,0 +1,85 @@
+"""What a rule is made of, and what its study finds: events and estimates. Belongs here: the vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from gex_backtest.panel import Panel
+from gex_pipeline.core.black76 import Floats
+
+_TIME = pl.Datetime("us", "UTC")
+#: One row an event and outcome. ``kind``: what sort of event (wall, placebo: mirror, ...); ``subject``: the level, line
+#: or strike it is about; ``value``: the outcome, in ``unit``, known at ``ends_at``; null where it never came.
+EVENTS = {
+    "decided_at": _TIME,
+    "ends_at": _TIME,
+    "kind": pl.String,
+    "subject": pl.String,
+    "level_usd": pl.Float64,
+    "spot_usd": pl.Float64,
+    "outcome": pl.String,
+    "unit": pl.String,
+    "value": pl.Float64,
+}
+OK, TOO_LITTLE = "ok", "too little data"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number of a study, with its interval and what it rests on.
+
+    ``low``, ``high``: 95 %, by ``method``; ``n``: observations. None for all of them, and the reason as ``status``,
+    where there is too little data.
+    """
+
+    name: str
+    group: str
+    unit: str
+    n: int
+    method: str
+    value: float | None = None
+    standard_error: float | None = None
+    low: float | None = None
+    high: float | None = None
+    status: str = OK
+
+
+@dataclass(frozen=True)
+class Study:
+    """Events (columns of ``EVENTS``) and the estimates made of them."""
+
+    events: pl.DataFrame
+    estimates: Sequence[Estimate]
+
+
+@dataclass(frozen=True, eq=False)
+class Orders:
+    """What a rule wants to hold, decided at the close of each bar, arrays of shape (bars,); see `simulate`.
+
+    ``targets`` as a multiple of equity, NaN to keep what is held; ``stops`` and ``takes`` (USD) go with a change of
+    target, NaN for none.
+    """
+
+    targets: Floats
+    stops: Floats | None = None
+    takes: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A claim and how it is confronted.
+
+    ``parameters``: a frozen dataclass, its defaults what is tested; ``needs``: tables of the history without which
+    there is nothing to test; ``orders``: the trading form, where there is one.
+    """
+
+    name: str
+    hypothesis: str
+    parameters: type[Any]
+    study: Callable[[Panel, Any], Study]
+    needs: tuple[str, ...] = ("levels",)
+    orders: Callable[[Panel, Any], Orders] | None = None
