@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -37,11 +37,16 @@ class Instrument:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which bars to take: None leaves the choice to what is stored."""
+    """Which bars to take: None leaves the choice to what is stored.
+
+    ``is_stitched``: bars that the chosen instrument lacks come from the others of that interval, in the same order of
+    choice; a return across a seam has the difference of the two prices in it.
+    """
 
     interval: str | None = None
     market: str | None = None
     venue: str | None = None
+    is_stitched: bool = False
 
 
 def load(
@@ -50,11 +55,11 @@ def load(
     start: datetime = FIRST,
     end: datetime = LAST,
     wanted: Wanted = Wanted(),
-) -> tuple[History, Instrument]:
-    """The history of an underlying between two instants, and the instrument that its bars are of.
+) -> tuple[History, dict[Instrument, int]]:
+    """The history of an underlying between two instants, and how many bars it has of which instrument.
 
-    The bars are those that cover most days; among these perpetuals before spot, and the finest. Raises
-    ``BacktestError`` where there are none.
+    The bars are those that cover most of the time of the levels, then most days; among equals perpetuals before spot,
+    and the finest. Raises ``BacktestError`` where there are none.
     """
     with closing(Session(root)) as session:
 
@@ -62,17 +67,16 @@ def load(
             sql = files("gex_backtest").joinpath(f"sql/{name}.sql").read_text()
             return session.query(sql, [underlying, start, end, *more])
 
-        instrument = _chosen(ask("instruments"), underlying, wanted)
-        names = (instrument.venue, instrument.market, instrument.symbol, instrument.interval)
-        bars = _bars(ask("bars", *names))
+        chosen = _chosen(ask("instruments"), underlying, wanted)
+        bars, counts = _stitched({each: ask("bars", *astuple(each)) for each in chosen})
         expiring = ask("expiring")
         settlements = _with_candles(ask("settlements"), expiring, bars)
-        funding = ask("funding", instrument.venue, instrument.symbol)
+        funding = ask("funding", chosen[0].venue, chosen[0].symbol)
         tables = (ask("levels"), ask("books"), expiring, settlements, funding, ask("dvol"))
-        return History(underlying, bars, *tables), instrument
+        return History(underlying, bars, *tables), counts
 
 
-def _chosen(found: pl.DataFrame, underlying: str, wanted: Wanted) -> Instrument:
+def _chosen(found: pl.DataFrame, underlying: str, wanted: Wanted) -> list[Instrument]:
     if found.is_empty():
         raise BacktestError(f"no candles of {underlying} in this span: `gex candles` or `gex import` brings some")
     left = found
@@ -82,12 +86,18 @@ def _chosen(found: pl.DataFrame, underlying: str, wanted: Wanted) -> Instrument:
             there = ", ".join(left[name].unique().sort())
             raise BacktestError(f"no candles of {underlying} with {name} {value}: there are those of {there}")
         left = left if value is None else left.filter(pl.col(name) == value)
-    first = left.row(0, named=True)
-    return Instrument(first["venue"], first["market"], first["symbol"], first["interval"])
+    rows = pl.concat([left, found]) if wanted.is_stitched else left.head(1)
+    same = rows.filter(pl.col("interval") == left["interval"][0]).select(field.name for field in fields(Instrument))
+    return [Instrument(*row) for row in same.unique(maintain_order=True).iter_rows()]
 
 
-def _bars(rows: pl.DataFrame) -> Bars:
-    return Bars(micros(rows["open_at"]), micros(rows["close_at"]), *(rows[name].to_numpy() for name in _PRICES))
+def _stitched(parts: dict[Instrument, pl.DataFrame]) -> tuple[Bars, dict[Instrument, int]]:
+    """The bars of the first instrument, and of each next one those that are missing so far."""
+    numbered = [frame.with_columns(part=pl.lit(i)) for i, frame in enumerate(parts.values())]
+    rows = pl.concat(numbered).unique("open_at", keep="first", maintain_order=True).sort("open_at")
+    counts = {each: rows.filter(pl.col("part") == i).height for i, each in enumerate(parts)}
+    bars = Bars(micros(rows["open_at"]), micros(rows["close_at"]), *(rows[name].to_numpy() for name in _PRICES))
+    return bars, {each: n for each, n in counts.items() if n}
 
 
 def _with_candles(settlements: pl.DataFrame, expiring: pl.DataFrame, bars: Bars) -> pl.DataFrame:
