@@ -144,7 +144,8 @@ def _block_length(sums: Floats) -> int:
     """Mean length of a block in days, by Politis and White's rule (2004, corrected 2009)."""
     from arch.bootstrap import optimal_block_length
 
-    length = float(optimal_block_length(_influence(sums))["stationary"].iloc[0])
+    with np.errstate(divide="ignore", invalid="ignore"):  # days that do not vary
+        length = float(optimal_block_length(_influence(sums))["stationary"].iloc[0])
     return math.ceil(max(1.0, length)) if math.isfinite(length) else 1
 
 
