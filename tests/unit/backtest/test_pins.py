@@ -93,6 +93,19 @@ def test_one_snapshot_a_day_is_enough(made_up: History) -> None:
     assert dict(found.select("lead_hours", "snapshot_at").iter_rows()) == expected
 
 
+def test_snapshots_of_five_minutes_are_stale_after_ten(made_up: History) -> None:
+    five = timedelta(minutes=5)
+    times = ("snapshot_at", "knowledge_time")
+    parts = [made_up.expiring.with_columns(pl.col(*times) + i * five) for i in range(12)]
+    often = replace(made_up, expiring=pl.concat(parts).sort("snapshot_at", "expiry_at"))
+    found = [
+        pins.decisions(Panel(often.delayed(minutes * 60_000_000)), (8,), 3).filter(pl.col("expiry_at") == EXPIRY)
+        for minutes in (0, 5, 10)
+    ]
+    midnight = EXPIRY - timedelta(hours=8)
+    assert [each["snapshot_at"].to_list() for each in found] == [[midnight - five], [midnight - 2 * five], []]
+
+
 def test_without_a_bar_that_ends_there_nothing_is_decided(made_up: History) -> None:
     at = round((EXPIRY - timedelta(hours=8)).timestamp() * 1e6)
     kept = made_up.bars.close_at != at
