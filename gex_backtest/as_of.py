@@ -9,8 +9,8 @@ from gex_backtest.bars import HOUR_US, Ints
 
 #: A level older than so many usual intervals between snapshots is absent.
 STALE_INTERVALS = 2
-#: The usual interval is the median of so many distances between the last snapshots; before there are two, an hour.
-_DISTANCES = 24
+#: The usual interval is the median of so many last distances between snapshots; before there are two, an hour.
+_DISTANCES = 5
 
 
 def known_rows(snapshot_us: Ints, knowledge_us: Ints, decided_us: Ints, latency_us: int) -> Ints:

@@ -17,6 +17,8 @@ from gex_pipeline.core.black76 import Bools, Floats
 
 #: Fewer observations than this are an anecdote.
 LEAST = 20
+#: Observations that share nothing say something sooner.
+LEAST_INDEPENDENT = 8
 _Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
 SEED, _DRAWS = 20_260_105, 999
 
@@ -28,9 +30,22 @@ def mean(name: str, group: str, unit: str, values: Floats, overlap: int = 1) -> 
     """
     kept = values[np.isfinite(values)]
     n, method = len(kept), f"HAC, {_lags(len(kept), overlap)} lags"
-    if n < LEAST or np.ptp(kept) == 0:
+    if n < max(LEAST, overlap * LEAST_INDEPENDENT) or np.ptp(kept) == 0:
         return Estimate(name, group, unit, n, method, status=TOO_LITTLE)
     return _estimate(name, group, unit, n, method, float(kept.mean()), _hac_error(kept, np.ones((n, 1)), overlap))
+
+
+def independent(name: str, group: str, unit: str, values: Floats) -> Estimate:
+    """Mean of observations that share nothing, with Student's t; NaN are left out."""
+    from scipy.special import stdtrit
+
+    kept = values[np.isfinite(values)]
+    n, method = len(kept), "non-overlapping, Student's t"
+    if n < LEAST_INDEPENDENT or np.ptp(kept) == 0:
+        return Estimate(name, group, unit, n, method, status=TOO_LITTLE)
+    value, error = float(kept.mean()), float(kept.std(ddof=1) / math.sqrt(n))
+    reach = float(stdtrit(n - 1, 0.975)) * error
+    return Estimate(name, group, unit, n, method, value, error, value - reach, value + reach)
 
 
 def coefficient(
@@ -38,24 +53,47 @@ def coefficient(
 ) -> Estimate:
     """Coefficient of x in a least-squares regression of y on x, controls and a constant.
 
-    Rows with a NaN are left out.
+    Rows with a NaN are left out. Where x has but two values, ``n`` is how often the rarer one is there.
     """
-    columns = np.column_stack([x, np.ones_like(y), *controls])
-    kept = np.isfinite(columns).all(axis=1) & np.isfinite(y)
-    y, columns = y[kept], columns[kept]
-    n, method = len(y), f"OLS beside {len(controls)} controls, HAC, {_lags(len(y), overlap)} lags"
-    has_enough = n >= max(LEAST, 5 * columns.shape[1]) and np.linalg.matrix_rank(columns) == columns.shape[1]
-    if not has_enough or np.ptp(y) == 0:
+    y, columns = _complete(y, [x, *controls])
+    n, method = _n_told(columns[:, 0]), f"OLS beside {len(controls)} controls, HAC, {_lags(len(y), overlap)} lags"
+    if n < LEAST or not _is_enough(y, columns):
         return Estimate(name, group, unit, n, method, status=TOO_LITTLE)
-    beta = np.linalg.lstsq(columns, y, rcond=None)[0]
-    return _estimate(name, group, unit, n, method, float(beta[0]), _hac_error(y, columns, overlap))
+    return _estimate(name, group, unit, n, method, float(_solved(y, columns)[0]), _hac_error(y, columns, overlap))
 
 
-def r_squared(y: Floats, controls: Sequence[Floats]) -> float:
-    """Share of the variance of y that a regression on some columns explains."""
-    columns = np.column_stack([np.ones_like(y), *controls])
-    left = y - columns @ np.linalg.lstsq(columns, y, rcond=None)[0]
-    return float(1.0 - (left @ left) / ((y - y.mean()) @ (y - y.mean())))
+def gain(name: str, group: str, y: Floats, x: Floats, controls: Sequence[Floats]) -> Estimate:
+    """Share of the variance of y that x explains beside the controls: the gain in R squared, without an interval."""
+    y, columns = _complete(y, [x, *controls])
+    n, method = _n_told(columns[:, 0]), f"OLS beside {len(controls)} controls"
+    if n < LEAST or not _is_enough(y, columns):
+        return Estimate(name, group, "1", n, method, status=TOO_LITTLE)
+    unexplained = [float(np.sum((y - part @ _solved(y, part)) ** 2)) for part in (columns[:, 1:], columns)]
+    return Estimate(name, group, "1", n, method, (unexplained[0] - unexplained[1]) / (len(y) * float(np.var(y))))
+
+
+def _complete(y: Floats, columns: Sequence[Floats]) -> tuple[Floats, Floats]:
+    """y and the columns, a constant the last, in the rows without a NaN; a column that does not vary is left out."""
+    table = np.column_stack(columns)
+    kept = np.isfinite(table).all(axis=1) & np.isfinite(y)
+    table = table[kept]
+    varies = np.array([i == 0 or (len(table) > 0 and np.ptp(table[:, i]) > 0) for i in range(table.shape[1])])
+    return y[kept], np.column_stack([table[:, varies], np.ones(len(table))])
+
+
+def _n_told(x: Floats) -> int:
+    """Observations that tell one value of x from the other; all of them where it has many."""
+    values, counts = np.unique(x, return_counts=True)
+    return int(counts.min()) if len(values) == 2 else len(x)
+
+
+def _is_enough(y: Floats, columns: Floats) -> bool:
+    n, width = columns.shape
+    return bool(n >= max(LEAST, 5 * width) and np.ptp(y) > 0 and np.linalg.matrix_rank(columns) == width)
+
+
+def _solved(y: Floats, columns: Floats) -> Floats:
+    return np.asarray(np.linalg.lstsq(columns, y, rcond=None)[0], dtype=np.float64)
 
 
 def difference(name: str, group: str, unit: str, values: Floats, is_first: Bools, day: Ints) -> Estimate:

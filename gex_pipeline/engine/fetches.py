@@ -81,5 +81,6 @@ def _stored_ends(store: Store, table: Table, column: str, where: pl.Expr) -> Ite
     for _, files in groupby(store.partitions(table), lambda p: p.hive):
         last = list(files)[-2:]
         rows = pl.concat(store.read(p, tuple(dict.fromkeys(columns)), is_fetched) for p in last)
-        for name, end in rows.group_by(market.alias("market")).agg(pl.col(column).max()).rows():
+        of_market = rows.with_columns(market.alias("market")).group_by("market").agg(pl.col(column).max())
+        for name, end in of_market.rows():
             yield Kind(last[0].value("venue"), table.name, name), last[0].value("underlying"), end

@@ -1,0 +1,119 @@
+"""Reads a warehouse into a history: the one reader of the backtests. The queries are in ``sql/``."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import astuple, dataclass, fields
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from gex_backtest.bars import Bars
+from gex_backtest.errors import BacktestError
+from gex_backtest.history import History
+from gex_backtest.panel import micros
+from gex_pipeline.store.session import Session
+
+#: All of time, as far as the files go.
+FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+#: Where no venue's settlement price is stored: the mean of the closes of this long before (Deribit's window).
+_WINDOW = timedelta(minutes=30)
+_PRICES = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """Whose bars: a symbol of a venue's market, and the interval of the bars, such as 5m."""
+
+    venue: str
+    market: str
+    symbol: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which bars to take: None leaves the choice to what is stored.
+
+    ``is_stitched``: bars that the chosen instrument lacks come from the others of that interval, in the same order of
+    choice; a return across a seam has the difference of the two prices in it.
+    """
+
+    interval: str | None = None
+    market: str | None = None
+    venue: str | None = None
+    is_stitched: bool = False
+
+
+def load(
+    root: Path,
+    underlying: str,
+    start: datetime = FIRST,
+    end: datetime = LAST,
+    wanted: Wanted = Wanted(),
+) -> tuple[History, dict[Instrument, int]]:
+    """The history of an underlying between two instants, and how many bars it has of which instrument.
+
+    The bars are those that cover most of the time of the levels, then most days; among equals perpetuals before spot,
+    and the finest. Raises ``BacktestError`` where there are none.
+    """
+    with closing(Session(root)) as session:
+
+        def ask(name: str, *more: Any) -> pl.DataFrame:
+            sql = files("gex_backtest").joinpath(f"sql/{name}.sql").read_text()
+            return session.query(sql, [underlying, start, end, *more])
+
+        chosen = _chosen(ask("instruments"), underlying, wanted)
+        bars, counts = _stitched({each: ask("bars", *astuple(each)) for each in chosen})
+        expiring = ask("expiring")
+        settlements = _with_candles(ask("settlements"), expiring, bars)
+        funding = ask("funding", chosen[0].venue, chosen[0].symbol)
+        tables = (ask("levels"), ask("books"), expiring, settlements, funding, ask("dvol"))
+        return History(underlying, bars, *tables), counts
+
+
+def _chosen(found: pl.DataFrame, underlying: str, wanted: Wanted) -> list[Instrument]:
+    if found.is_empty():
+        raise BacktestError(f"no candles of {underlying} in this span: `gex candles` or `gex import` brings some")
+    left = found
+    for name in ("interval", "market", "venue"):
+        value = getattr(wanted, name)
+        if value is not None and left.filter(pl.col(name) == value).is_empty():
+            there = ", ".join(left[name].unique().sort())
+            raise BacktestError(f"no candles of {underlying} with {name} {value}: there are those of {there}")
+        left = left if value is None else left.filter(pl.col(name) == value)
+    rows = pl.concat([left, found]) if wanted.is_stitched else left.head(1)
+    same = rows.filter(pl.col("interval") == left["interval"][0]).select(field.name for field in fields(Instrument))
+    return [Instrument(*row) for row in same.unique(maintain_order=True).iter_rows()]
+
+
+def _stitched(parts: dict[Instrument, pl.DataFrame]) -> tuple[Bars, dict[Instrument, int]]:
+    """The bars of the first instrument, and of each next one those that are missing so far."""
+    numbered = [frame.with_columns(part=pl.lit(i)) for i, frame in enumerate(parts.values())]
+    rows = pl.concat(numbered).unique("open_at", keep="first", maintain_order=True).sort("open_at")
+    counts = {each: rows.filter(pl.col("part") == i).height for i, each in enumerate(parts)}
+    bars = Bars(micros(rows["open_at"]), micros(rows["close_at"]), *(rows[name].to_numpy() for name in _PRICES))
+    return bars, {each: n for each, n in counts.items() if n}
+
+
+def _with_candles(settlements: pl.DataFrame, expiring: pl.DataFrame, bars: Bars) -> pl.DataFrame:
+    """Settlements of the venues, and for expiries without one the mean of closes in the window before.
+
+    An hourly bar has but one close in the window, that of its end.
+    """
+    known = expiring["expiry_at"].unique().sort()
+    missing = known.filter(~known.is_in(settlements["expiry_at"].implode())) if len(settlements) else known
+    end = micros(missing)
+    last = np.searchsorted(bars.close_at, end, side="right")
+    first = np.searchsorted(bars.close_at, end - round(_WINDOW.total_seconds() * 1e6), side="right")
+    is_there = (last > first) & (bars.close_at[np.maximum(last, 1) - 1] == end)
+    total = np.append(0.0, np.cumsum(bars.close))
+    price = (total[last] - total[first])[is_there] / (last - first)[is_there]
+    at = missing.filter(pl.Series(is_there))
+    columns = {"expiry_at": at, "knowledge_time": at, "price_usd": price, "origin": ["candles"] * len(at)}
+    made = pl.DataFrame(columns, schema=settlements.schema)
+    return pl.concat([settlements, made]).sort("expiry_at")

@@ -1,0 +1,64 @@
+"""After a move, does price go on when a condition holds, more than after the same move without it? Pure.
+
+What `squeeze` and `put_acceleration` share: they differ in the direction of the move and in the condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gex_backtest.decisions import Decisions, every, is_known
+from gex_backtest.estimates import difference, mean
+from gex_backtest.events import events
+from gex_backtest.panel import Panel
+from gex_backtest.study import Estimate, Orders, Study
+from gex_pipeline.core.black76 import Bools, Floats
+
+_HOURS_A_YEAR = 365 * 24
+#: Days of the volatility that moves are measured by.
+_SIGMA_DAYS = 7
+
+
+def study(panel: Panel, condition: Floats, direction: float, hours: int, least_sigmas: float) -> Study:
+    """Moves in a direction (1 up, -1 down) of at least so many sigmas, with and without a condition.
+
+    ``condition``: 1 where it holds, 0 where not, NaN where that is unknown, shape (bars,). The outcome is the return of
+    the next ``hours`` in the direction, in sigmas of that time; the headline is the difference of its means.
+    """
+    made = _moved(panel, direction, hours, least_sigmas)
+    made = Decisions(panel, made.rows[np.isfinite(condition[made.rows])])
+    holds = condition[made.rows] > 0
+    going_on = direction * made.moves(hours) / sigma(made, hours)
+    kinds = np.where(holds, "condition", "move alone").tolist()
+    subject = "rise" if direction > 0 else "fall"
+    table = events(made, hours, kinds, subject, "move_going_on", "sigma", going_on)
+    return Study(table, list(_estimates(made, holds, going_on)))
+
+
+def _estimates(made: Decisions, holds: Bools, going_on: Floats) -> Iterator[Estimate]:
+    yield difference("move_going_on", "condition minus move alone", "sigma", going_on, holds, made.day)
+    for group, mine in (("condition", holds), ("move alone", ~holds)):
+        yield mean("move_going_on", group, "sigma", going_on[mine])
+
+
+def orders(panel: Panel, condition: Floats, direction: float, hours: int, least_sigmas: float) -> Orders:
+    """Hold the direction of such a move for the next hours while the condition held at the decision."""
+    targets = np.full(len(panel.bars), np.nan)
+    targets[every(panel, hours).rows] = 0.0
+    made = _moved(panel, direction, hours, least_sigmas)
+    targets[made.rows[condition[made.rows] > 0]] = direction
+    return Orders(targets)
+
+
+def sigma(made: Decisions, hours: float) -> Floats:
+    """Standard deviation of the log-return of some hours, from trailing volatility."""
+    return np.asarray(made.trailing(24 * _SIGMA_DAYS) * np.sqrt(hours / _HOURS_A_YEAR))
+
+
+def _moved(panel: Panel, direction: float, hours: int, least_sigmas: float) -> Decisions:
+    """Decisions of the grid of hours after a move."""
+    made = every(panel, hours)
+    size = direction * made.moved(hours) / sigma(made, hours)
+    return Decisions(panel, made.rows[is_known(size) & (size >= least_sigmas)])

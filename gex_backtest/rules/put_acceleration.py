@@ -1,0 +1,63 @@
+"""Negative gamma, puts traded more than calls, and a falling price: dealers who are short puts sell what falls.
+
+Volume is that of the last 24 hours as venues state it; whether puts were bought or sold it does not say.
+
+Headline: after a fall, the next hours' fall (in sigmas) with net GEX negative and many puts traded, minus that after
+falls without; the claim is that it is positive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gex_backtest import follow
+from gex_backtest.decisions import is_known
+from gex_backtest.panel import Panel
+from gex_backtest.study import Orders, Rule, Study
+from gex_pipeline.core.black76 import Floats
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What is tested.
+
+    Attributes
+    ----------
+    horizon_hours
+        Hours of the fall, and of what follows; a divisor of 24.
+    least_sigmas
+        Standard deviations of such hours from which on a move is a fall.
+    put_share
+        Share of puts in the volume of the last 24 hours from which on many are traded.
+    """
+
+    horizon_hours: int = 4
+    least_sigmas: float = 0.5
+    put_share: float = 0.5
+
+
+def _condition(panel: Panel, p: Parameters) -> Floats:
+    net, puts, calls = panel.level("net_gex_usd"), panel.book("put_volume_coin"), panel.book("call_volume_coin")
+    return np.where(is_known(net, puts, calls), (net < 0) & (puts >= p.put_share * (puts + calls)), np.nan)
+
+
+def study(panel: Panel, p: Parameters) -> Study:
+    """Falls with and without the condition."""
+    return follow.study(panel, _condition(panel, p), -1.0, p.horizon_hours, p.least_sigmas)
+
+
+def orders(panel: Panel, p: Parameters) -> Orders:
+    """Short for the next hours."""
+    return follow.orders(panel, _condition(panel, p), -1.0, p.horizon_hours, p.least_sigmas)
+
+
+RULE = Rule(
+    "put_acceleration",
+    "In negative gamma with more puts than calls traded, a fall goes on more than other falls do.",
+    Parameters,
+    study,
+    needs=("levels", "books"),
+    orders=orders,
+)

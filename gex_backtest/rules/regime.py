@@ -1,0 +1,89 @@
+"""Positive gamma dampens and negative gamma amplifies: volatility after a regime, beyond what is known without it.
+
+The outcome is the logarithm of realised volatility over the hours that follow, at decisions that do not overlap. Four
+lines draw the regime: the sign of net GEX, and spot against `zero_gamma`, `hvl` and `hvl_slope`. As gamma is large when
+volatility is low, what counts is what a regime adds to trailing volatility (HAR), IV, hour of day and weekend.
+
+Headline: that coefficient for the sign of net GEX; the claim is that it is negative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from gex_backtest.decisions import LINES, Decisions, every, is_known, positive, regime
+from gex_backtest.estimates import coefficient, difference, gain
+from gex_backtest.events import events
+from gex_backtest.panel import Panel
+from gex_backtest.study import Estimate, Orders, Rule, Study
+from gex_pipeline.core.black76 import Floats
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What is tested.
+
+    Attributes
+    ----------
+    horizon_hours
+        Hours between decisions, and of the outcome; a divisor of 24.
+    line
+        What draws the regime that is traded: net_gex, zero_gamma, hvl or hvl_slope.
+    """
+
+    horizon_hours: int = 4
+    line: str = "net_gex"
+
+
+def study(panel: Panel, p: Parameters) -> Study:
+    """Volatility and autocorrelation after positive and negative regimes by each line."""
+    made = every(panel, p.horizon_hours)
+    parts = [_of_line(made, p, line) for line in LINES]
+    return Study(pl.concat([found for found, _ in parts]), [each for _, of_line in parts for each in of_line])
+
+
+def _of_line(made: Decisions, p: Parameters, line: str) -> tuple[pl.DataFrame, list[Estimate]]:
+    state = regime(made.panel, line)[made.rows]
+    made, state = Decisions(made.panel, made.rows[is_known(state)]), state[is_known(state)]
+    vol = made.following(p.horizon_hours)
+    kinds = np.where(state > 0, "positive", "negative").tolist()
+    table = events(made, p.horizon_hours, kinds, line, "realised_vol", "1, annual", vol)
+    return table, [*_volatility(made, line, state, vol), *_autocorrelation(made, p, line, state)]
+
+
+def _volatility(made: Decisions, line: str, state: Floats, vol: Floats) -> Iterator[Estimate]:
+    is_long, log_vol = state > 0, np.log(positive(vol))
+    controls = [*made.har(), np.log(positive(made.iv())), *made.calendar()]
+    yield coefficient("vol_beyond_controls", line, "log", log_vol, is_long.astype(float), controls)
+    yield gain("r_squared_gain", line, log_vol, is_long.astype(float), controls)
+    yield difference("vol_positive_minus_negative", line, "1, annual", vol, is_long, made.day)
+
+
+def _autocorrelation(made: Decisions, p: Parameters, line: str, state: Floats) -> Iterator[Estimate]:
+    """Slope of the next return on the last one: below 0 where moves are faded."""
+    before, after = made.moved(p.horizon_hours), made.moves(p.horizon_hours)
+    for kind, sign in (("positive", 1.0), ("negative", -1.0)):
+        mine = state == sign
+        yield coefficient("return_autocorrelation", f"{line}, {kind}", "1", after[mine], before[mine], [])
+
+
+def orders(panel: Panel, p: Parameters) -> Orders:
+    """Fade the last move in positive gamma, follow it in negative; flat where the regime is unknown."""
+    made = every(panel, p.horizon_hours)
+    wanted = -regime(panel, p.line)[made.rows] * np.sign(made.moved(p.horizon_hours))
+    targets = np.full(len(panel.bars), np.nan)
+    targets[made.rows] = np.where(np.isfinite(wanted), wanted, 0.0)
+    return Orders(targets)
+
+
+RULE = Rule(
+    "regime",
+    "In positive gamma the next hours are calmer than past volatility, IV and the calendar say, in negative wilder.",
+    Parameters,
+    study,
+    orders=orders,
+)

@@ -1,0 +1,110 @@
+"""When spot crosses the line between the regimes, volatility is said to expand: the hours around.
+
+An event is a decision at which the regime by a line is the other than at the bar before, the first after some quiet
+hours. Its outcome, the logarithm of realised volatility in the hours that follow, is compared with that of decisions on
+a grid of the same hours without a crossing, beside trailing volatility (HAR and the last hours), the size of the last
+move, IV, hour of day and weekend: crossings happen when price moves, and moves cluster.
+
+Headline: that coefficient for `zero_gamma`; the claim is that it is positive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from gex_backtest.bars import HOUR_US, Ints
+from gex_backtest.decisions import LINES, Decisions, every, positive, regime
+from gex_backtest.estimates import coefficient, mean
+from gex_backtest.events import events
+from gex_backtest.panel import Panel
+from gex_backtest.returns import realised
+from gex_backtest.study import Estimate, Rule, Study
+from gex_pipeline.core.black76 import Floats
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What is tested.
+
+    Attributes
+    ----------
+    horizon_hours
+        Hours of the outcome, and of the grid of decisions without a crossing; a divisor of 24.
+    quiet_hours
+        Hours before an event without another one.
+    path_hours
+        Hours before and after an event whose volatility is shown one by one.
+    """
+
+    horizon_hours: int = 4
+    quiet_hours: int = 4
+    path_hours: int = 6
+
+
+def study(panel: Panel, p: Parameters) -> Study:
+    """Volatility around crossings of each line; the headline's line first."""
+    lines = ("zero_gamma", *(line for line in LINES if line != "zero_gamma"))
+    parts = [_of_line(panel, p, line) for line in lines]
+    return Study(pl.concat([found for found, _ in parts]), [each for _, of_line in parts for each in of_line])
+
+
+def crossings(state: Floats, at: Ints, quiet_us: int) -> Ints:
+    """Decisions whose known regime is not that of the decision before, none within a time after another."""
+    changed = np.flatnonzero(state[1:] * state[:-1] < 0) + 1
+    kept, last = [], -np.inf
+    for row in changed.tolist():
+        if at[row] - last > quiet_us:
+            kept.append(row)
+        last = at[row]
+    return np.asarray(kept, dtype=np.int64)
+
+
+def _of_line(panel: Panel, p: Parameters, line: str) -> tuple[pl.DataFrame, list[Estimate]]:
+    state = regime(panel, line)
+    crossed = Decisions(panel, crossings(state, panel.bars.close_at, p.quiet_hours * HOUR_US))
+    kinds = np.where(state[crossed.rows] > 0, "into positive", "into negative").tolist()
+    vol = crossed.following(p.horizon_hours)
+    level = None if line == "net_gex" else panel.level(line)[crossed.rows]
+    table = events(crossed, p.horizon_hours, kinds, line, "realised_vol", "1, annual", vol, level)
+    return table, [_expansion(panel, p, line, state, crossed), *_path(p, line, crossed)]
+
+
+def _expansion(panel: Panel, p: Parameters, line: str, state: Floats, crossed: Decisions) -> Estimate:
+    """What a crossing adds to the volatility that follows."""
+    grid = every(panel, p.horizon_hours).rows
+    near = np.searchsorted(crossed.at, panel.bars.close_at[grid] - p.horizon_hours * HOUR_US)
+    is_apart = np.append(crossed.at, np.inf)[near] > panel.bars.close_at[grid] + p.horizon_hours * HOUR_US
+    calm = grid[is_apart & np.isfinite(state[grid])]
+    rows = np.concatenate([crossed.rows, calm])
+    order = np.argsort(rows, kind="stable")
+    made, is_crossing = Decisions(panel, rows[order]), (np.arange(len(rows)) < len(crossed.rows))[order].astype(float)
+    h = p.horizon_hours
+    trailing = [np.log(positive(made.trailing(h))), *made.har(), np.abs(made.moved(h))]
+    controls = [*trailing, np.log(positive(made.iv())), *made.calendar()]
+    outcome = np.log(positive(made.following(h)))
+    return coefficient("vol_beyond_controls", line, "log", outcome, is_crossing, controls)
+
+
+def _path(p: Parameters, line: str, crossed: Decisions) -> Iterator[Estimate]:
+    """Volatility hour by hour, relative to the day that ends before the path."""
+    usual = _vol(crossed, -p.path_hours - 24, -p.path_hours)
+    for hour in range(-p.path_hours, p.path_hours):
+        ratio = np.log(positive(_vol(crossed, hour, hour + 1))) - np.log(positive(usual))
+        yield mean("vol_path", f"{line}, hour {hour:+d}", "log", ratio)
+
+
+def _vol(made: Decisions, start: int, end: int) -> Floats:
+    """Realised volatility between so many hours from the decisions on."""
+    return realised(made.panel.bars, made.ago(-start), made.ago(-end))
+
+
+RULE = Rule(
+    "regime_cross",
+    "When spot crosses the line between the regimes, volatility expands beyond what the move itself explains.",
+    Parameters,
+    study,
+)

@@ -1,0 +1,87 @@
+"""Implied volatility is above what is realised: the premium that sellers of options are paid.
+
+DVOL, or where it is not stored the chain's 30-day at-the-money IV, minus realised volatility of the 30 days before and
+of the 30 days after, once a day, in vol points; realised close to close, and by Parkinson and Yang-Zhang, all of the
+bars as they are (of hours, or finer). Neighbours share 29 of 30 days: errors are Newey-West over them, and every
+thirtieth day alone has Student's t.
+
+Headline: the mean premium over the 30 days after, close to close; the claim is that it is positive. An estimate of the
+days after is known only 30 days later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from gex_backtest import returns
+from gex_backtest.bars import Bars, Ints
+from gex_backtest.decisions import Decisions, every
+from gex_backtest.estimates import independent, mean
+from gex_backtest.events import events
+from gex_backtest.panel import Panel
+from gex_backtest.study import Estimate, Rule, Study
+from gex_pipeline.core.black76 import Floats
+
+_ESTIMATORS: dict[str, Callable[[Bars, Ints, Ints], Floats]] = {
+    "close-to-close": returns.realised,
+    "Parkinson": returns.parkinson,
+    "Yang-Zhang": returns.yang_zhang,
+}
+_UNIT = "vol points"
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What is tested.
+
+    Attributes
+    ----------
+    window_days
+        Days of realised volatility before and after; DVOL looks 30 days ahead.
+    """
+
+    window_days: int = 30
+
+
+def study(panel: Panel, p: Parameters) -> Study:
+    """The premium by each estimator, of the days after and before, of all years and each."""
+    made = every(panel, 24)
+    made = Decisions(panel, made.rows[np.isfinite(made.iv())])
+    found = {
+        (when, name): 100.0 * (made.iv() - estimator(panel.bars, *_window(made, when, p)))
+        for when in ("following", "trailing")
+        for name, estimator in _ESTIMATORS.items()
+    }
+    tables = [
+        events(made, 24 * p.window_days if when == "following" else 0, when, name, "vol_premium", _UNIT, premium)
+        for (when, name), premium in found.items()
+    ]
+    return Study(pl.concat(tables), [each for key, premium in found.items() for each in _of(made, p, *key, premium)])
+
+
+def _window(made: Decisions, when: str, p: Parameters) -> tuple[Ints, Ints]:
+    hours = 24 * p.window_days
+    return (made.at, made.ago(-hours)) if when == "following" else (made.ago(hours), made.at)
+
+
+def _of(made: Decisions, p: Parameters, when: str, name: str, premium: Floats) -> Iterator[Estimate]:
+    years = made.at.astype("datetime64[us]").astype("datetime64[Y]").astype(int) + 1970
+    is_alone = made.day % p.window_days == 0
+    for year in (None, *np.unique(years).tolist()):
+        mine = years == year if year else np.ones_like(years, dtype=bool)
+        group = f"{name}, {year or 'all years'}"
+        yield mean(f"premium_{when}", group, _UNIT, premium[mine], p.window_days)
+        yield independent(f"premium_{when}", group, _UNIT, premium[mine & is_alone])
+
+
+RULE = Rule(
+    "vol_premium",
+    "Implied volatility exceeds the volatility realised over the 30 days after.",
+    Parameters,
+    study,
+    needs=(),
+)
