@@ -66,13 +66,13 @@ def compared(settlements: pl.DataFrame, others: pl.DataFrame) -> Iterator[Estima
     is_round = pins.is_round(settlements["level_usd"].to_numpy())
     days = others.group_by("expiry_at").agg(pl.len(), elsewhere=pl.col("distance").mean())
     paired = settlements.join(days.filter(pl.col("len") == len(_OTHER_HOURS)), on="expiry_at", maintain_order="left")
-    yield estimates.mean(_NAME, "settlements, all", _UNIT, beyond)
-    for kind in pins.TYPES:
-        yield estimates.mean(_NAME, f"settlements, {kind}", _UNIT, beyond[types == kind])
-    yield estimates.mean(_NAME, "settlements, not round", _UNIT, beyond[~is_round])
-    yield estimates.mean(_NAME, "other hours, mean of a day", _UNIT, paired["elsewhere"].to_numpy() - _UNIFORM)
+    yield estimates.independent(_NAME, "settlements, all", _UNIT, beyond)
+    for kind in ("daily", *pins.FRIDAYS):
+        yield estimates.independent(_NAME, f"settlements, {kind}", _UNIT, beyond[types == kind])
+    yield estimates.independent(_NAME, "settlements, not round", _UNIT, beyond[~is_round])
+    yield estimates.independent(_NAME, "other hours, mean of a day", _UNIT, paired["elsewhere"].to_numpy() - _UNIFORM)
     less = (paired["distance"] - paired["elsewhere"]).to_numpy()
-    yield estimates.mean("strike distance less that at other hours", "settlements, all", _UNIT, less)
+    yield estimates.independent("strike distance less that at other hours", "settlements, all", _UNIT, less)
     is_large = gross >= np.median(gross) if len(gross) else gross > 0
     name = "strike distance with large less with small gamma"
     yield estimates.difference(name, "settlements, all", _UNIT, beyond, is_large, day)

@@ -15,7 +15,8 @@ from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.calendar import expiry_type
 from gex_pipeline.core.units import FLOOR, SECONDS_PER_YEAR
 
-TYPES = ("daily", "weekly", "monthly", "quarterly")
+#: Types of expiries that are at least a week apart; the others are daily.
+FRIDAYS = ("weekly", "monthly", "quarterly")
 MAX_GAMMA, PERMUTED = "max_gamma", "placebo: permuted"
 _BOOK = ("strikes", "gross_gex_usd", "oi_coin", "max_pain_usd")
 _YEAR_HOURS = SECONDS_PER_YEAR / 3_600

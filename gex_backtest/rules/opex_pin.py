@@ -109,8 +109,9 @@ def _pulls(known: pl.DataFrame, drawn: dict[str, Drawn]) -> Iterator[Estimate]:
     for outcome, (name, each), lead in product(("pull", "closer", "miss"), drawn.items(), _LEADS):
         values, here = each.outcomes[outcome], leads == lead
         yield _mean(outcome, f"{name}, {lead} h, all", values[here], lead)
-        for kind in pins.TYPES:
-            yield _mean(outcome, f"{name}, {lead} h, {kind}", values[here & (types == kind)], lead)
+        yield _mean(outcome, f"{name}, {lead} h, daily", values[here & (types == "daily")], lead)
+        for kind in pins.FRIDAYS:
+            yield estimates.independent(outcome, f"{name}, {lead} h, {kind}", UNIT, values[here & (types == kind)])
 
 
 def _reached(known: pl.DataFrame, drawn: dict[str, Drawn]) -> Iterator[Estimate]:
@@ -139,6 +140,9 @@ def _against(known: pl.DataFrame, drawn: dict[str, Drawn]) -> Iterator[Estimate]
 
 
 def _mean(name: str, group: str, values: Floats, lead_hours: int) -> Estimate:
+    """Over settlements of every day: those at more than a day's lead overlap."""
+    if lead_hours <= _DAY:
+        return estimates.independent(name, group, UNIT, values)
     return estimates.mean(name, group, UNIT, values, overlap=-(-lead_hours // _DAY))
 
 
