@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from gex_backtest.bars import HOUR_US, Ints
 
@@ -37,5 +38,6 @@ def _usual_interval_us(snapshot_us: Ints, latest: Ints) -> Ints:
     """Usual distance between the snapshots known so far, per entry of ``latest``: what comes later changes nothing."""
     seen, inverse = np.unique(latest, return_inverse=True)
     gaps = np.diff(snapshot_us[seen])
-    usual = [float(np.median(gaps[max(0, i - _DISTANCES) : i])) if i else HOUR_US for i in range(len(seen))]
-    return np.asarray(usual, dtype=np.int64)[inverse]
+    first = [float(np.median(gaps[:i])) if i else HOUR_US for i in range(min(len(seen), _DISTANCES))]
+    rest = np.median(sliding_window_view(gaps, _DISTANCES), axis=1) if len(gaps) >= _DISTANCES else []
+    return np.append(first, rest).astype(np.int64)[inverse]

@@ -27,8 +27,9 @@ class History:
         (share of the calls' open interest that is struck at most 5 % from spot), ``put_volume_coin`` and
         ``call_volume_coin`` (of the last 24 hours), ``strikes`` (all listed strikes, USD).
     expiring
-        One row a snapshot and expiry of at most 73 hours ahead: ``knowledge_time``, ``spot_usd``, ``strikes``,
-        ``gross_gex_usd`` and ``oi_coin`` per strike (lists of one length), ``max_pain_usd``.
+        One row a snapshot and expiry of at most 97 hours ahead (72, and a day for what is stored daily):
+        ``knowledge_time``, ``spot_usd``, ``strikes``, ``gross_gex_usd`` and ``oi_coin`` per strike (lists of one
+        length), ``max_pain_usd``.
     settlements
         One row an expiry: ``expiry_at``, ``knowledge_time``, ``price_usd``, ``origin`` (venue, or candles: the mean of
         closes in the half hour before).

@@ -1,4 +1,4 @@
--- Expiries of the next three days, strike by strike.
+-- Expiries of the next three days, and a day for what is stored daily, strike by strike.
 WITH strike AS (
     SELECT
         snapshot_at,
@@ -8,7 +8,7 @@ WITH strike AS (
         sum(gross_gex_usd ORDER BY venue) AS gross_gex_usd,
         sum(call_oi_coin + put_oi_coin ORDER BY venue) AS oi_coin
     FROM exposure
-    WHERE underlying = $1 AND snapshot_at BETWEEN $2 AND $3 AND expiry_at <= snapshot_at + INTERVAL 73 HOURS
+    WHERE underlying = $1 AND snapshot_at BETWEEN $2 AND $3 AND expiry_at <= snapshot_at + INTERVAL 97 HOURS
     GROUP BY snapshot_at, expiry_at, strike_usd
 ),
 expiring AS (

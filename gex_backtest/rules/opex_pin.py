@@ -1,0 +1,156 @@
+"""Pinning: whether settlements come to the strikes with the most gamma of their expiry, or to its max pain.
+
+Per expiry and lead (1 to 72 hours before its 08:00 UTC), candidates K: the three strikes with the largest gross gamma
+of that expiry, max pain, the mean strike by open interest; and placebos: the largest after open interest has been
+permuted across strikes (a coin's gamma stays at its strike), the nearest round number, the nearest strike. With S the
+price at the decision, d = ln(K / S) and x = ln(settlement / S), both in units of sigma sqrt(lead) by trailing
+realised volatility:
+
+- ``pull`` = sign(d) x. Its mean is 0 for a martingale, whatever K is.
+- ``closer`` = ``pull``, at least -abs(d) and at most abs(d): half of how much nearer the settlement is to K than to the
+  mirror image of K in S. A price that merely moves less near K is a martingale still, without a mean pull, and shows
+  here. Its mean is 0 where moves up and down are alike.
+- ``miss`` = abs(x - d) - abs(x): above 0 where spot tells the settlement better than K does. Also of candidates beyond
+  reach, which are no events of the other two.
+
+Then each settlement's distance from the nearest of the strikes listed a day before, see `clustering`; the expiries with
+large gross gamma are those above the median a day before (later, gamma tells how near spot is to a strike).
+
+Headline: mean pull to the strike with the largest gross gamma, 8 hours before, all expiries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import polars as pl
+
+from gex_backtest import clustering, estimates, pins
+from gex_backtest.errors import BacktestError
+from gex_backtest.panel import Panel, micros
+from gex_backtest.pulls import UNIT, Drawn
+from gex_backtest.study import OK, TOO_LITTLE, Estimate, Orders, Rule, Study
+from gex_pipeline.core.black76 import Floats
+
+#: The headline's lead first.
+_LEADS = (8, 1, 2, 4, 24, 48, 72)
+_DAY = 24
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What is tested.
+
+    Attributes
+    ----------
+    reach_sigmas
+        Farthest distance of a candidate, in standard deviations of the price until the settlement.
+    volatility_days
+        Days of realised volatility that these are worked out from.
+    band_pct
+        Distance from spot, per cent, within which the placebo's open interest is permuted.
+    seed
+        Of the permutations, together with the expiry.
+    trade_lead_hours
+        Hours before a settlement at which a trade begins; at most 24, so that there is one at a time.
+    trade_least_bps
+        Least distance between spot and the strike of a trade, basis points.
+    """
+
+    reach_sigmas: float = 2.0
+    volatility_days: int = 7
+    band_pct: float = 10.0
+    seed: int = 7
+    trade_lead_hours: int = 8
+    trade_least_bps: float = 20.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.trade_lead_hours <= _DAY:
+            raise BacktestError(f"trade_lead_hours = {self.trade_lead_hours} cannot be: from 1 to {_DAY}")
+        for name in ("reach_sigmas", "volatility_days", "band_pct"):
+            if not getattr(self, name) > 0:
+                raise BacktestError(f"{name} = {getattr(self, name)} cannot be: above 0")
+
+
+def study(panel: Panel, parameters: Parameters) -> Study:
+    """All events and estimates; see the module."""
+    known = pins.decisions(panel, _LEADS, parameters.volatility_days)
+    at = pins.candidates(known, parameters.band_pct, parameters.seed)
+    drawn = {name: Drawn.to(known, level, parameters.reach_sigmas) for name, level in at.items()}
+    day_before = known.filter(pl.col("lead_hours") == _DAY)
+    settled, others = clustering.settled(day_before), clustering.other_hours(panel, day_before)
+    of_prices = (clustering.events(each) for each in (settled, others))
+    events = pl.concat([*(each.events(name) for name, each in drawn.items()), *of_prices])
+    of_strikes = (*_pulls(known, drawn), *_reached(known, drawn), *_against(known, drawn))
+    found = [*of_strikes, *clustering.compared(settled, others)]
+    return Study(events.sort("decided_at", maintain_order=True), found)
+
+
+def orders(panel: Panel, parameters: Parameters) -> Orders:
+    """Towards the strike with the largest gross gamma until the settlement, where it is within reach and not here."""
+    known = pins.decisions(panel, (parameters.trade_lead_hours,), parameters.volatility_days)
+    level = pins.candidates(known, parameters.band_pct, parameters.seed)[pins.MAX_GAMMA]
+    drawn = Drawn.to(known, level, parameters.reach_sigmas)
+    is_far = np.abs(level / known["spot_usd"].to_numpy() - 1.0) >= parameters.trade_least_bps * 1e-4
+    chosen, bars = drawn.is_near & is_far, panel.bars
+    targets = np.full(len(bars), np.nan)
+    ends = np.searchsorted(bars.close_at, micros(known["expiry_at"])[chosen])
+    targets[ends[ends < len(bars)]] = 0.0
+    targets[np.searchsorted(bars.close_at, micros(known["decided_at"])[chosen])] = np.sign(drawn.distance[chosen])
+    return Orders(targets)
+
+
+def _pulls(known: pl.DataFrame, drawn: dict[str, Drawn]) -> Iterator[Estimate]:
+    """Each outcome of each candidate per lead and type, the headline first."""
+    leads, types = known["lead_hours"].to_numpy(), known["expiry_type"].to_numpy()
+    for outcome, (name, each), lead in product(("pull", "closer", "miss"), drawn.items(), _LEADS):
+        values, here = each.outcomes[outcome], leads == lead
+        yield _mean(outcome, f"{name}, {lead} h, all", values[here], lead)
+        yield _mean(outcome, f"{name}, {lead} h, daily", values[here & (types == "daily")], lead)
+        for kind in pins.FRIDAYS:
+            yield estimates.independent(outcome, f"{name}, {lead} h, {kind}", UNIT, values[here & (types == kind)])
+
+
+def _reached(known: pl.DataFrame, drawn: dict[str, Drawn]) -> Iterator[Estimate]:
+    """Share of decisions whose candidate was within reach: the others are no events."""
+    leads = known["lead_hours"].to_numpy()
+    for (name, each), lead in product(drawn.items(), _LEADS):
+        group, is_near = f"{name}, {lead} h, all", each.is_near[leads == lead]
+        n, share = len(is_near), float(is_near.mean()) if len(is_near) else None
+        yield Estimate("within reach", group, "share", n, "count", share, status=OK if n else TOO_LITTLE)
+
+
+def _against(known: pl.DataFrame, drawn: dict[str, Drawn]) -> Iterator[Estimate]:
+    """The strike with the largest gamma beside the placebo, off round numbers, and by where prices come from."""
+    leads, origins = known["lead_hours"].to_numpy(), known["origin"].to_numpy()
+    most, permuted = drawn[pins.MAX_GAMMA], drawn[pins.PERMUTED]
+    is_round = pins.is_round(most.level)
+    for outcome in ("pull", "closer"):
+        values, placebo = most.outcomes[outcome], permuted.outcomes[outcome]
+        for lead in _LEADS:
+            here = leads == lead
+            yield _mean(f"{outcome} beyond permuted", f"max_gamma, {lead} h, all", (values - placebo)[here], lead)
+            yield _mean(outcome, f"max_gamma, {lead} h, not round", values[here & ~is_round], lead)
+        for origin in ("venue", "candles"):
+            here = (leads == _LEADS[0]) & (origins == origin)
+            yield _mean(outcome, f"max_gamma, {_LEADS[0]} h, price of {origin}", values[here], _LEADS[0])
+
+
+def _mean(name: str, group: str, values: Floats, lead_hours: int) -> Estimate:
+    """Over settlements of every day: those at more than a day's lead overlap."""
+    if lead_hours <= _DAY:
+        return estimates.independent(name, group, UNIT, values)
+    return estimates.mean(name, group, UNIT, values, overlap=-(-lead_hours // _DAY))
+
+
+RULE = Rule(
+    name="opex_pin",
+    hypothesis="Settlements are drawn to the strike with the largest gross gamma of their expiry, or to its max pain.",
+    parameters=Parameters,
+    study=study,
+    needs=("expiring", "settlements"),
+    orders=orders,
+)
