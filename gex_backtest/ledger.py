@@ -107,9 +107,9 @@ class Ledger:
             step = min(float(np.log(growth).sum() / paid.sum()), 0.5 / float(paid.max()))
             cost += step
             if abs(step) < _CLOSE:
-                break
+                return cost / BPS
             drift, growth = _grow(held, self.funding, cost)
-        return cost / BPS
+        return np.nan
 
     @property
     def coins(self) -> Floats:

@@ -85,8 +85,9 @@ def _note(r: Floats, n_trades: int, is_ruined: bool) -> str | None:
 
 def returns(equity: Floats) -> Floats:
     """Simple returns, (bars - 1,); 0 once equity is 0."""
-    before = equity[:-1]
-    return np.divide(equity[1:], before, out=np.ones_like(before), where=before > 0) - 1.0
+    found, n_alive = np.zeros(len(equity) - 1), np.count_nonzero(equity)
+    found[:n_alive] = equity[1:][:n_alive] / equity[:-1][:n_alive] - 1.0
+    return found
 
 
 def years(bars: Bars) -> float:
