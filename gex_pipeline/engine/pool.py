@@ -69,4 +69,5 @@ def _attempt(task: Callable[[Item], Result], item: Item) -> Result | GexError:
 def _quiet_worker() -> None:
     """One thread each, as there are as many workers as cores; the parent alone answers Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ |= {"POLARS_MAX_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    os.environ["POLARS_MAX_THREADS"] = "1"
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
