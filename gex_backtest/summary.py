@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -22,10 +22,11 @@ def table(results: Results) -> Group:
     """One line per rule and variant: the headline estimate and what its trading form came to, after costs."""
     found = plain_table("rule", "headline", "value", "95 %", "n", "net return", "Sharpe", "break-even")
     for outcome in results.outcomes:
+        name = " ".join([outcome.rule.name, *_varied(outcome, results.outcomes)])
         if outcome.study:
-            found.add_row(_name(outcome), *_headline(outcome), *_trading(outcome.trading))
+            found.add_row(name, *_headline(outcome), *_trading(outcome.trading))
         else:
-            found.add_row(_name(outcome), Text(outcome.status, style="dim"))
+            found.add_row(name, Text(outcome.status, style="dim"))
     found.columns[1].justify = "left"
     return Group(_covered(results.coverage), "", found)
 
@@ -35,7 +36,7 @@ def listing(rules: Iterable[Rule]) -> Iterator[str]:
     for rule in rules:
         yield f"{rule.name} ({'has a trading form' if rule.orders else 'no trading form'})"
         yield from textwrap.wrap(rule.hypothesis, _WIDTH, initial_indent="    ", subsequent_indent="    ")
-        yield from (f"    {name} = {_toml(value)}" for name, value in _defaults(rule))
+        yield from (f"    {name} = {_toml(value)}" for name, value in asdict(rule.parameters()).items())
         yield ""
 
 
@@ -46,8 +47,11 @@ def _covered(covered: Coverage) -> str:
     return f"{span}\n{covered.bars:,} bars{missing}, {levels.replace('%', ' %')}"
 
 
-def _name(outcome: Outcome) -> str:
-    return outcome.rule.name if outcome.variant == 1 else f"{outcome.rule.name} #{outcome.variant}"
+def _varied(outcome: Outcome, outcomes: Iterable[Outcome]) -> list[str]:
+    """The parameters in which the variants of a rule differ, as they are in this one."""
+    alike = [asdict(other.parameters) for other in outcomes if other.rule is outcome.rule]
+    mine = asdict(outcome.parameters)
+    return [f"{key}={_toml(mine[key])}" for key in mine if any(other[key] != mine[key] for other in alike)]
 
 
 def _headline(outcome: Outcome) -> tuple[RenderableType, ...]:
@@ -88,11 +92,6 @@ def problems(results: Results) -> list[str]:
         if o.study and o.rule.orders and o.trading_status != OK
     ]
     return list(dict.fromkeys([*study, *orders]))
-
-
-def _defaults(rule: Rule) -> Iterator[tuple[str, Any]]:
-    defaults = rule.parameters()
-    return ((field.name, getattr(defaults, field.name)) for field in fields(defaults))
 
 
 def _toml(value: Any) -> str:

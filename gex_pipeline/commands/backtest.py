@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from gex_backtest.config import Configuration
     from gex_backtest.results import Record
 
-_QUERY = "SELECT rule, variant, name, sample, value, low, high, n, status FROM backtest_stats WHERE run_id = '{}'"
+_QUERY = (
+    "SELECT rule, variant, name, sample, value, low, high, n, status FROM backtest_stats "
+    "WHERE run_id = '{}' ORDER BY rule, variant, place"
+)
 
 
 @Parameter(name="*")

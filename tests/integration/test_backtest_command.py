@@ -155,10 +155,7 @@ def test_variants_of_a_file(gex: Gex, root: Path, tmp_path: Path) -> None:
     status, out, _ = gex("--config", str(tmp_path / "run.toml"))
     assert status == 0
     assert [line.split("  ")[0] for line in out.splitlines() if line.startswith("drifts")] == [
-        "drifts",
-        "drifts #2",
-        "drifts #3",
-        "drifts #4",
+        f'drifts hours={hours} side="{side}"' for hours in (1, 2) for side in ("fade", "follow")
     ]
     found = query(root, "SELECT variant, parameters FROM backtest_stats WHERE place = 1 ORDER BY variant")
     assert [json.loads(text)["side"] for text in found["parameters"]] == ["fade", "follow"] * 2
