@@ -58,8 +58,8 @@ def load(
 ) -> tuple[History, dict[Instrument, int]]:
     """The history of an underlying between two instants, and how many bars it has of which instrument.
 
-    The bars are those that cover most of the time of the levels, then most days; among equals perpetuals before spot,
-    and the finest. Raises ``BacktestError`` where there are none.
+    The bars are those that cover most days of the levels; among equals perpetuals before spot, then what covers most
+    days, then the finest. Raises ``BacktestError`` where there are none.
     """
     with closing(Session(root)) as session:
 

@@ -1,7 +1,7 @@
 """Estimates with honest errors: means, differences and regressions of dependent observations. Pure.
 
-Errors are Newey-West (statsmodels), intervals of differences a stationary bootstrap (arch) over days. Too few
-observations, or ones that do not vary, give no number but the reason.
+Errors are Newey-West (statsmodels), intervals of differences a stationary bootstrap over days (Politis and Romano 1994,
+doi:10.1080/01621459.1994.10476870). Too few observations, or ones that do not vary, give no number but the reason.
 """
 
 from __future__ import annotations
@@ -108,10 +108,15 @@ def difference(name: str, group: str, unit: str, values: Floats, is_first: Bools
     if smaller < LEAST or len(np.unique(day)) < LEAST or np.ptp(values) == 0:
         return Estimate(name, group, unit, smaller, method, status=TOO_LITTLE)
     sums = _daily(values, is_first, day)
-    value = float(_gap(sums)[0])
-    draws = _bootstrap(sums)
+    value = float(_gap(sums))
+    draws = _gap(sums[_drawn_days(len(sums), _block_length(sums))])
     low, high = (float(q) for q in np.nanquantile(draws, (0.025, 0.975)))
     return Estimate(name, group, unit, smaller, method, value, float(np.nanstd(draws)), low, high)
+
+
+def count(name: str, group: str, n: int) -> Estimate:
+    """A number of events, which has no error."""
+    return Estimate(name, group, "1", n, "count", float(n))
 
 
 def _daily(values: Floats, is_first: Bools, day: Ints) -> Floats:
@@ -122,9 +127,10 @@ def _daily(values: Floats, is_first: Bools, day: Ints) -> Floats:
 
 
 def _gap(sums: Floats) -> Floats:
-    """Mean of the first group minus that of the rest, shape (1,)."""
-    first, n_first, rest, n_rest = sums.sum(axis=0)
-    return np.array([first / n_first - rest / n_rest if n_first and n_rest else np.nan])
+    """Mean of the first group minus that of the rest, of sums of shape (..., days, 4); NaN where one is empty."""
+    first, n_first, rest, n_rest = np.moveaxis(sums.sum(axis=-2), -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(first / n_first - rest / n_rest)
 
 
 def _influence(sums: Floats) -> Floats:
@@ -134,12 +140,23 @@ def _influence(sums: Floats) -> Floats:
     return np.asarray(first / total[1] - rest / total[3])
 
 
-def _bootstrap(sums: Floats) -> Floats:
-    from arch.bootstrap import StationaryBootstrap, optimal_block_length
+def _block_length(sums: Floats) -> int:
+    """Mean length of a block in days, by Politis and White's rule (2004, corrected 2009)."""
+    from arch.bootstrap import optimal_block_length
 
-    length = float(optimal_block_length(_influence(sums))["stationary"].iloc[0])
-    block = math.ceil(max(1.0, length)) if math.isfinite(length) else 1
-    return np.asarray(StationaryBootstrap(block, sums, seed=SEED).apply(_gap, _DRAWS))[:, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):  # days that do not vary
+        length = float(optimal_block_length(_influence(sums))["stationary"].iloc[0])
+    return math.ceil(max(1.0, length)) if math.isfinite(length) else 1
+
+
+def _drawn_days(n: int, block: int) -> Ints:
+    """Days of each draw, shape (draws, n): blocks of geometric length from anywhere, the last day before the first."""
+    random = np.random.default_rng(SEED)
+    place = np.arange(n)
+    begins = np.where(random.random((_DRAWS, n)) < 1.0 / block, place, 0)
+    begins = np.maximum.accumulate(begins, axis=1)
+    first = np.take_along_axis(random.integers(n, size=(_DRAWS, n)), begins, axis=1)
+    return (first + place - begins) % n
 
 
 def _hac_error(y: Floats, columns: Floats, overlap: int) -> float:

@@ -40,6 +40,11 @@ class Panel:
         """A column of ``History.books`` at every decision, as :meth:`level`."""
         return _picked(self.history.books[name], self.book_rows)
 
+    def snapshot_us(self, scope: str = "all_expiry") -> Ints:
+        """Instant of the snapshot whose levels a decision sees, shape (bars,); -1 for none."""
+        table, rows = self._levels[scope]
+        return np.append(micros(table["snapshot_at"]), -1)[rows]
+
     @cached_property
     def book_rows(self) -> Ints:
         """Row of ``History.books`` at every decision, -1 for none."""

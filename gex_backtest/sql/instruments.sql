@@ -1,5 +1,5 @@
--- What there are bars of. First what covers most of the time of the levels, then most days, perpetuals before others, the
--- finest bars before longer ones.
+-- What there are bars of. First what covers most days of the levels, then perpetuals before others, then what covers most
+-- days, the finest bars before longer ones.
 WITH spanned AS (
     SELECT min(snapshot_at) AS first_at, max(snapshot_at) AS last_at
     FROM levels
@@ -18,5 +18,5 @@ instrument AS (
 SELECT *
 FROM instrument
 ORDER BY
-    round(bars_beside * seconds / 86400) DESC, round(bars * seconds / 86400) DESC,
-    list_position(['perp', 'spot', 'index', 'mark'], market), seconds, venue, symbol
+    round(bars_beside * seconds / 86400) DESC, list_position(['perp', 'spot', 'index', 'mark'], market),
+    round(bars * seconds / 86400) DESC, seconds, venue, symbol

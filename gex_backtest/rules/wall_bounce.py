@@ -1,0 +1,160 @@
+"""Price turns at gamma walls: their first touches against those of placebo levels.
+
+Walls are those of a session's first levels (`sessions`), all expiries and 0DTE; touch, bounce and break are those of
+`touches`, placebos those of `placebo`. One event a level and session. A comparison with a kind of placebos takes the
+walls that have one.
+
+Headline: the bounce rate of call_resistance and put_support of all expiries minus that of all their placebos; the claim
+is that it is positive. Without a wall effect both are about one half.
+
+Trading: at the open after the first touch of these two, a position against the move that led to it; stop at the far
+side of the barrier, take at the near one, flat at the session's end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gex_backtest.bars import Ints
+from gex_backtest.errors import BacktestError
+from gex_backtest.estimates import count, difference, mean
+from gex_backtest.panel import Panel
+from gex_backtest.placebo import KINDS, placebos
+from gex_backtest.sessions import SUBJECTS, columns, per_session, sessions, walls, watch
+from gex_backtest.study import Estimate, Orders, Rule, Study
+from gex_backtest.touch_events import events
+from gex_backtest.touches import Touches, barrier, moved_away, touches
+from gex_pipeline.core.black76 import Bools, Floats
+
+_FIRST = columns("all_expiry", "call_resistance", "put_support")
+_NAME = "call_resistance, put_support"
+_EVERY = list(range(1, 1 + len(KINDS)))
+_KIND_OF_LEVEL = np.array([["wall"], *([f"placebo: {kind}"] for kind in KINDS)])
+_AWAY = "sigma sqrt(h)"
+_NEVER = np.iinfo(np.int64).max
+#: Subjects and kinds, by their numbers.
+Chosen = tuple[list[int], list[int]]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What is tested.
+
+    Attributes
+    ----------
+    barrier_sigmas
+        Distance of the barrier's two sides from the level, in standard deviations of a day.
+    away_hours
+        Hours after a touch in which the move away from the level is measured.
+    volatility_days
+        Days before a session whose realised volatility is its sigma.
+    seed
+        Of the random placebos; not negative.
+    """
+
+    barrier_sigmas: float = 0.25
+    away_hours: float = 4.0
+    volatility_days: float = 7.0
+    seed: int = 20_260_105
+
+    def __post_init__(self) -> None:
+        for name in ("barrier_sigmas", "away_hours", "volatility_days"):
+            if not 0 < getattr(self, name) <= 1_000:
+                raise BacktestError(f"{name} = {getattr(self, name)} cannot be: more than 0, at most 1000")
+        if self.seed < 0:
+            raise BacktestError(f"seed = {self.seed} cannot be: 0 or more")
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """Sessions with their levels, (sessions, 1 + kinds, subjects): the walls' (the first) and the placebos'."""
+
+    day: Ints
+    is_level: Bools
+
+    def less_placebos(self, name: str, group: str, unit: str, values: Floats, at: Chosen) -> Estimate:
+        """Walls that have a placebo of the chosen kinds, minus those placebos."""
+        subjects, kinds = at
+        is_compared = self.is_level[:, kinds][:, :, subjects].any(axis=1)
+        wall = np.where(is_compared, values[:, 0, subjects], np.nan)
+        both = np.concatenate([wall[:, None], values[:, kinds][:, :, subjects]], axis=1)
+        is_wall = np.broadcast_to(np.arange(both.shape[1])[:, None] == 0, both.shape)
+        day = np.broadcast_to(per_session(self.day, both), both.shape)
+        return difference(name, group, unit, both.ravel(), is_wall.ravel(), day.ravel())
+
+
+def study(panel: Panel, p: Parameters) -> Study:
+    """Touches of walls and placebos and what followed; bounce rates beside each other."""
+    at = sessions(panel, p.volatility_days)
+    wall = walls(panel, at)
+    made = placebos(panel, at, wall, barrier(at.sigma, p.barrier_sigmas), p.seed)
+    watched = watch(at, np.concatenate([wall[:, None], made], axis=1))
+    found = touches(panel.bars, watched, p.barrier_sigmas)
+    away, away_us = moved_away(panel.bars, watched, found, p.away_hours)
+    outcomes = [
+        ("by_gap", "1", found.by_gap, found.known_us),
+        ("bounced", "1", found.bounced, found.resolved_us),
+        ("moved_away", _AWAY, away, away_us),
+    ]
+    table = events(panel.bars, watched, found, (_KIND_OF_LEVEL, np.array(SUBJECTS)), outcomes)
+    seen = _Seen(at.begin_us, np.isfinite(watched.level_usd))
+    return Study(table, [*_first_walls(seen, found, away), *_every_wall(seen, found)])
+
+
+def _first_walls(seen: _Seen, found: Touches, away: Floats) -> Iterator[Estimate]:
+    yield seen.less_placebos("bounced_less_placebos", _NAME, "1", found.bounced, (_FIRST, _EVERY))
+    for i, kind in enumerate(KINDS, 1):
+        yield seen.less_placebos("bounced_less_placebos", f"{_NAME}: {kind}", "1", found.bounced, (_FIRST, [i]))
+    yield seen.less_placebos("moved_away_less_placebos", _NAME, _AWAY, away, (_FIRST, _EVERY))
+    yield mean("moved_away", _NAME, _AWAY, away[:, 0, _FIRST].ravel())
+    for i, kind in enumerate(("wall", *KINDS)):
+        yield mean("touched", f"{_NAME}: {kind}", "1", found.touched[:, i, _FIRST].ravel())
+        yield mean("bounced", f"{_NAME}: {kind}", "1", found.bounced[:, i, _FIRST].ravel())
+
+
+def _every_wall(seen: _Seen, found: Touches) -> Iterator[Estimate]:
+    for i, subject in enumerate(SUBJECTS):
+        yield mean("bounced", subject, "1", found.bounced[:, 0, i])
+        yield seen.less_placebos("bounced_less_placebos", subject, "1", found.bounced, ([i], _EVERY))
+    yield count("touched_by_gap", "all walls", int(np.nansum(found.by_gap[:, 0])))
+
+
+def orders(panel: Panel, p: Parameters) -> Orders:
+    """Against the move, from a touch until it is resolved or the session ends; a later touch replaces an earlier."""
+    at, bars = sessions(panel, p.volatility_days), panel.bars
+    watched = watch(at, walls(panel, at)[:, _FIRST])
+    found = touches(bars, watched, p.barrier_sigmas)
+    entered = _entered(found)
+    row, resolved = found.row[entered], found.resolved_us[entered]
+    distance = barrier(watched.sigma, p.barrier_sigmas)
+    targets, stops, takes = (np.full(len(bars), np.nan) for _ in range(3))
+    is_last = resolved <= np.append(bars.close_at[row[1:]], _NEVER)
+    targets[_rows(bars.close_at, resolved[is_last])] = 0.0
+    targets[row] = -watched.side[entered]
+    stops[row], takes[row] = watched.price_at(distance)[entered], watched.price_at(-distance)[entered]
+    return Orders(targets, stops, takes)
+
+
+def _entered(found: Touches) -> tuple[Ints, ...]:
+    """Where the touches are that are not resolved at once, in the order of time."""
+    places = np.nonzero((found.row >= 0) & (found.resolved_us > found.known_us))
+    order = np.argsort(found.row[places], kind="stable")
+    return tuple(each[order] for each in places)
+
+
+def _rows(close_at: Ints, instants: Ints) -> Ints:
+    """The first bars that close at or after some instants; none for those after the last bar."""
+    rows = np.searchsorted(close_at, instants)
+    return rows[rows < len(close_at)]
+
+
+RULE = Rule(
+    "wall_bounce",
+    "Price turns at its first touch of a gamma wall more often than at levels that are no walls, equally far away.",
+    Parameters,
+    study,
+    orders=orders,
+)
