@@ -13,6 +13,7 @@ from rich.text import Text
 from gex_backtest.study import OK, Estimate, Rule
 from gex_backtest.suite import Coverage, Outcome, Results, Trading
 from gex_pipeline.present import text
+from gex_pipeline.present.summaries import count
 from gex_pipeline.present.tables import plain_table
 
 _WIDTH = 80
@@ -43,8 +44,9 @@ def listing(rules: Iterable[Rule]) -> Iterator[str]:
 def _covered(covered: Coverage) -> str:
     span = f"{text.instant(covered.first_open_at)} to {text.instant(covered.last_close_at)}"
     missing = f" ({covered.missing_bars:,} missing)" if covered.missing_bars else ""
-    levels = f"{covered.snapshots:,} snapshots, fresh levels at {covered.level_share:.1%} of the decisions"
-    return f"{span}\n{covered.bars:,} bars{missing}, {levels.replace('%', ' %')}"
+    share = f"{covered.level_share:.1%}".replace("%", " %")
+    counts = f"{count(covered.bars, 'bar')}{missing}, {count(covered.snapshots, 'snapshot')}"
+    return f"{span}\n{counts}, fresh levels at {share} of the decisions"
 
 
 def _varied(outcome: Outcome, outcomes: Iterable[Outcome]) -> list[str]:
@@ -76,6 +78,8 @@ def _trading(trading: Trading | None) -> tuple[str, ...]:
     if trading is None:
         return "", "", ""
     found = trading.metrics
+    if not found.n_trades:
+        return "no trades", "", ""
     return text.percent(found.total_return), _finite(found.sharpe, ".2f"), _finite(found.break_even_bps, ".1f", " bps")
 
 

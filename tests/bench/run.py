@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gex_pipeline import open_warehouse
 from gex_pipeline.engine.pool import cores
-from tests.bench import fill, kernels, live, market, orchestration, tardis
+from tests.bench import backtest, fill, kernels, live, market, orchestration, tardis
 from tests.bench.measure import GEX, Cost, best, command
 
 _QUERY = (
@@ -41,7 +41,7 @@ def main() -> None:
     print(f"{cores()} cores; synthetic chains in {folder}", flush=True)
     try:
         ticks = tardis.lines(folder / "ticks", options.ticks_gb)
-        for line in [*kernels.lines(), *market.lines(), *live.lines(folder), *ticks]:
+        for line in [*kernels.lines(), *market.lines(), *backtest.lines(), *live.lines(folder), *ticks]:
             print(line, flush=True)
         _warehouse(folder / "warehouse", options.years)
     finally:

@@ -1,0 +1,121 @@
+"""Equity -> the numbers of a tear sheet. Belongs here: statistics of one equity curve. Not: inference, many trials.
+
+Equity has shape (bars,) and starts at 1; returns are simple, from close to close, one fewer than bars. Ratios take a
+riskless rate of 0 and are annualised with the bars that there are in a year of that data, missing ones left out. What
+cannot be told is NaN, and `Metrics.note` says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gex_backtest.bars import Bars
+from gex_backtest.ledger import Ledger
+from gex_backtest.trades import is_trade, pnl
+from gex_pipeline.core.black76 import Floats
+from gex_pipeline.core.units import SECONDS_PER_YEAR
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """One variant's row; fractions, not per cent.
+
+    ``turnover`` in units of equity; ``fees``, ``spread_and_slippage``, ``funding`` in USD per 1 USD of starting equity;
+    ``exposure`` the share of closes with a position; ``hit_rate`` the share of trades that won, all costs paid.
+    ``note``: why something is NaN, None where nothing is.
+    """
+
+    total_return: float
+    annual_return: float
+    annual_vol: float
+    sharpe: float
+    sortino: float
+    max_drawdown: float
+    n_trades: int
+    hit_rate: float
+    exposure: float
+    turnover: float
+    fees: float
+    spread_and_slippage: float
+    funding: float
+    break_even_bps: float
+    is_ruined: bool
+    note: str | None
+
+
+def metrics(bars: Bars, equity: Floats, ledger: Ledger) -> Metrics:
+    """The numbers of one variant; ``equity`` (bars,)."""
+    r, n_years = returns(equity), years(bars)
+    per_year = len(r) / n_years if n_years > 0 else np.nan
+    vol = annual_vol(r, per_year)
+    held, won = is_trade(ledger), pnl(ledger)[is_trade(ledger)] > 0
+    return Metrics(
+        total_return=float(equity[-1] - 1.0),
+        annual_return=annual_return(equity, n_years),
+        annual_vol=vol,
+        sharpe=sharpe(r, per_year, vol),
+        sortino=sortino(r, per_year),
+        max_drawdown=max_drawdown(equity),
+        n_trades=len(won),
+        hit_rate=float(won.mean()) if len(won) else np.nan,
+        exposure=float((ledger.held.exit - ledger.held.fill)[held].sum() / len(bars)),
+        turnover=ledger.turnover,
+        fees=ledger.traded_usd * ledger.costs.fee_fraction,
+        spread_and_slippage=ledger.traded_usd * ledger.costs.spread_fraction,
+        funding=ledger.funding_usd,
+        break_even_bps=ledger.break_even_bps,
+        is_ruined=ledger.is_ruined,
+        note=_note(r, len(won), ledger.is_ruined),
+    )
+
+
+def _note(r: Floats, n_trades: int, is_ruined: bool) -> str | None:
+    if len(r) < 2:
+        return "fewer than two returns"
+    if not n_trades:
+        return "no trades"
+    if not r.any():
+        return "equity never changed"
+    if is_ruined:
+        return "ruined"
+    return None if r.min() < 0 else "no losing bar"
+
+
+def returns(equity: Floats) -> Floats:
+    """Simple returns, (bars - 1,); 0 once equity is 0."""
+    before = equity[:-1]
+    return np.divide(equity[1:], before, out=np.ones_like(before), where=before > 0) - 1.0
+
+
+def years(bars: Bars) -> float:
+    """Time from the first close to the last, years of 365 days."""
+    return float(bars.close_at[-1] - bars.close_at[0]) / 1e6 / SECONDS_PER_YEAR
+
+
+def annual_return(equity: Floats, n_years: float) -> float:
+    """Compounded return a year, a fraction; infinite where that is too large for a number."""
+    with np.errstate(over="ignore"):
+        return float(equity[-1] ** np.float64(1.0 / n_years) - 1.0) if n_years > 0 else np.nan
+
+
+def annual_vol(r: Floats, per_year: float) -> float:
+    """Standard deviation of returns (n - 1) times the root of the returns in a year, a fraction."""
+    return float(np.std(r, ddof=1) * np.sqrt(per_year)) if len(r) > 1 else np.nan
+
+
+def sharpe(r: Floats, per_year: float, vol: float) -> float:
+    """Mean of returns a year over their annual volatility ``vol``. NaN where that is 0 or NaN."""
+    return float(r.mean() * per_year / vol) if vol > 0 else np.nan
+
+
+def sortino(r: Floats, per_year: float) -> float:
+    """Mean over the root mean square of the negative returns, annualised. NaN without a loss."""
+    downside = float(np.sqrt(np.mean(np.minimum(r, 0.0) ** 2))) if len(r) > 1 else np.nan
+    return float(r.mean() / downside * np.sqrt(per_year)) if downside > 0 else np.nan
+
+
+def max_drawdown(equity: Floats) -> float:
+    """The deepest fall from a peak, as a negative fraction of the peak; at closes, not inside bars."""
+    return float((equity / np.maximum.accumulate(equity)).min() - 1.0)
