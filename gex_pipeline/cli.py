@@ -106,6 +106,18 @@ _COMMANDS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
             ),
         ),
     },
+    "Confront": {
+        "backtest": (
+            "backtest:backtest",
+            "Test claims about gamma exposure on the stored history.",
+            (
+                "gex backtest --list",
+                "gex backtest",
+                "gex backtest wall_bounce --underlying ETH --from 2026-01-01",
+                "gex backtest --config claims.toml --out results",
+            ),
+        ),
+    },
     "Look after": {
         "status": (
             "look:status",

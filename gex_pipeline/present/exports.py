@@ -37,7 +37,7 @@ def csv(frame: pl.DataFrame) -> bytes:
 
 def json_rows(frame: pl.DataFrame) -> bytes:
     """An array with one object per row."""
-    rows = [json.dumps(_plain(row), allow_nan=False) for row in frame.iter_rows(named=True)]
+    rows = [json.dumps(plain(row), allow_nan=False) for row in frame.iter_rows(named=True)]
     return ("[" + ",\n ".join(rows) + "]\n").encode()
 
 
@@ -97,12 +97,12 @@ def _fraction(instants: pl.Series) -> str:
     return "%.6f" if (instants.dt.microsecond() != 0).any() else ""
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """JSON's own types: a number that is not finite is null."""
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {k: plain(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     convert = next((convert for kind, convert in _CONVERSIONS if isinstance(value, kind)), None)
     return convert(value) if convert else value
 
@@ -126,5 +126,5 @@ _CONVERSIONS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.10g}"
-    plain = _plain(value)
-    return "" if plain is None else plain if isinstance(plain, str) else str(plain)
+    shown = plain(value)
+    return "" if shown is None else shown if isinstance(shown, str) else str(shown)

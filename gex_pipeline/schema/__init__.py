@@ -3,6 +3,13 @@
 From these declarations come the Parquet schemas, the row checks, the SQL comments and the data dictionary.
 """
 
+from gex_pipeline.schema.backtest import (
+    BACKTEST_EQUITY,
+    BACKTEST_EVENTS,
+    BACKTEST_RUNS,
+    BACKTEST_STATS,
+    BACKTEST_TRADES,
+)
 from gex_pipeline.schema.chain import CHAIN, CHAIN_REJECTED
 from gex_pipeline.schema.derived import EXPECTED_MOVE, FLIP_ZONES, GAMMA_PROFILE, LEVELS, MAX_PAIN, RANKED
 from gex_pipeline.schema.live import RAW, SNAPSHOTS
@@ -27,10 +34,20 @@ MACROS = (LEVELS_FOR, STRIKE_PROFILE, STRIKE_EXPIRY_HEATMAP)
 #: Tables of what is around the chain.
 AROUND = (CANDLES, DVOL, PERPS, FUNDING, SETTLEMENTS, TRADES)
 
-TABLES: dict[str, Table] = {t.name: t for t in (RAW, SNAPSHOTS, CHAIN, CHAIN_REJECTED, *DERIVED, *AROUND, *VIEWS)}
+#: What backtests find; the run itself last, as it is written.
+BACKTESTS = (BACKTEST_EVENTS, BACKTEST_TRADES, BACKTEST_EQUITY, BACKTEST_STATS, BACKTEST_RUNS)
+
+_STORED = (RAW, SNAPSHOTS, CHAIN, CHAIN_REJECTED, *DERIVED, *AROUND, *BACKTESTS)
+TABLES: dict[str, Table] = {t.name: t for t in (*_STORED, *VIEWS)}
 
 __all__ = [
     "AROUND",
+    "BACKTESTS",
+    "BACKTEST_EQUITY",
+    "BACKTEST_EVENTS",
+    "BACKTEST_RUNS",
+    "BACKTEST_STATS",
+    "BACKTEST_TRADES",
     "CANDLES",
     "CHAIN",
     "CHAIN_REJECTED",

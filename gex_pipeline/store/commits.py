@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from gex_pipeline.errors import StoreError
-from gex_pipeline.schema import TABLES
+from gex_pipeline.schema import BACKTESTS, TABLES
 from gex_pipeline.schema.model import Table
 from gex_pipeline.store import parquet
 from gex_pipeline.store.layout import Partition
@@ -119,6 +119,8 @@ def require_sound(objects: LocalObjects, partitions: Iterable[Partition]) -> Non
 
 def way_out(table: Table) -> str:
     """What to do about a file that is damaged or of an older schema."""
+    if table in BACKTESTS:
+        return "delete it and run `gex backtest`"
     if not table.is_base:
         return "delete it and run `gex build`"
     if table.period == "snapshot":

@@ -21,7 +21,7 @@ from gex_pipeline.errors import GexError, ImportFileError
 from gex_pipeline.importers import READERS, Options
 from gex_pipeline.importers.base import check_options
 
-COMMANDS = ("demo", "import", "build", "levels", "profile", "heatmap", "bundle", "sql", "status", "verify")
+COMMANDS = ("demo", "import", "build", "levels", "profile", "heatmap", "bundle", "sql", "status", "verify", "backtest")
 #: Every example that a help page shows.
 EXAMPLES = [
     line.strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -165,3 +166,9 @@ def test_a_missing_column_is_a_defect_of_the_caller():
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_the_rules_of_every_table_can_be_evaluated(table):
     assert violations(table, pl.DataFrame(schema=polars_schema(table))) == []
+
+
+def test_where_all_of_the_key_is_in_the_path_a_file_has_one_row():
+    table = replace(TABLE, key=("note",), hive=("note",), sort=("rank",))
+    for rows, found in ((GOOD.head(0), []), (GOOD.head(1), []), (GOOD.head(3), [("duplicate key", 2)])):
+        assert [(v.rule, v.count) for v in violations(table, rows)] == found

@@ -1,0 +1,208 @@
+"""What a backtest is asked: the defaults, over them a TOML file, over that the command line.
+
+    underlying = "BTC"
+    from = 2026-01-01              # first and last instant; default: all that is stored
+    to = 2026-04-01T12:00:00Z
+    latency_seconds = 60           # from the moment a snapshot was known to the first decision that may use it
+
+    [candles]                      # which bars; default: those that cover most days, perpetuals first, the finest
+    interval = "5m"
+    market = "perp"
+    venue = "binance"
+    is_stitched = false            # true: bars that these lack are taken from others
+
+    [costs]
+    taker_fee_bps = 5
+
+    [rules.some_rule]              # with such sections only these rules are run, unless the command line names others
+    hours = [12, 24]               # a list makes variants: all combinations are run, and counted
+
+Belongs here: reading and checking it. Anything that is not understood is an error: a misspelt key that is ignored is
+a wrong number later. How values are checked is in ``parameters``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from gex_backtest import rules as registry
+from gex_backtest.costs import Costs
+from gex_backtest.parameters import one, variants
+from gex_backtest.study import Rule
+from gex_pipeline.core.instruments import underlying_of
+from gex_pipeline.errors import UsageError, known
+
+_TOP = ("underlying", "from", "to", "latency_seconds", "candles", "costs", "rules")
+
+
+@dataclass(frozen=True)
+class Candles:
+    """Which bars to take; None leaves the choice to what is stored. ``is_stitched``: see ``data.Wanted``."""
+
+    interval: str | None = None
+    market: str | None = None
+    venue: str | None = None
+    is_stitched: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A rule and the variants of its parameters that are run, ascending."""
+
+    rule: Rule
+    variants: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One run. ``start``, ``end``: None for all that is stored; ``rules`` in the order of their names."""
+
+    rules: tuple[Choice, ...]
+    underlying: str = "BTC"
+    start: datetime | None = None
+    end: datetime | None = None
+    latency_seconds: float = 60.0
+    candles: Candles = Candles()
+    costs: Costs = field(default_factory=Costs)
+
+    def __post_init__(self) -> None:
+        """Raise ``UsageError`` for a span or a latency that cannot be."""
+        if self.start and self.end and self.start >= self.end:
+            raise UsageError(f"from {_text(self.start)} is not before to {_text(self.end)}")
+        if not 0 <= self.latency_seconds < math.inf:
+            raise UsageError(f"latency_seconds {self.latency_seconds:g} must be 0 or more")
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """All of it, defaults too, as JSON has it."""
+        return {
+            "underlying": self.underlying,
+            "from": _text(self.start),
+            "to": _text(self.end),
+            "latency_seconds": self.latency_seconds,
+            "candles": asdict(self.candles),
+            "costs": asdict(self.costs),
+            "rules": {choice.rule.name: [asdict(v) for v in choice.variants] for choice in self.rules},
+        }
+
+    @property
+    def canonical(self) -> str:
+        """The same text for the same meaning, in whatever order and spelling it was asked."""
+        return json.dumps(self.document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the canonical text."""
+        return hashlib.sha256(self.canonical.encode()).hexdigest()
+
+
+def configure(
+    names: Iterable[str] = (),
+    file: Path | None = None,
+    given: Mapping[str, Any] | None = None,
+    rules: Mapping[str, Rule] | None = None,
+) -> Configuration:
+    """A run of some rules.
+
+    ``names``: of the rules; without any those of the file, without those all ``rules`` (default: all there are).
+    ``given``: what the command line says, in the shape of the file; None counts as not said. Raises ``UsageError``.
+    """
+    there = registry.RULES if rules is None else rules
+    of_file = _checked(_parsed(file), there, f"{file}: ") if file else {}
+    of_line = _checked(_without_none(given or {}), there, "")
+    sections: dict[str, Choice] = of_file.pop("rules", {})
+    chosen = {registry.named(name, there).name for name in names} or set(sections) or set(there)
+    told = {**of_file, **of_line}
+    told["candles"] = Candles(**{**of_file.get("candles", {}), **of_line.get("candles", {})})
+    choices = tuple(sections.get(name) or Choice(there[name], (there[name].parameters(),)) for name in sorted(chosen))
+    try:
+        return Configuration(choices, **told)
+    except UsageError as error:
+        is_of_file = file and not of_line.keys() & {"start", "end"}
+        raise UsageError(f"{file}: {error}" if is_of_file else str(error)) from None
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:  # not TOML, not UTF-8
+        raise UsageError(f"{path} is not TOML: {error}") from None
+
+
+def _without_none(given: Mapping[str, Any]) -> dict[str, Any]:
+    tables = {key: _without_none(value) if isinstance(value, Mapping) else value for key, value in given.items()}
+    return {key: value for key, value in tables.items() if value is not None}
+
+
+def _checked(given: Mapping[str, Any], rules: Mapping[str, Rule], where: str) -> dict[str, Any]:
+    """The fields of a configuration that something says; candles as a dictionary still."""
+    try:
+        for key in given:
+            known(key, _TOP, "key")
+        return {_FIELDS.get(key, key): _value(key, value, rules) for key, value in given.items()}
+    except UsageError as error:
+        raise UsageError(f"{where}{error}") from None
+
+
+_FIELDS = {"from": "start", "to": "end"}
+
+
+def _value(key: str, value: Any, rules: Mapping[str, Rule]) -> Any:
+    if key in ("from", "to"):
+        return _instant(key, value)
+    if key == "underlying":
+        return underlying_of(one(key, value, str))
+    if key == "latency_seconds":
+        return one(key, value, float)
+    table = _table(key, value)
+    if key == "rules":
+        return {name: _choice(name, section, rules) for name, section in table.items()}
+    if key == "costs":
+        return _single(Costs, table, key)
+    hints = get_type_hints(Candles)
+    return {known(name, hints, f"key in [{key}]"): one(f"[{key}] {name}", table[name], hints[name]) for name in table}
+
+
+def _table(key: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{key} must be a section, [{key}], not {value!r}")
+    return value
+
+
+def _choice(name: str, section: Any, rules: Mapping[str, Rule]) -> Choice:
+    rule = registry.named(name, rules)
+    return Choice(rule, variants(rule.parameters, _table(f"rules.{name}", section), f"rules.{name}"))
+
+
+def _single(kind: type[Any], table: Mapping[str, Any], section: str) -> Any:
+    first, *others = variants(kind, table, section)
+    if others:
+        raise UsageError(f"[{section}] takes one value a key: lists are for the parameters of rules")
+    return first
+
+
+def _instant(key: str, value: Any) -> datetime:
+    """A date, a time or the text of one; without a zone it is UTC."""
+    if isinstance(value, str):
+        with suppress(ValueError):  # told below, as is any other type
+            value = datetime.fromisoformat(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time())
+    if not isinstance(value, datetime):
+        raise UsageError(f"{key} {value!r} is not a time: write it like 2026-03-17T16:00:00Z or 2026-03-17")
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _text(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

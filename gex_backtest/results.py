@@ -1,0 +1,143 @@
+"""A run -> the tables of backtests and one JSON document: into the warehouse, and into a folder.
+
+All of it is a function of the run, without a clock: the same run gives the same bytes. A run is there once its row in
+`backtest_runs`, which holds the document, is: it is written last.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from gex_backtest import rows
+from gex_backtest.history import History
+from gex_backtest.identity import code_version, input_hashes, run_id
+from gex_backtest.suite import Outcome, Results
+from gex_pipeline.present.exports import parquet, plain
+from gex_pipeline.present.files import write_atomically
+from gex_pipeline.schema import BACKTEST_RUNS, BACKTESTS
+from gex_pipeline.schema.model import Table
+from gex_pipeline.schema.types import polars_schema
+from gex_pipeline.store.layout import Partition
+from gex_pipeline.store.partitions import Store
+
+_MAKERS = {
+    "backtest_events": rows.events,
+    "backtest_trades": rows.trades,
+    "backtest_equity": rows.equity,
+    "backtest_stats": rows.stats,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """A run and what it is a function of.
+
+    ``instruments``: venue, market, symbol and interval of the bars, and how many, the chosen one first; ``inputs``:
+    name -> hash of its values.
+    """
+
+    results: Results
+    instruments: Sequence[Mapping[str, Any]]
+    inputs: Mapping[str, str]
+    code_version: str
+
+    @staticmethod
+    def of(results: Results, history: History, instruments: Sequence[Mapping[str, Any]]) -> Record:
+        """The record of a run on a history."""
+        return Record(results, instruments, input_hashes(history), code_version())
+
+    @cached_property
+    def run_id(self) -> str:
+        """Name of the run."""
+        asked = self.results.configuration
+        whose = json.dumps([dict(each) for each in self.instruments])
+        return run_id(asked.underlying, asked.sha256, self.code_version, whose, *self.inputs.values())
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The run as JSON has it; events, trades and equity are in the tables alone."""
+        asked = self.results.configuration
+        return plain(
+            {
+                "run_id": self.run_id,
+                "configuration": asked.document,
+                "configuration_sha256": asked.sha256,
+                "code_version": self.code_version,
+                "inputs_sha256": dict(self.inputs),
+                "instruments": [dict(each) for each in self.instruments],
+                "coverage": asdict(self.results.coverage),
+                "outcomes": [_outcome(outcome) for outcome in self.results.outcomes],
+            }
+        )
+
+    @cached_property
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """Table -> its rows."""
+        found = {
+            name: [made for o in self.results.outcomes if (made := make(o, self.results.bars)) is not None]
+            for name, make in _MAKERS.items()
+        }
+        found[BACKTEST_RUNS.name] = [self._row()]
+        return {table.name: self._frame(table, found[table.name]) for table in BACKTESTS}
+
+    def _frame(self, table: Table, parts: list[pl.DataFrame]) -> pl.DataFrame:
+        schema = polars_schema(table)
+        shared = {"run_id": self.run_id, "until_at": self.results.coverage.last_close_at}
+        named = [part.with_columns(**{name: pl.lit(value) for name, value in shared.items()}) for part in parts]
+        typed = [part.select(pl.col(name).cast(dtype) for name, dtype in schema.items()) for part in named]
+        number = pl.col(pl.Float64)
+        return pl.concat([pl.DataFrame(schema=schema), *typed]).with_columns(pl.when(number.is_finite()).then(number))
+
+    def _row(self) -> pl.DataFrame:
+        asked, covered = self.results.configuration, self.results.coverage
+        row = {
+            "underlying": asked.underlying,
+            "from_at": covered.first_open_at,
+            **{name: self.instruments[0][name] for name in ("venue", "market", "symbol", "interval")},
+            **{name: getattr(covered, name) for name in ("bars", "missing_bars", "snapshots", "level_share")},
+            "rules": len(asked.rules),
+            "variants": len(self.results.outcomes),
+            "configuration_sha256": asked.sha256,
+            "code_version": self.code_version,
+            "document": json.dumps(self.document, allow_nan=False),
+        }
+        return pl.DataFrame([row])
+
+
+def store(root: Path, record: Record) -> None:
+    """Write a run into a warehouse, in the place of the same run."""
+    into, year = Store(root), f"{record.results.coverage.last_close_at:%Y}"
+    made_of = {**record.inputs, "configuration": record.results.configuration.sha256, "code": record.code_version}
+    for table in BACKTESTS:
+        into.replace(Partition(table.name, (("run_id", record.run_id),), year), record.frames[table.name], made_of)
+
+
+def export(folder: Path, record: Record) -> None:
+    """Write a run into a folder, made if need be: `run.json`, and a Parquet file of each other table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in record.frames.items():
+        if name != BACKTEST_RUNS.name:
+            write_atomically(folder / f"{name.removeprefix('backtest_')}.parquet", parquet(frame))
+    write_atomically(folder / "run.json", (json.dumps(record.document, indent=1, allow_nan=False) + "\n").encode())
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    study, trading = outcome.study, outcome.trading
+    return {
+        "rule": outcome.rule.name,
+        "hypothesis": outcome.rule.hypothesis,
+        "variant": outcome.variant,
+        "parameters": asdict(outcome.parameters),
+        "status": outcome.status,
+        "events": study.events.height if study else 0,
+        "estimates": [asdict(estimate) for estimate in study.estimates] if study else [],
+        "trading_status": outcome.trading_status,
+        "metrics": asdict(trading.metrics) if trading else None,
+    }

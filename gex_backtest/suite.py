@@ -1,0 +1,157 @@
+"""All rules and variants of a configuration on one history: what a run finds. Pure. Not: where results are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import polars as pl
+
+from gex_backtest.bars import Bars
+from gex_backtest.config import Configuration
+from gex_backtest.costs import Costs
+from gex_backtest.errors import BacktestError
+from gex_backtest.funding import funding_per_bar
+from gex_backtest.history import History
+from gex_backtest.metrics import Metrics, metrics
+from gex_backtest.panel import Panel, micros
+from gex_backtest.simulate import simulate
+from gex_backtest.study import OK, Rule, Study
+from gex_pipeline.core.black76 import Floats
+
+NO_FORM = "no trading form"
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What a history holds of its span.
+
+    ``missing_bars``: between the first and the last; ``level_share``: decisions at which a snapshot of the levels was
+    known that is not stale, of all; ``funding_instants``: of the bars' instrument. None where there is nothing.
+    """
+
+    first_open_at: datetime
+    last_close_at: datetime
+    bar_seconds: float
+    bars: int
+    missing_bars: int
+    snapshots: int
+    first_snapshot_at: datetime | None
+    last_snapshot_at: datetime | None
+    level_share: float
+    funding_instants: int
+
+
+@dataclass(frozen=True, eq=False)
+class Trading:
+    """What the trading form of a variant came to; ``equity`` of shape (bars,) at each close, from 1."""
+
+    equity: Floats
+    trades: pl.DataFrame
+    metrics: Metrics
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A variant of a rule, numbered from 1. ``study`` and ``trading`` are None where their status says why."""
+
+    rule: Rule
+    variant: int
+    parameters: Any
+    study: Study | None
+    status: str
+    trading: Trading | None
+    trading_status: str
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """A run: outcomes in the order of rules and variants."""
+
+    configuration: Configuration
+    bars: Bars
+    coverage: Coverage
+    outcomes: tuple[Outcome, ...]
+
+
+def run(history: History, configuration: Configuration, done: Callable[[str], None] = lambda _: None) -> Results:
+    """Study and simulate every variant; ``done`` is told the rule after each.
+
+    A rule that lacks its data, or that cannot use it, has a status in place of numbers. Raises ``BacktestError`` when
+    that is so of all.
+    """
+    panel = Panel(history, round(configuration.latency_seconds * 1e6))
+    outcomes: list[Outcome] = []
+    for choice in configuration.rules:
+        for i, parameters in enumerate(choice.variants, 1):
+            outcomes.append(_outcome(panel, configuration.costs, choice.rule, i, parameters))
+            done(choice.rule.name)
+    if all(outcome.study is None for outcome in outcomes):
+        raise BacktestError(f"no rule can be run: {_reasons(outcomes)}")
+    return Results(configuration, history.bars, coverage(panel), tuple(outcomes))
+
+
+def coverage(panel: Panel) -> Coverage:
+    """What there is to decide on."""
+    history, bars = panel.history, panel.bars
+    times = history.levels["snapshot_at"]
+    first, last = (datetime.fromtimestamp(int(us) / 1e6, UTC) for us in (bars.open_at[0], bars.close_at[-1]))
+    return Coverage(
+        first_open_at=first,
+        last_close_at=last,
+        bar_seconds=bars.length_us / 1e6,
+        bars=len(bars),
+        missing_bars=bars.n_missing,
+        snapshots=times.n_unique(),
+        first_snapshot_at=times.min(),  # pyright: ignore[reportArgumentType]
+        last_snapshot_at=times.max(),  # pyright: ignore[reportArgumentType]
+        level_share=float(panel.has_levels.mean()),
+        funding_instants=len(history.funding),
+    )
+
+
+def _outcome(panel: Panel, costs: Costs, rule: Rule, variant: int, parameters: Any) -> Outcome:
+    study, status = _attempt(lambda: _study(panel, rule, parameters))
+    if study is None:
+        return Outcome(rule, variant, parameters, None, status, None, status)
+    if rule.orders is None:
+        return Outcome(rule, variant, parameters, study, status, None, NO_FORM)
+    trading, trading_status = _attempt(lambda: _trading(panel, costs, rule, parameters))
+    return Outcome(rule, variant, parameters, study, status, trading, trading_status)
+
+
+def _attempt(work: Callable[[], _Found]) -> tuple[_Found | None, str]:
+    """What some work gives, or why it cannot be done with this data."""
+    try:
+        return work(), OK
+    except BacktestError as error:
+        return None, str(error)
+
+
+def _study(panel: Panel, rule: Rule, parameters: Any) -> Study:
+    lacking = [need for need in rule.needs if getattr(panel.history, need).is_empty()]
+    if lacking:
+        raise BacktestError(f"no {' and '.join(lacking)} in this span")
+    return rule.study(panel, parameters)
+
+
+def _trading(panel: Panel, costs: Costs, rule: Rule, parameters: Any) -> Trading:
+    assert rule.orders is not None
+    orders, bars = rule.orders(panel, parameters), panel.bars
+    paid = panel.history.funding
+    funding = funding_per_bar(bars, micros(paid["funding_at"]), paid["funding_rate"].to_numpy())
+    done = simulate(bars, orders.targets, costs, funding=funding, stops=orders.stops, takes=orders.takes)
+    equity = done.equity[:, 0]
+    return Trading(equity, done.trades(), metrics(bars, equity, done.ledgers[0]))
+
+
+def _reasons(outcomes: list[Outcome]) -> str:
+    """Why, each reason once with the rules it stops."""
+    rules: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        named = rules.setdefault(outcome.status, [])
+        named += [] if outcome.rule.name in named else [outcome.rule.name]
+    return "; ".join(f"{reason} ({', '.join(names)})" for reason, names in rules.items())

@@ -1,0 +1,141 @@
+"""The command that confronts claims with the stored history: `backtest`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from gex_pipeline import settings
+from gex_pipeline.commands.arguments import Context, to_market, to_underlying
+from gex_pipeline.commands.fill import Instant, Span
+from gex_pipeline.commands.interrupts import hear_ctrl_c
+from gex_pipeline.commands.output import refuse_warehouse_files, say_all, show, show_json, show_lines
+
+if TYPE_CHECKING:
+    from gex_backtest.config import Configuration
+    from gex_backtest.results import Record
+
+_QUERY = (
+    "SELECT rule, variant, name, sample, value, low, high, n, status FROM backtest_stats "
+    "WHERE run_id = '{}' ORDER BY rule, variant, place"
+)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Stored(Span):
+    """Which part of what is stored to use."""
+
+    start: Annotated[Instant, Parameter(name="--from", metavar="TIME")] = None
+    """First instant. Default: the first that is stored."""
+
+    end: Annotated[Instant, Parameter(name="--to", metavar="TIME")] = None
+    """Last instant. Default: the last that is stored."""
+
+    underlying: Annotated[str | None, Parameter(converter=to_underlying, metavar="U")] = None
+    """BTC or BTCUSDT. Default: BTC."""
+
+    interval: str | None = None
+    """Length of the candles, like 5m. Default: of those that cover most days the finest."""
+
+    market: Annotated[str | None, Parameter(converter=to_market, metavar="MARKET")] = None
+    """Kind of the candles: perp, spot, index or mark. Default: perp where it covers most days."""
+
+    venue: Annotated[str | None, Parameter(metavar="V")] = None
+    """Venue of the candles."""
+
+
+#: As much as there is.
+ALL = Stored()
+
+
+def backtest(
+    *rules: str,
+    stored: Stored = ALL,
+    config: Annotated[Path | None, Parameter(metavar="FILE.toml")] = None,
+    out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
+    listed: Annotated[bool, Parameter(name="--list")] = False,
+    json: bool = False,
+    context: Annotated[Context, Parameter(parse=False)],
+) -> int:
+    """Confront rules with the stored history: estimates with intervals, and what trading on them would have come to.
+
+    The run is stored in the tables backtest_runs, _stats, _events, _trades and _equity. The same data, configuration
+    and code give the same run again, in the place of the one before.
+
+    Parameters
+    ----------
+    rules
+        Names of rules. Default: those that the file has sections for, else all.
+    config
+        TOML file: what the options say, latency, costs, and parameters of rules; a list of values makes variants.
+    out
+        Write the run to this folder too: run.json, and a Parquet file per table.
+    listed
+        Print the rules with what they claim and their parameters, and run nothing.
+    json
+        Print the JSON document of the run.
+    """
+    if listed:
+        return _list(rules)
+    from gex_backtest.config import configure
+
+    candles = {"interval": stored.interval, "market": stored.market, "venue": stored.venue}
+    given = {"underlying": stored.underlying, "from": stored.start, "to": stored.end, "candles": candles}
+    configuration = configure(rules, config, given)
+    if out:
+        refuse_warehouse_files(out / "run.json")
+    record = _run(context.warehouse, configuration, out)
+    if json:
+        show_json(record.document)
+    else:
+        from gex_backtest import summary
+
+        show(summary.table(record.results), is_wide=True)
+        show_lines(["", *_places(record, context.warehouse, out)])
+    return 0
+
+
+def _list(names: tuple[str, ...]) -> int:
+    from gex_backtest.rules import RULES, named
+    from gex_backtest.summary import listing
+
+    show_lines(listing([named(name, RULES) for name in names] or RULES.values()))
+    return 0
+
+
+def _run(warehouse: Path, configuration: Configuration, out: Path | None) -> Record:
+    """Read, run, store; what could not be worked out is said."""
+    from gex_backtest import data, results, suite, summary
+    from gex_pipeline.present import progress
+
+    hear_ctrl_c()
+    span = configuration.start or data.FIRST, configuration.end or data.LAST
+    wanted = data.Wanted(**asdict(configuration.candles))
+    history, counts = data.load(warehouse, configuration.underlying, *span, wanted)
+    shown = progress.for_stream()
+    shown.start("backtest", sum(len(choice.variants) for choice in configuration.rules))
+    try:
+        found = suite.run(history, configuration, lambda rule: shown.advance(note=rule))
+    finally:
+        shown.close()
+    say_all(summary.problems(found))
+    instruments = [{**asdict(each), "bars": bars} for each, bars in counts.items()]
+    record = results.Record.of(found, history, instruments)
+    results.store(warehouse, record)
+    if out:
+        results.export(out, record)
+    return record
+
+
+def _places(record: Record, warehouse: Path, out: Path | None) -> Iterator[str]:
+    yield f"run {record.run_id} is in backtest_runs, _stats, _events, _trades and _equity of {warehouse}"
+    if out:
+        yield f"and in {out}: run.json, stats.parquet, events.parquet, trades.parquet, equity.parquet"
+    where = "" if warehouse == settings.warehouse() else f" --warehouse {shlex.quote(str(warehouse))}"
+    yield f'gex{where} sql "{_QUERY.format(record.run_id)}"'

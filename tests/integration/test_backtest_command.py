@@ -1,0 +1,240 @@
+"""`gex backtest` for real on a small made-up warehouse: what it prints, stores and writes, and how it fails."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import gex_backtest.rules as registry
+from gex_pipeline import cli, open_warehouse
+from gex_pipeline.engine.build import build
+from gex_pipeline.schema import BACKTESTS, CANDLES, CHAIN
+from gex_pipeline.schema.types import polars_schema
+from gex_pipeline.store.verify import verify
+from tests.unit.backtest.drifts import DRIFTS, START, VOLS
+from tests.unit.store.build import OVER, chain, data_files, store
+
+Gex = Callable[..., tuple[int, str, str]]
+HOURS = 48
+
+
+def bars(rows: pl.DataFrame) -> pl.DataFrame:
+    """Hourly candles from each index to the next."""
+    spot = rows.group_by("snapshot_at").agg(pl.col("index_usd").median()).sort("snapshot_at")["index_usd"]
+    fixed = {
+        "venue": "okx",
+        "market": "perp",
+        "symbol": "BTC-PERP",
+        "underlying": "BTC",
+        "interval": "1h",
+        "source": "t",
+    }
+    frame = pl.DataFrame(
+        {
+            "open_at": [START + timedelta(hours=i) for i in range(len(spot) - 1)],
+            "close_at": [START + timedelta(hours=i + 1) for i in range(len(spot) - 1)],
+            "open": spot[:-1],
+            "close": spot[1:],
+        }
+    )
+    frame = frame.with_columns(
+        high=pl.max_horizontal("open", "close"),
+        low=pl.min_horizontal("open", "close"),
+        volume_coin=pl.lit(None, pl.Float64),
+        **{name: pl.lit(value) for name, value in fixed.items()},
+    )
+    return frame.select(CANDLES.names).cast(dict(polars_schema(CANDLES)))
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two days of hourly chains with their levels, and candles."""
+    root = tmp_path_factory.mktemp("backtest") / "warehouse"
+    made = store(root, OVER)
+    rows = chain(f"{START:%Y-%m-%d}T00:00", HOURS + 1, venue="deribit")
+    made.merge(CHAIN, rows, {})
+    made.merge(CANDLES, bars(rows), {})
+    assert not build(root, workers=1).failures
+    return root
+
+
+@pytest.fixture
+def root(filled: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(filled, tmp_path / "warehouse")
+
+
+@pytest.fixture
+def gex(root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Gex:
+    """Runs the command line with two small rules -> status, standard output, standard error."""
+    monkeypatch.setattr(registry, "RULES", {rule.name: rule for rule in (DRIFTS, VOLS)})
+    monkeypatch.setenv("FORCE_COLOR", "")
+
+    def run(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = cli.main(["backtest", *words, "--warehouse", str(root)])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+def query(root: Path, sql: str) -> pl.DataFrame:
+    with open_warehouse(root) as warehouse:
+        return warehouse.query(sql)
+
+
+def test_a_run_is_summed_up_and_stored(gex: Gex, root: Path) -> None:
+    status, out, err = gex("drifts")
+    assert status == 0, err
+    assert err == "backtest: 1 to do\nbacktest: 1 of 1\n"
+    (line,) = [line for line in out.splitlines() if line.startswith("drifts")]
+    stats = query(root, "FROM backtest_stats ORDER BY place")
+    headline, sharpe = stats.row(0, named=True), stats.row(by_predicate=pl.col("name") == "sharpe", named=True)
+    for shown in (f"{headline['value']:+.3g}", f"{headline['low']:+.3g}", f"{headline['n']}", f"{sharpe['value']:.2f}"):
+        assert shown in line
+    (sql,) = [line for line in out.splitlines() if line.startswith("gex ")]
+    asked = sql.split('"')[1]
+    assert query(root, asked).height == stats.height
+    assert f"--warehouse {root}" in sql
+
+
+def test_the_tables_of_a_run_belong_together(gex: Gex, root: Path) -> None:
+    _, out, _ = gex("drifts", "--json")
+    document = json.loads(out)
+    run = query(root, "FROM backtest_runs").row(0, named=True)
+    assert json.loads(run["document"]) == document
+    assert (run["run_id"], run["bars"], run["snapshots"]) == (document["run_id"], HOURS, HOURS + 1)
+    assert (run["from_at"], run["until_at"]) == (START, START + timedelta(hours=HOURS))
+    (outcome,) = document["outcomes"]
+    counted = {t.name: query(root, f"FROM {t.name} WHERE run_id = '{run['run_id']}'").height for t in BACKTESTS}
+    assert counted["backtest_events"] == outcome["events"] > 0
+    assert counted["backtest_trades"] == outcome["metrics"]["n_trades"] > 0
+    assert (counted["backtest_equity"], counted["backtest_runs"]) == (2, 1)
+    last = query(root, "SELECT equity FROM backtest_equity ORDER BY close_at").item(1, 0)
+    assert last - 1 == pytest.approx(outcome["metrics"]["total_return"])
+    assert verify(root) == []
+
+
+def test_the_same_run_gives_the_same_bytes_in_its_own_place(gex: Gex, root: Path) -> None:
+    gex("drifts", "--json")
+    before = data_files(root)
+    _, again, _ = gex("drifts", "--json", "--from", f"{START:%Y-%m-%d}T00:00Z")
+    assert len(query(root, "FROM backtest_runs")) == 2  # another configuration is another run
+    assert data_files(root).items() > before.items()
+    with_both = data_files(root)
+    assert gex("drifts", "--json", "--from", f"{START:%Y-%m-%d}")[1] == again
+    assert data_files(root) == with_both
+
+
+def test_other_data_is_another_run(gex: Gex, root: Path) -> None:
+    gex("drifts")
+    shutil.rmtree(root / "candles")
+    shorter = bars(chain(f"{START:%Y-%m-%d}T00:00", HOURS, venue="deribit"))
+    store(root, OVER).merge(CANDLES, shorter, {})
+    gex("drifts")
+    assert query(root, "SELECT bars FROM backtest_runs ORDER BY bars")["bars"].to_list() == [HOURS - 1, HOURS]
+
+
+def test_a_rule_without_its_data_is_named_and_has_no_numbers(gex: Gex, root: Path) -> None:
+    status, out, err = gex()
+    assert (status, err.splitlines()[-1]) == (0, "gex: vols: no dvol in this span")
+    assert "no dvol in this span" in out
+    assert query(root, "SELECT DISTINCT rule FROM backtest_stats")["rule"].to_list() == ["drifts"]
+    document = json.loads(query(root, "FROM backtest_runs")["document"].item())
+    assert [o["status"] for o in document["outcomes"]] == ["ok", "no dvol in this span"]
+
+
+def test_variants_of_a_file(gex: Gex, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("[rules.drifts]\nhours = [1, 2]\nside = ['follow', 'fade']\n")
+    status, out, _ = gex("--config", str(tmp_path / "run.toml"))
+    assert status == 0
+    assert [line.split("  ")[0] for line in out.splitlines() if line.startswith("drifts")] == [
+        f'drifts hours={hours} side="{side}"' for hours in (1, 2) for side in ("fade", "follow")
+    ]
+    found = query(root, "SELECT variant, parameters FROM backtest_stats WHERE place = 1 ORDER BY variant")
+    assert [json.loads(text)["side"] for text in found["parameters"]] == ["fade", "follow"] * 2
+    assert query(root, "SELECT variants FROM backtest_runs").item() == 4
+
+
+def test_out_writes_plain_files_of_the_same_rows(gex: Gex, root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "results"
+    assert gex("drifts", "--out", str(folder))[0] == 0
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "equity.parquet",
+        "events.parquet",
+        "run.json",
+        "stats.parquet",
+        "trades.parquet",
+    ]
+    for name in ("equity", "events", "stats", "trades"):
+        stored = query(root, f"FROM backtest_{name} ORDER BY ALL")
+        assert pl.read_parquet(folder / f"{name}.parquet").sort(pl.all()).equals(stored)
+    document = json.loads((folder / "run.json").read_text())
+    assert document == json.loads(query(root, "FROM backtest_runs")["document"].item())
+
+
+def test_out_may_not_be_in_a_warehouse(gex: Gex, root: Path) -> None:
+    before = data_files(root)
+    status, out, err = gex("drifts", "--out", str(root / "levels"))
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert data_files(root) == before
+
+
+def test_the_list_needs_no_warehouse(gex: Gex, root: Path) -> None:
+    shutil.rmtree(root)
+    status, out, err = gex("--list")
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[:6] == [
+        "drifts (has a trading form)",
+        "    The price goes where net GEX points.",
+        "    hours = 4",
+        "    least = 0.0",
+        '    side = "follow"',
+        "    lags = [1, 2]",
+    ]
+    assert "vols (no trading form)" in lines
+    assert gex("vols", "--list")[1].splitlines()[0] == "vols (no trading form)"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "reason"),
+    [
+        (["drift"], 2, "unknown rule 'drift'; nearest is 'drifts'"),
+        (["--list", "drift"], 2, "unknown rule 'drift'; nearest is 'drifts'"),
+        (["--config", "none.toml"], 2, "none.toml cannot be read: No such file or directory"),
+        (["--from", "2026-03-03", "--to", "2026-03-02"], 2, "is after --to"),
+        (["--market", "prep"], 2, "did you mean 'perp'?"),
+        (["--underlying", "ETH"], 1, "no candles of ETH in this span"),
+        (["--interval", "5m"], 1, "no candles of BTC with interval 5m: there are those of 1h"),
+        (["--from", "2027-01-01"], 1, "no candles of BTC in this span"),
+        (["vols"], 1, "no rule can be run: no dvol in this span (vols)"),
+    ],
+)
+def test_what_cannot_be_run_is_one_line(gex: Gex, root: Path, words: list[str], status: int, reason: str) -> None:
+    before = data_files(root)
+    found, out, err = gex(*words)
+    messages = [line for line in err.splitlines() if line.startswith("gex: ")]
+    assert (found, out, len(messages)) == (status, "", 1)
+    assert reason in messages[0]
+    assert data_files(root) == before
+
+
+def test_a_warehouse_without_levels(gex: Gex, root: Path) -> None:
+    shutil.rmtree(root / "levels")
+    status, out, err = gex("drifts")
+    assert (status, out) == (1, "")
+    assert err.splitlines()[-1] == "gex: no rule can be run: no levels in this span (drifts)"
+
+
+def test_no_warehouse(gex: Gex, root: Path) -> None:
+    shutil.rmtree(root)
+    status, out, err = gex("drifts")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "does not exist" in err

@@ -1,0 +1,109 @@
+"""All rules of a run on one history: numbers, or why there are none; and what a history holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from gex_backtest.config import Choice, Configuration, configure
+from gex_backtest.errors import BacktestError
+from gex_backtest.panel import Panel
+from gex_backtest.study import Orders
+from gex_backtest.suite import coverage, run
+from tests.unit.backtest.drifts import DRIFTS, RULES, START, VOLS, Parameters, history
+
+BOTH = configure(rules=RULES)
+
+
+def variants(*parameters: Parameters) -> Configuration:
+    return Configuration((Choice(DRIFTS, parameters),))
+
+
+def test_every_variant_is_studied_and_simulated() -> None:
+    told: list[str] = []
+    found = run(history(), variants(Parameters(hours=1), Parameters(hours=2, side="fade")), told.append)
+    first, second = found.outcomes
+    assert told == ["drifts", "drifts"]
+    assert [(o.variant, o.status, o.trading_status) for o in found.outcomes] == [(1, "ok", "ok"), (2, "ok", "ok")]
+    assert first.study.estimates[0].value != second.study.estimates[0].value
+    assert first.trading.equity.shape == (96,)
+    assert first.trading.equity[-1] != second.trading.equity[-1]
+
+
+def test_the_trading_form_pays_the_costs_and_the_funding_of_the_run() -> None:
+    one = history()
+    times = [START + timedelta(hours=8 * i) for i in range(1, 12)]
+    paid = pl.DataFrame({"funding_at": times, "funding_rate": [0.01] * 11}).cast(dict(one.funding.schema))
+    asked = variants(Parameters())
+    dear = replace(asked, costs=replace(asked.costs, taker_fee_bps=50.0))
+    plain, costly, funded = (
+        run(*given).outcomes[0].trading for given in ((one, asked), (one, dear), (replace(one, funding=paid), asked))
+    )
+    assert costly.metrics.fees == pytest.approx(10 * plain.metrics.fees, rel=0.2)
+    assert plain.metrics.funding == 0 != funded.metrics.funding
+
+
+def test_latency_delays_decisions() -> None:
+    asked = variants(Parameters())
+    on_time, late = (run(history(), replace(asked, latency_seconds=s)) for s in (60.0, 3600.0))
+    entries = [found.outcomes[0].trading.trades["entered_at"].to_list() for found in (on_time, late)]
+    assert entries[1][0] - entries[0][0] == timedelta(hours=1)
+
+
+def test_a_rule_that_lacks_its_data_says_so_and_stops_nobody() -> None:
+    drifts, vols = run(history(), BOTH).outcomes
+    assert (drifts.status, vols.status, vols.study, vols.trading) == ("ok", "no dvol in this span", None, None)
+
+
+def test_when_no_rule_can_be_run_one_line_says_why() -> None:
+    bare = history()
+    bare = replace(bare, levels=bare.levels.clear())
+    with pytest.raises(
+        BacktestError, match=r"^no rule can be run: no levels .* \(drifts\); no levels and dvol .* \(vols\)$"
+    ):
+        run(bare, BOTH)
+
+
+def refuse(panel: Panel, _: Parameters) -> Orders:
+    raise BacktestError(f"{len(panel.bars)} bars are too few")
+
+
+def test_what_a_rule_cannot_do_with_the_data_is_its_status() -> None:
+    short = replace(DRIFTS, study=refuse)
+    asked = Configuration(
+        (Choice(DRIFTS, (Parameters(),)), Choice(replace(DRIFTS, name="short", study=refuse), (Parameters(),)))
+    )
+    assert run(history(), asked).outcomes[1].status == "96 bars are too few"
+    orderless = Configuration((Choice(replace(DRIFTS, orders=refuse), (Parameters(),)),))
+    (kept,) = run(history(), orderless).outcomes
+    assert (kept.study is not None, kept.trading, kept.trading_status) == (True, None, "96 bars are too few")
+    with pytest.raises(BacktestError, match="96 bars are too few"):
+        run(history(), Configuration((Choice(short, (Parameters(),)),)))
+
+
+def test_a_rule_without_a_trading_form() -> None:
+    (outcome,) = run(history(), Configuration((Choice(replace(VOLS, needs=("levels",)), (Parameters(),)),))).outcomes
+    assert (outcome.status, outcome.trading, outcome.trading_status) == ("ok", None, "no trading form")
+
+
+def test_coverage_counts_gaps_and_stale_levels() -> None:
+    whole = history()
+    kept = np.r_[0:30, 40:96]
+    arrays = {name: values[kept] for name, values in vars(whole.bars).items()}
+    levels = whole.levels.head(48)  # the second half of the decisions has levels that are two hours old at most
+    found = coverage(Panel(replace(whole, bars=replace(whole.bars, **arrays), levels=levels)))
+    assert (found.bars, found.missing_bars, found.bar_seconds) == (86, 10, 3600)
+    assert (found.first_open_at, found.last_close_at) == (START, START + timedelta(hours=96))
+    assert (found.snapshots, found.first_snapshot_at) == (48, START)
+    assert found.last_snapshot_at == START + timedelta(hours=47)
+    assert found.level_share == (48 - 10 + 1) / 86  # closes of hours 1 to 49, ten of them missing
+
+
+def test_a_history_without_levels_covers_nothing() -> None:
+    bare = replace(history(), levels=history().levels.clear())
+    found = coverage(Panel(bare))
+    assert (found.snapshots, found.first_snapshot_at, found.level_share) == (0, None, 0.0)
