@@ -5,8 +5,8 @@ Belongs here: what `gex --help` needs, and nothing slow: the bodies are in ``com
 
 from __future__ import annotations
 
+import errno
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,12 +15,10 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from gex_pipeline import __version__, settings
-from gex_pipeline.commands.arguments import Context
-from gex_pipeline.commands.interrupts import is_heard
+from gex_pipeline.commands import interrupts
+from gex_pipeline.commands.arguments import Context, folder
 from gex_pipeline.commands.output import say_all
 from gex_pipeline.errors import GexError, UsageError, printable
-
-INTERRUPTED = 130
 
 _GLOBAL = Group("Global options", sort_key=98)
 _OTHER = Group("Other", sort_key=99)
@@ -188,22 +186,15 @@ def _launch(
     command, bound, ignored = app.parse_args(tokens)
     if ignored:  # what shows help or the version takes no context
         say_all(settings.misspelt())
-    context = Context(_local(warehouse or settings.warehouse()), verbose)
+    context = Context(folder("the warehouse", warehouse or settings.warehouse()), verbose)
     return command(*bound.args, **bound.kwargs, **dict.fromkeys(ignored, context))
-
-
-def _local(warehouse: Path) -> Path:
-    """The folder as it is; an address of an object store would become a folder of that name."""
-    if re.match(r"[a-z0-9]+:/", str(warehouse)):
-        raise UsageError(f"the warehouse {warehouse} is no folder: object stores are not supported yet")
-    return warehouse
 
 
 app = _new_app()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status (0 done, 1 failed, 2 usage, 3 partial, 130 interrupted)."""
+    """Run one command; the exit status (0 done, 1 failed, 2 usage, 3 partial, 130 or 143 interrupted)."""
     tokens = list(sys.argv[1:] if argv is None else argv)
     is_verbose = "-v" in tokens or "--verbose" in tokens
     try:
@@ -212,7 +203,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except KeyboardInterrupt:
-        return _fail("interrupted", INTERRUPTED)
+        return _interrupted()
     except (BrokenPipeError, SystemExit) as error:
         return _exit_status(error)
     except CycloptsError as error:
@@ -226,7 +217,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if is_verbose:
             _print_traceback()
         _abandon_stdout()
-        return _fail(str(error), 1)
+        return _fail(_reason(error), 1)
     except Exception as error:
         # The one place that catches everything: a defect must not bury the person under a traceback unasked.
         return _defect(error, is_verbose)
@@ -234,11 +225,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _defect(error: Exception, is_verbose: bool) -> int:
     """One line, or the traceback when it was asked for."""
-    if is_heard():  # a library that was interrupted in the middle of something calls it an error of its own
-        return _fail("interrupted", INTERRUPTED)
+    if interrupts.is_heard():  # a library that was interrupted in the middle of something calls it an error of its own
+        return _interrupted()
     if is_verbose:
         raise error
+    if isinstance(error, MemoryError):
+        return _fail("there is not enough memory: free some and run again", 1)
     return _fail(f"internal error: {type(error).__name__}: {error}; run with -v", 1)
+
+
+def _interrupted() -> int:
+    return _fail("interrupted", interrupts.status())
+
+
+def _reason(error: OSError) -> str:
+    """Whatever else is full is told with its name."""
+    is_nameless = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and error.filename is None
+    return f"cannot write standard output: {error.strerror}" if is_nameless else str(error)
 
 
 def _require_sane(tokens: Sequence[str]) -> None:
@@ -279,12 +282,22 @@ def _print_traceback() -> None:
     traceback.print_exc()
 
 
+def _require_stderr() -> None:
+    """Closed (`2>&-`), messages go nowhere. No other file may have its number: libraries and workers write to it."""
+    if sys.stderr is None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        os.set_inheritable(2, True)
+        sys.stderr = os.fdopen(2, "w", closefd=False)
+
+
 def run() -> None:
-    """The process `gex`. After Ctrl-C it ends at once: threads of the libraries may still work on what nobody wants."""
+    """The process `gex`. Interrupted, it ends at once: threads of the libraries may still work on what nobody wants."""
+    _require_stderr()
+    interrupts.hear_sigterm()
     # the kernels use no matrix products worth a thread, and starting theirs takes a third of a second
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     status = main()
-    if status == INTERRUPTED:
+    if status > 128:
         os._exit(status)  # every open file was closed and every lock freed on the way here
     sys.exit(status)
 

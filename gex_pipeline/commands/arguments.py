@@ -61,6 +61,20 @@ def instant(text: str) -> datetime:
     return value
 
 
+def folder(what: str, path: Path) -> Path:
+    """The folder as it is; an address of an object store would become a folder of that name."""
+    if re.match(r"[a-z0-9]+:/", str(path)):
+        raise UsageError(f"{what} {path} is no folder: object stores are not supported yet")
+    return path
+
+
+def whole_number(text: str) -> int:
+    """A number as it is typed; Cyclopts would round 1.5."""
+    if not re.fullmatch(r"-?\d+", text.strip(), re.ASCII):
+        raise UsageError(f"{text!r} is not a whole number")
+    return int(text)
+
+
 def one_of(what: str, text: str, valid: Sequence[str]) -> str:
     """The name when it is valid, whatever its case; otherwise an error that names the nearest valid one."""
     name = text.strip().lower()
@@ -91,6 +105,11 @@ def to_underlyings(_: Any, tokens: Sequence[Any]) -> tuple[str, ...]:
     """Converter of several underlyings; commas are accepted."""
     words = [word for token in tokens for word in token.value.split(",") if word.strip()]
     return tuple(dict.fromkeys(underlying(word) for word in words))
+
+
+def to_whole_number(_: Any, tokens: Sequence[Any]) -> int:
+    """Converter of a count."""
+    return whole_number(tokens[0].value)
 
 
 def to_instant(_: Any, tokens: Sequence[Any]) -> datetime:

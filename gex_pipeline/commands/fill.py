@@ -12,12 +12,14 @@ from cyclopts import Parameter
 
 from gex_pipeline.commands.arguments import (
     Context,
+    folder,
     one_of,
     to_duration,
     to_instant,
     to_market,
     to_underlying,
     to_underlyings,
+    to_whole_number,
 )
 from gex_pipeline.commands.interrupts import hear_ctrl_c
 from gex_pipeline.commands.output import say, say_all, show, show_lines
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 Duration = Annotated[timedelta | None, Parameter(converter=to_duration, metavar="DURATION")]
 Instant = Annotated[datetime | None, Parameter(converter=to_instant, metavar="TIME")]
 Given = Annotated[Context, Parameter(parse=False)]
+Folder = Annotated[Path, Parameter(metavar="DIR")]
+Count = Annotated[int, Parameter(converter=to_whole_number)]
 
 
 @Parameter(name="*")
@@ -162,7 +166,7 @@ def build(
     span: Span = WHOLE,
     from_raw: bool = False,
     force: bool = False,
-    workers: int | None = None,
+    workers: Count | None = None,
     context: Given,
 ) -> int:
     """Compute every derived table from chain: only what is missing or stale.
@@ -176,7 +180,7 @@ def build(
     force
         Build all of it again.
     workers
-        Processes to use. Default: chosen by the machine.
+        Processes to use; fewer need less memory. Default: chosen by the machine.
     """
     from gex_pipeline.engine import build as engine
     from gex_pipeline.present import progress, summaries
@@ -211,7 +215,7 @@ def _rebuild(underlying: Sequence[str], span: Span, context: Context) -> None:
     show_lines(summaries.rebuild_lines(done))
 
 
-def demo(*, days: int = 90, out: Annotated[Path, Parameter(metavar="DIR")] = Path("data/demo"), context: Given) -> int:
+def demo(*, days: Count = 90, out: Folder = Path("data/demo"), context: Given) -> int:
     """The whole job on a made-up market: archive files and snapshots of local venues, build, levels, a report.
 
     Parameters
@@ -222,18 +226,18 @@ def demo(*, days: int = 90, out: Annotated[Path, Parameter(metavar="DIR")] = Pat
         Folder for the files, the warehouse and the report; empty, or of an earlier demo, which is replaced.
     """
     from gex_pipeline.engine import demo as engine
-    from gex_pipeline.engine.demo_folder import new_folder
+    from gex_pipeline.engine.demo_folder import LEAST_DAYS, new_folder
     from gex_pipeline.present import demo_report, demo_words, progress, tables
-    from gex_pipeline.present.files import write_atomically
+    from gex_pipeline.store.objects import LocalObjects
 
-    if not 2 <= days <= 365:
-        raise UsageError(f"--days {days} must be from 2 to 365")
+    if not LEAST_DAYS <= days <= 365:
+        raise UsageError(f"--days {days} must be from {LEAST_DAYS} to 365")
     hear_ctrl_c()
-    with new_folder(out, days):
+    with new_folder(folder("--out", out), days):
         done = engine.run(out, days, progress.for_stream())
         words = demo_words.story(done), demo_words.commands(done)
         page = demo_report.report(done.answers, engine.histories(done), *words)
-        write_atomically(out / "report.html", page.encode())
+        LocalObjects(out).write("report.html", page.encode())
     show(tables.levels_now(done.answers), is_wide=True)
     show_lines(["", *demo_words.lines(done, out / "report.html")])
     return 0

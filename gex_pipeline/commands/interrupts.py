@@ -1,11 +1,11 @@
-"""Ctrl-C during long work. Belongs here: that it is heard; what happens then is for the command line and the engine."""
+"""Ctrl-C and SIGTERM during long work. Belongs here: that they are heard; what happens then is for the command line."""
 
 from __future__ import annotations
 
 import signal
 from types import FrameType
 
-#: Every Ctrl-C so far: libraries may turn the exception into another one.
+#: Every signal so far: libraries may turn the exception into another one.
 _heard: list[int] = []
 
 
@@ -17,9 +17,19 @@ def hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, _stop)
 
 
+def hear_sigterm() -> None:
+    """Let SIGTERM do what Ctrl-C does: what is half done is put away before the process ends."""
+    signal.signal(signal.SIGTERM, _stop)
+
+
 def is_heard() -> bool:
-    """Whether there was a Ctrl-C."""
+    """Whether there was a signal."""
     return bool(_heard)
+
+
+def status() -> int:
+    """The exit status of a command that was stopped: 130 by Ctrl-C, 143 by SIGTERM."""
+    return 128 + (_heard[0] if _heard else signal.SIGINT)
 
 
 def _stop(number: int, _: FrameType | None) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -55,19 +57,24 @@ def build(
     summary = BuildSummary(fresh=len(jobs) - len(stale), failures=failures)
     progress.start("build", len(stale))
     try:
-        for job, outcome in run_all(partial(tasks.run, root), stale, workers):
-            if isinstance(outcome, GexError):
-                summary.failures.append(f"{job.underlying} {job.period}: {outcome}")
-            else:
-                summary.built += 1
-                summary.rows.update(outcome)
-            progress.advance(note=f"{job.underlying} {job.period}")
+        with closing(run_all(partial(tasks.run, root), stale, workers)) as outcomes:
+            for job, outcome in outcomes:
+                _count(summary, job, outcome)
+                progress.advance(note=f"{job.underlying} {job.period}")
     finally:
         progress.close()
     if not underlyings and start is None and end is None:
         summary.failures += remove_superseded(store)
     summary.seconds = time.monotonic() - began
     return summary
+
+
+def _count(summary: BuildSummary, job: tasks.Job, outcome: Mapping[str, int] | GexError) -> None:
+    if isinstance(outcome, GexError):
+        summary.failures.append(f"{job.underlying} {job.period}: {outcome}")
+    else:
+        summary.built += 1
+        summary.rows.update(outcome)
 
 
 def compact(store: Store) -> list[str]:

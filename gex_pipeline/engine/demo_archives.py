@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 from isal import igzip
@@ -17,6 +19,7 @@ from gex_pipeline.errors import GexError
 from gex_pipeline.importers import Options, load_mapping
 from gex_pipeline.market import archive
 from gex_pipeline.market.world import World
+from gex_pipeline.store.objects import LocalObjects
 
 #: What Dagster imports when it runs on the demo (GEX_ARCHIVES).
 _ARCHIVE = """[[archive]]
@@ -40,24 +43,29 @@ def import_archives(out: Path, world: World, hours: int, end: datetime, progress
     pieces, n_files = archive.pieces(world, hours), 0
     progress.start("archive files", len(pieces))
     try:
-        for piece, imported in run_all(partial(fill, out, world, end), pieces):
-            if isinstance(imported, GexError):
-                raise imported
-            must([*imported.failures, *imported.conflicts])
-            n_files += imported.files
-            progress.advance(note=piece.name)
+        with closing(run_all(partial(fill, out, world, end), pieces)) as filled:
+            for piece, imported in filled:
+                n_files += _read(imported)
+                progress.advance(note=piece.name)
     finally:
         progress.close()
     return n_files
 
 
+def _read(imported: ImportSummary | GexError) -> int:
+    if isinstance(imported, GexError):
+        raise imported
+    must([*imported.failures, *imported.conflicts])
+    return imported.files
+
+
 def _list_archives(out: Path) -> None:
     """The mappings and the list of the files, as `gex import archives` and Dagster take it."""
+    files = LocalObjects(out)
     for venue in VENUES:
-        (out / "archive" / venue).mkdir(parents=True)
-        (out / "archive" / f"{venue}.toml").write_text(archive.mapping(venue), encoding="utf-8")
+        files.write(f"archive/{venue}.toml", archive.mapping(venue).encode())
     listed = [_TICKS.format(venue=archive.TARDIS_VENUE), *(_ARCHIVE.format(venue=venue) for venue in VENUES)]
-    (out / "archives.toml").write_text("\n".join(listed), encoding="utf-8")
+    files.write("archives.toml", "\n".join(listed).encode())
 
 
 def fill(out: Path, world: World, end: datetime, piece: archive.Piece) -> ImportSummary:
@@ -70,11 +78,12 @@ def fill(out: Path, world: World, end: datetime, piece: archive.Piece) -> Import
 
 
 def _write(folder: Path, world: World, piece: archive.Piece) -> None:
-    rows = archive.rows(world, piece)
+    rows, data = archive.rows(world, piece), BytesIO()
     if piece.is_ticks:
-        (folder / piece.name).write_bytes(igzip.compress(rows.write_csv().encode()))
+        data.write(igzip.compress(rows.write_csv().encode(), mtime=0))  # the same rows give the same bytes
     else:
-        rows.write_parquet(folder / piece.name)
+        rows.write_parquet(data)
+    LocalObjects(folder).write(piece.name, data.getvalue())
 
 
 def must(problems: Sequence[str]) -> None:

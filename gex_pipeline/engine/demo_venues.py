@@ -11,7 +11,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from gex_pipeline.core.instruments import VENUES
-from gex_pipeline.engine.pool import interrupts_blocked
+from gex_pipeline.engine.pool import end_with_parent, interrupts_blocked
 from gex_pipeline.errors import GexError
 from gex_pipeline.market.server import VenueServer, serve
 
@@ -64,6 +64,7 @@ def venues_apart(seed: int, start: date, at: datetime) -> Generator[Venues]:
 
 def _answer(pipe: Any, seed: int, start: date, at: datetime) -> None:
     """Answer for ever; until the other end of the pipe is gone, where its process was killed."""
+    end_with_parent()  # which may be before the market is made
     with suppress(EOFError, OSError), serve(seed, at, start=start) as server:
         pipe.send(server.hosts)
         while True:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from gex_pipeline.store.partitions import Store
 
 #: Packages whose source decides what a file becomes.
 _READING = ("core", "importers", "schema")
+_SUFFIX = ".json"
 
 
 @dataclass
@@ -56,7 +58,7 @@ def key_of(path: Path, content_hash: str, way: str) -> str:
 
 
 class Journal:
-    """The entries of a warehouse. Damaged journal files count as absent: their files are read again."""
+    """The entries of a warehouse. What is damaged or goes away counts as absent: its files are read again."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -66,11 +68,11 @@ class Journal:
     def _entries(self) -> dict[str, Entry]:
         found: dict[str, Entry] = {}
         for name in self._store.objects.list(IMPORTS):
-            try:
+            if not name.endswith(_SUFFIX):  # another process is writing it
+                continue
+            with suppress(FileNotFoundError, ValueError, TypeError, KeyError):
                 rows = json.loads(self._store.objects.read(name))
                 found |= {row["key"]: Entry(**row) for row in rows}
-            except (ValueError, TypeError, KeyError):
-                continue
         return found
 
     def find(self, key: str) -> Entry | None:
@@ -104,7 +106,7 @@ class Journal:
     def record(self, entries: Iterable[Entry]) -> None:
         """Write a batch of entries, whose partitions are stored by now."""
         data = json.dumps([asdict(entry) for entry in entries]).encode()
-        self._store.objects.write(f"{IMPORTS}/{hashlib.sha256(data).hexdigest()[:16]}.json", data)
+        self._store.objects.write(f"{IMPORTS}/{hashlib.sha256(data).hexdigest()[:16]}{_SUFFIX}", data)
 
 
 def inputs_now(store: Store, partition: Partition, key: str) -> list[str]:

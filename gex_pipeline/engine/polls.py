@@ -21,6 +21,7 @@ from gex_pipeline.errors import StoreError
 from gex_pipeline.schema import RAW
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.marker import UNDECIDED
+from gex_pipeline.store.objects import STOPS
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.venues.base import Reply, Request, Venue
 from gex_pipeline.venues.http import Client, Session, ask, new_client
@@ -47,18 +48,37 @@ def now() -> datetime:
 
 
 def run(work: Coroutine[Any, Any, ResultT]) -> ResultT:
-    """Run to the end. A Ctrl-C cancels the work, so that it stops where it waits, and is raised after that.
+    """Run to the end. The first Ctrl-C cancels the work, so that it stops where it waits, and is raised after that.
 
-    Anywhere else it would leave coroutines that nobody waits for. asyncio hears it where the handler is Python's own.
+    Anywhere else it would leave coroutines that nobody waits for, and a second one threads that still write.
     """
     if threading.current_thread() is not threading.main_thread():
         return asyncio.run(work)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    heard: list[int] = []
+    whole = _cancelled_once(work, heard)
+    before = {number: signal.getsignal(number) for number in STOPS}
     try:
-        return asyncio.run(work)
+        return asyncio.run(whole)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        whole.close()
         work.close()
+        if heard:
+            signal.raise_signal(heard[0])
+
+
+async def _cancelled_once(work: Coroutine[Any, Any, ResultT], heard: list[int]) -> ResultT:
+    task = asyncio.ensure_future(work)
+
+    def stop(number: int) -> None:
+        heard.append(number)
+        if len(heard) == 1:
+            task.cancel()
+
+    for number in STOPS:
+        asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    return await task
 
 
 def poll_all(

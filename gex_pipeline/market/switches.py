@@ -37,8 +37,8 @@ class Switches:
         for field in fields(self):
             low, high = _BOUNDS[field.name]
             value = getattr(self, field.name)
-            if not low <= value <= high:
-                raise UsageError(f"{field.name} = {value} cannot be: from {low:g} to {high:g}")
+            if not isinstance(value, int | float) or not low <= value <= high:
+                raise UsageError(f"{field.name} = {value!r} cannot be: a number from {low:g} to {high:g}")
 
 
 USUAL = Switches()

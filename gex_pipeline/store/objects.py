@@ -19,6 +19,8 @@ from gex_pipeline.errors import StoreError
 from gex_pipeline.store.layout import TEMPORARY
 
 _LOCKS = 64
+#: What asks the process to stop: Ctrl-C, and `kill`, `docker stop` or systemd.
+STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 class LocalObjects:
@@ -108,18 +110,19 @@ class LocalObjects:
 
 @contextmanager
 def undisturbed() -> Generator[None]:
-    """Let a Ctrl-C wait until the end of the block; only the main thread receives any."""
+    """Let what would stop the process wait until the end of the block; only the main thread hears it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     heard: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    before = {number: signal.signal(number, lambda number, _: heard.append(number)) for number in STOPS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if heard:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(heard[0])
 
 
 def _write_bytes(path: Path, data: bytes) -> None:

@@ -415,6 +415,11 @@ def test_every_item_gets_its_result_or_its_error():
     assert [str(v) for k, v in sorted(outcomes.items()) if k % 2] == ["1 is odd", "3 is odd", "5 is odd"]
 
 
+def test_a_worker_that_is_killed_is_one_line():
+    with pytest.raises(GexError, match=r"one of 2 worker processes was killed, .*: free some and run again"):
+        list(run_all(os._exit, range(6), workers=2))
+
+
 def test_build_on_the_command_line(filled):
     first, second = gex("build", "--workers", "1", root=filled.root), gex("build", root=filled.root)
     assert (first.returncode, second.returncode) == (0, 0)

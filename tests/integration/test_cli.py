@@ -190,7 +190,13 @@ def test_a_full_disk_is_one_line():
         result = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
     assert result.returncode == 1
     assert is_one_line(result.stderr)
-    assert "No space left on device" in result.stderr
+    assert result.stderr == "gex: cannot write standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize(("word", "status"), [("--version", 0), ("nonsense", 2)])
+def test_closed_standard_error_is_no_failure(word, status):
+    shell = ["sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, "-m", "gex_pipeline.cli", word]
+    assert subprocess.run(shell, stdout=subprocess.DEVNULL, cwd=ROOT, check=False).returncode == status
 
 
 def raising(error: BaseException) -> SimpleNamespace:
@@ -208,6 +214,7 @@ def raising(error: BaseException) -> SimpleNamespace:
         (SystemExit("no room"), 1, "gex: no room\n"),
         (SystemExit(5), 5, ""),
         (SystemExit(), 0, ""),
+        (MemoryError(), 1, "gex: there is not enough memory: free some and run again\n"),
         (ZeroDivisionError("by zero"), 1, "gex: internal error: ZeroDivisionError: by zero; run with -v\n"),
     ],
 )

@@ -6,28 +6,35 @@ import fcntl
 import html
 import os
 import re
+import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
+import psutil
 import pytest
 from polars.testing import assert_frame_equal
 
 from gex_pipeline import cli
-from gex_pipeline.engine import demo
+from gex_pipeline.engine import demo, demo_archives
 from gex_pipeline.engine.demo_folder import new_folder
 from gex_pipeline.engine.demo_venues import venues_apart
 from gex_pipeline.engine.progress import Silent
 from gex_pipeline.market import books, chains
+from gex_pipeline.market.archive import pieces
 from gex_pipeline.market.world import World
 from gex_pipeline.present import demo_words
+from gex_pipeline.schema import CHAIN
 from gex_pipeline.store.partitions import Store
 from tests.instants import utc
 from tests.integration.live import Run, query
@@ -197,85 +204,97 @@ def test_it_does_not_mix_with_a_real_warehouse(out: Path, gex: Run, place: Path)
     assert not list(place.rglob("*.parquet"))
 
 
-def test_a_folder_that_is_no_demo_s_stays_as_it_is(tmp_path: Path, gex: Run) -> None:
-    (tmp_path / "thesis.txt").write_text("all my work")
-    status, _, errors = gex("demo", "--out", str(tmp_path))
-    assert status == 2 and "is not empty and no demo" in errors
-    status, _, errors = gex("demo", "--out", str(tmp_path / "thesis.txt"))
-    assert status == 2 and "is no folder" in errors
-    (tmp_path / "SYNTHETIC.txt").write_text("a demo's")
-    status, _, errors = gex("demo", "--out", str(tmp_path))
-    assert status == 2 and "has 'thesis.txt', which is no demo's" in errors
-    assert (tmp_path / "thesis.txt").read_text() == "all my work"
-
-
-@pytest.mark.parametrize("kind", ["real", "undecided", None])
-def test_a_warehouse_that_is_no_demo_s_stays_as_it_is(tmp_path: Path, gex: Run, kind: str | None) -> None:
-    (tmp_path / "SYNTHETIC.txt").touch()
-    (tmp_path / "warehouse").mkdir()
-    if kind:
-        Store(tmp_path / "warehouse").create(kind)
-    before = sorted(tmp_path.rglob("*"))
-    status, _, errors = gex("demo", "--out", str(tmp_path))
-    assert status == 2 and errors.count("\n") == 1 and "a warehouse that is no demo's" in errors
-    assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_a_demo_goes_once_the_next_one_is_whole(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    with new_folder(out, 2):
-        Store(out / "warehouse").create("synthetic")
-        (out / "report.html").write_text("first")
-    with pytest.raises(KeyboardInterrupt):
-        fail_after(out, (out / "archive").mkdir)
-    assert {path.name for path in out.iterdir()} == {"SYNTHETIC.txt", "warehouse", "report.html"}
-    assert (out / "report.html").read_text() == "first"
-    with new_folder(out, 2):
-        (out / "report.html").write_text("second")
-    assert {path.name for path in out.iterdir()} == {"SYNTHETIC.txt", "report.html"}
-    assert (out / "report.html").read_text() == "second"
-
-
-def fail_after(out: Path, work: Callable[[], None]) -> None:
-    with new_folder(out, 2):
-        assert not (out / "report.html").exists()
-        work()
-        raise KeyboardInterrupt
-
-
-def test_a_demo_that_was_killed_gives_way(tmp_path: Path) -> None:
-    killed = new_folder(tmp_path, 2)
-    killed.__enter__()
+def test_its_files_have_the_same_bytes_again(out: Path, tmp_path: Path) -> None:
+    again = demo.Demo(tmp_path / "warehouse", World(demo.SEED, demo.START, DAYS + 1))
+    Store(again.warehouse).create("synthetic")
     (tmp_path / "archive").mkdir()
-    with pytest.raises(KeyboardInterrupt):
-        fail_after(tmp_path, lambda: None)
-    assert not list(tmp_path.iterdir())
+    shutil.copy(out / "archive" / "deribit.toml", tmp_path / "archive")
+    of_deribit = [piece for piece in pieces(again.world, 24 * DAYS - 4) if piece.venue == "deribit"]
+    for piece in of_deribit:
+        demo_archives.fill(tmp_path, again.world, again.end, piece)
+        assert (tmp_path / "archive" / piece.name).read_bytes() == (out / "archive" / piece.name).read_bytes()
+    assert {piece.is_ticks for piece in of_deribit} == {True, False}
+    for partition in Store(again.warehouse).partitions(CHAIN):
+        first, second = (Store(root).manifest(partition) for root in (out / "warehouse", again.warehouse))
+        assert first and second and set(second.inputs.values()) <= set(first.inputs.values())
 
 
-@pytest.mark.parametrize("days", ["1", "0", "366"])
-def test_days_that_cannot_be(days: str, gex: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("days", "why"),
+    [("1", "from 2 to 365"), ("0", "from 2 to 365"), ("366", "from 2 to 365"), ("2.5", "'2.5' is not a whole number")],
+)
+def test_days_that_cannot_be(days: str, why: str, gex: Run, tmp_path: Path) -> None:
     status, _, errors = gex("demo", "--days", days, "--out", str(tmp_path / "out"))
-    assert status == 2 and "must be from 2 to 365" in errors
+    assert status == 2 and errors.count("\n") == 1 and why in errors
 
 
-def test_no_room(gex: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(10**9, 10**9 - 5 * 10**6, 5 * 10**6))
-    status, _, errors = gex("demo", "--days", "90", "--out", str(tmp_path / "out"))
-    assert status == 1 and re.search(r"a demo of 90 days needs 8\d\d MB in .*, which has 5: fewer --days", errors)
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("seconds", [2.0, 6.0])
-def test_interrupted_it_leaves_nothing(tmp_path: Path, seconds: float) -> None:
-    command = [sys.executable, "-m", "gex_pipeline.cli", "demo", "--days", "30", "--out", str(tmp_path / "a" / "out")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ)
-    time.sleep(seconds)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
+@pytest.mark.parametrize(
+    ("is_begun", "signals", "status"),
+    [
+        (False, [signal.SIGINT], 130),
+        (True, [signal.SIGINT, signal.SIGINT], 130),
+        (True, [signal.SIGTERM], 143),
+        (True, [signal.SIGKILL], -signal.SIGKILL),
+    ],
+)
+def test_stopped_it_leaves_nothing(tmp_path: Path, is_begun: bool, signals: list[int], status: int) -> None:
+    out = tmp_path / "a" / "out"
+    with demo_process("--days", "10", "--out", str(out)) as process:
+        wait_for(lambda: any(out.glob("archive/*/*.parquet")) if is_begun else out.exists())
+        for number in signals:
+            to = os.killpg if number == signal.SIGINT else os.kill  # as a terminal does, and a supervisor
+            to(process.pid, number)
+            time.sleep(0.2)
+        errors = process.communicate(timeout=60)[1]
+        assert process.returncode == status and "Traceback" not in errors, errors
+        wait_for(lambda: not processes_of(process.pid))
+    if status < 0:
+        with pytest.raises(KeyboardInterrupt), new_folder(out, 2):
+            raise KeyboardInterrupt
+        shutil.rmtree(tmp_path / "a")
     assert not list(tmp_path.iterdir())
-    assert "Traceback" not in errors
+
+
+def test_no_room_for_a_file_is_one_line(tmp_path: Path) -> None:
+    """By the limit on the size of a file, which no journal and no marker comes near."""
+    small = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (20_000, 20_000))
+    with demo_process("--days", "2", "--out", str(tmp_path / "out"), preexec_fn=small) as process:
+        errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert re.fullmatch(r"gex: cannot write .*/archive/.*: File too large; .*", errors.splitlines()[-1])
+    assert "Traceback" not in errors and not list(tmp_path.iterdir())
+
+
+@contextmanager
+def demo_process(*words: str, **options: Any) -> Generator[subprocess.Popen[str]]:
+    """`gex demo` in a session of its own, of which nothing is left."""
+    command = [sys.executable, "-m", "gex_pipeline.cli", "demo", *words]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, **options)
+    try:
+        yield process
+    finally:
+        for pid in processes_of(process.pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def processes_of(session: int) -> list[int]:
+    """The processes of a session that have not ended."""
+    found = [p for p in psutil.process_iter(["pid", "status"]) if p.info["status"] != psutil.STATUS_ZOMBIE]
+    return [p.pid for p in found if session_of(p.pid) == session]
+
+
+def session_of(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+def wait_for(is_so: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_the_end_of_a_demo_is_its_last_hour() -> None:

@@ -13,15 +13,17 @@ from gex_pipeline.errors import UsageError
 from gex_pipeline.market.server.server import Now, VenueServer, serve, wall_clock
 
 _TICK_SECONDS = 0.2
+_LAST_PORT = 65535
+_YEARS = range(1970, 2100)  # a market begins the month before and ends some weeks later
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m gex_pipeline.market.server", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (0: a free one)")
+    parser = argparse.ArgumentParser("python -m gex_pipeline.market.server", argparse.SUPPRESS, __doc__)
+    parser.add_argument("--port", type=_port, default=0, help="port on 127.0.0.1 (0: a free one)")
     parser.add_argument("--seed", type=_seed, default=1, help="same seed, same numbers")
     parser.add_argument("--at", type=_instant, help="the simulated time stands still here (UTC)")
-    parser.add_argument("--start", type=date.fromisoformat, help="first day of the market (1st of last month)")
+    parser.add_argument("--start", type=_day, help="first day of the market (1st of last month)")
     given = parser.parse_args(arguments)
     try:
         _serve(given.seed, given.at or wall_clock, given.port, given.start)
@@ -46,9 +48,28 @@ def _seed(words: str) -> int:
     return int(words)
 
 
+def _port(words: str) -> int:
+    if not words.isdecimal() or int(words) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{words!r} is no port; give a number from 0 to {_LAST_PORT}")
+    return int(words)
+
+
 def _instant(words: str) -> datetime:
-    at = datetime.fromisoformat(words)
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    try:
+        at = datetime.fromisoformat(words)
+        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{words!r} is no time; type it like 2026-01-20T12:00") from None
+    if at.year not in _YEARS:
+        raise argparse.ArgumentTypeError(f"{words!r} is no time of the years {_YEARS[0]} to {_YEARS[-1]}")
+    return at
+
+
+def _day(words: str) -> date:
+    try:
+        return _instant(date.fromisoformat(words).isoformat()).date()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{words!r} is no day; type it like 2026-01-05") from None
 
 
 def _announce(server: VenueServer) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from gex_pipeline.engine import imports
 from gex_pipeline.engine.imports import import_files
+from gex_pipeline.engine.journal import Entry, Journal
 from gex_pipeline.errors import StoreError
 from gex_pipeline.importers import Options, load_mapping
 from gex_pipeline.schema import TABLES
@@ -273,6 +274,17 @@ def test_a_twin_file_counts_as_stored_while_its_rows_are(tmp_path: Path, mapping
         import_files(root, "chain", [one], read_with(mapping))
         import_files(root, "chain", [two], read_with(mapping))
     assert reads == ["a.csv", "b.csv"]
+
+
+def test_what_another_process_writes_into_the_journal_does_not_matter(tmp_path: Path) -> None:
+    """Its temporary file, which may go away at any moment and counts for nothing."""
+    store = Store(tmp_path)
+    Journal(store).record([Entry("key", {}, {}, {}, {})])
+    (written,) = (tmp_path / ".imports").iterdir()
+    assert Journal(store).find("key")
+    written.rename(written.with_name(written.name + ".tmp"))
+    (tmp_path / ".imports" / "gone.json").symlink_to("nowhere")
+    assert Journal(store).find("key") is None
 
 
 def test_an_interrupted_import_goes_on_where_it_was(

@@ -280,10 +280,11 @@ def test_at_the_money_is_the_level_now_and_the_usual_one_later() -> None:
     assert surface.smile(np.array(0.5), np.array(0.1), np.array(0.0)) == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("value", [-7.0, math.nan, math.inf, "1", None])
 @pytest.mark.parametrize("name", ["feedback", "walls", "pinning", "agreement"])
-def test_a_switch_that_cannot_be_is_named(name: str) -> None:
-    with pytest.raises(UsageError, match=f"{name} = -7.0 cannot be: from "):
-        Switches(**{name: -7.0})
+def test_a_switch_that_cannot_be_is_named(name: str, value: object) -> None:
+    with pytest.raises(UsageError, match=f"{name} = {value!r} cannot be: a number from "):
+        Switches(**{name: value})
 
 
 # ---------------------------------------------------------------- bars

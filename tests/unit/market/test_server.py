@@ -182,13 +182,17 @@ def test_answers_are_quick_after_the_first() -> None:
     [
         (["--at", "2020-01-01", "--start", "2020-01-01"], "the made-up market begins on 2020-01-01"),
         (["--seed", "-1"], "'-1' is no seed"),
+        (["--port", "65536"], "'65536' is no port"),
+        (["--at", "noon"], "'noon' is no time"),
+        (["--at", "0001-01-01T00:00+14:00"], "'0001-01-01T00:00+14:00' is no time"),
+        (["--start", "2026-02-30"], "'2026-02-30' is no day"),
+        (["--start", "0001-01-01"], "'0001-01-01' is no time of the years 1970 to 2099"),
     ],
 )
 def test_a_program_that_cannot_start_says_why(arguments: list[str], why: str) -> None:
     command = [sys.executable, "-m", "gex_pipeline.market.server", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-    usage, said = done.stderr.rsplit("\n", 2)[:2]
-    assert done.returncode == 2 and why in said and usage.startswith("usage:") and "Traceback" not in usage
+    assert done.returncode == 2 and why in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_as_a_program() -> None:
