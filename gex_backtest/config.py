@@ -46,7 +46,11 @@ _TOP = ("underlying", "from", "to", "latency_seconds", "candles", "costs", "rule
 
 @dataclass(frozen=True)
 class Candles:
-    """Which bars to take; None leaves the choice to what is stored. ``is_stitched``: see ``data.Wanted``."""
+    """Which bars to take; None leaves the choice to what is stored.
+
+    ``is_stitched``: bars that the chosen instrument lacks come from the others of that interval, in the same order of
+    choice; a return across a seam has the difference of the two prices in it.
+    """
 
     interval: str | None = None
     market: str | None = None

@@ -13,11 +13,13 @@ import numpy as np
 import polars as pl
 
 from gex_backtest.bars import Bars
+from gex_backtest.config import Candles
 from gex_backtest.errors import BacktestError
 from gex_backtest.history import History
 from gex_backtest.panel import micros
 from gex_pipeline.store.session import Session
 
+_ANY = Candles()
 #: All of time, as far as the files go.
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 #: Where no venue's settlement price is stored: the mean of the closes of this long before (Deribit's window).
@@ -35,26 +37,12 @@ class Instrument:
     interval: str
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """Which bars to take: None leaves the choice to what is stored.
-
-    ``is_stitched``: bars that the chosen instrument lacks come from the others of that interval, in the same order of
-    choice; a return across a seam has the difference of the two prices in it.
-    """
-
-    interval: str | None = None
-    market: str | None = None
-    venue: str | None = None
-    is_stitched: bool = False
-
-
 def load(
     root: Path,
     underlying: str,
     start: datetime = FIRST,
     end: datetime = LAST,
-    wanted: Wanted = Wanted(),
+    wanted: Candles = _ANY,
 ) -> tuple[History, dict[Instrument, int]]:
     """The history of an underlying between two instants, and how many bars it has of which instrument.
 
@@ -76,7 +64,7 @@ def load(
         return History(underlying, bars, *tables), counts
 
 
-def _chosen(found: pl.DataFrame, underlying: str, wanted: Wanted) -> list[Instrument]:
+def _chosen(found: pl.DataFrame, underlying: str, wanted: Candles) -> list[Instrument]:
     if found.is_empty():
         raise BacktestError(f"no candles of {underlying} in this span: `gex candles` or `gex import` brings some")
     left = found

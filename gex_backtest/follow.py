@@ -12,8 +12,9 @@ import numpy as np
 from gex_backtest.decisions import Decisions, every, is_known
 from gex_backtest.estimates import difference, mean
 from gex_backtest.events import events
+from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
-from gex_backtest.study import Estimate, Orders, Study
+from gex_backtest.study import Estimate, Study
 from gex_pipeline.core.black76 import Bools, Floats
 
 _HOURS_A_YEAR = 365 * 24

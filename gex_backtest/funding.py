@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from gex_backtest.bars import Bars, Ints
+from gex_backtest.bars import HOUR_US, Bars, Ints
 from gex_backtest.errors import BacktestError
 from gex_pipeline.core.groups import Floats, group_sum
+
+#: Perpetuals pay at 00:00, 08:00 and 16:00 UTC, or more often.
+_PERIOD_US = 8 * HOUR_US
+
+
+def unknown_instants(bars: Bars, funding_at: Ints) -> Ints:
+    """The ends of periods of 8 hours, while there are bars, in which no ``funding_at`` (ascending) lies."""
+    first, last = bars.open_at[0] // _PERIOD_US + 1, bars.open_at[-1] // _PERIOD_US
+    ends = _PERIOD_US * np.arange(first, last + 1)
+    known = np.searchsorted(funding_at, ends, side="right") - np.searchsorted(funding_at, ends - _PERIOD_US, "right")
+    return ends[known == 0]
 
 
 def funding_per_bar(bars: Bars, funding_at: Ints, rate: Floats) -> Floats:

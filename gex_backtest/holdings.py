@@ -22,7 +22,11 @@ TARGET, STOP, TAKE, END, RUIN = range(len(REASONS))
 
 
 class Orders(NamedTuple):
-    """What one variant wants, decided at the close of each bar; arrays of shape (bars,), see `simulate.simulate`."""
+    """What one variant wants, decided at the close of each bar; arrays of shape (bars,), see `simulate.simulate`.
+
+    ``targets`` as a multiple of equity, NaN to keep what is held; ``stops`` and ``takes`` (USD, NaN for none) go with
+    a change of target.
+    """
 
     targets: Floats
     stops: Floats | None = None

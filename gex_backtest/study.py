@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
-from gex_pipeline.core.black76 import Floats
 
 _TIME = pl.Datetime("us", "UTC")
 #: One row an event and outcome. ``kind``: what sort of event (wall, placebo: mirror, ...); ``subject``: the level, line
@@ -54,19 +54,6 @@ class Study:
 
     events: pl.DataFrame
     estimates: Sequence[Estimate]
-
-
-@dataclass(frozen=True, eq=False)
-class Orders:
-    """What a rule wants to hold, decided at the close of each bar, arrays of shape (bars,); see `simulate`.
-
-    ``targets`` as a multiple of equity, NaN to keep what is held; ``stops`` and ``takes`` (USD) go with a change of
-    target, NaN for none.
-    """
-
-    targets: Floats
-    stops: Floats | None = None
-    takes: Floats | None = None
 
 
 @dataclass(frozen=True)

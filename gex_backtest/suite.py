@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import numpy as np
 import polars as pl
 
 from gex_backtest.bars import Bars
 from gex_backtest.config import Configuration
-from gex_backtest.costs import Costs
+from gex_backtest.costs import BPS, Costs
 from gex_backtest.errors import BacktestError
-from gex_backtest.funding import funding_per_bar
+from gex_backtest.funding import funding_per_bar, unknown_instants
 from gex_backtest.history import History
 from gex_backtest.metrics import Metrics, metrics
 from gex_backtest.panel import Panel, micros
@@ -30,7 +31,8 @@ class Coverage:
     """What a history holds of its span.
 
     ``missing_bars``: between the first and the last; ``level_share``: decisions at which a snapshot of the levels was
-    known that is not stale, of all; ``funding_instants``: of the bars' instrument. None where there is nothing.
+    known that is not stale, of all; ``funding_instants``: of the bars' instrument, and at how many more funding is
+    assumed. None where there is nothing.
     """
 
     first_open_at: datetime
@@ -43,6 +45,7 @@ class Coverage:
     last_snapshot_at: datetime | None
     level_share: float
     funding_instants: int
+    assumed_funding_instants: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +113,7 @@ def coverage(panel: Panel) -> Coverage:
         last_snapshot_at=times.max(),  # pyright: ignore[reportArgumentType]
         level_share=float(panel.has_levels.mean()),
         funding_instants=len(history.funding),
+        assumed_funding_instants=len(unknown_instants(bars, micros(history.funding["funding_at"]))),
     )
 
 
@@ -141,11 +145,18 @@ def _study(panel: Panel, rule: Rule, parameters: Any) -> Study:
 def _trading(panel: Panel, costs: Costs, rule: Rule, parameters: Any) -> Trading:
     assert rule.orders is not None
     orders, bars = rule.orders(panel, parameters), panel.bars
-    paid = panel.history.funding
-    funding = funding_per_bar(bars, micros(paid["funding_at"]), paid["funding_rate"].to_numpy())
+    funding = _funding(panel.history, costs)
     done = simulate(bars, orders.targets, costs, funding=funding, stops=orders.stops, takes=orders.takes)
     equity = done.equity[:, 0]
     return Trading(equity, done.trades(), metrics(bars, equity, done.ledgers[0]))
+
+
+def _funding(history: History, costs: Costs) -> Floats:
+    """What longs pay at each bar, by the stored rates, and by the assumed one where there are none."""
+    at, rate = micros(history.funding["funding_at"]), history.funding["funding_rate"].to_numpy()
+    assumed = unknown_instants(history.bars, at)
+    rates = np.append(rate, np.full(len(assumed), costs.assumed_funding_bps * BPS))
+    return funding_per_bar(history.bars, np.append(at, assumed), rates)
 
 
 def _reasons(outcomes: list[Outcome]) -> str:

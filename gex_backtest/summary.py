@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from gex_backtest.costs import Costs
 from gex_backtest.study import OK, Estimate, Rule
 from gex_backtest.suite import Coverage, Outcome, Results, Trading
 from gex_pipeline.present import text
@@ -29,7 +30,7 @@ def table(results: Results) -> Group:
         else:
             found.add_row(name, Text(outcome.status, style="dim"))
     found.columns[1].justify = "left"
-    return Group(_covered(results.coverage), "", found)
+    return Group(_covered(results.coverage, results.configuration.costs), "", found)
 
 
 def listing(rules: Iterable[Rule]) -> Iterator[str]:
@@ -41,12 +42,14 @@ def listing(rules: Iterable[Rule]) -> Iterator[str]:
         yield ""
 
 
-def _covered(covered: Coverage) -> str:
+def _covered(covered: Coverage, costs: Costs) -> str:
     span = f"{text.instant(covered.first_open_at)} to {text.instant(covered.last_close_at)}"
     missing = f" ({covered.missing_bars:,} missing)" if covered.missing_bars else ""
     share = f"{covered.level_share:.1%}".replace("%", " %")
     counts = f"{count(covered.bars, 'bar')}{missing}, {count(covered.snapshots, 'snapshot')}"
-    return f"{span}\n{counts}, fresh levels at {share} of the decisions"
+    assumed = f"{covered.assumed_funding_instants:,} assumed at {costs.assumed_funding_bps:g} bps"
+    funding = f"funding: {covered.funding_instants:,} stored, {assumed}"
+    return f"{span}\n{counts}, fresh levels at {share} of the decisions\n{funding}"
 
 
 def _varied(outcome: Outcome, outcomes: Iterable[Outcome]) -> list[str]:

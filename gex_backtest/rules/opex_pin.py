@@ -30,9 +30,10 @@ import polars as pl
 
 from gex_backtest import clustering, estimates, pins
 from gex_backtest.errors import BacktestError
+from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel, micros
 from gex_backtest.pulls import UNIT, Drawn
-from gex_backtest.study import OK, TOO_LITTLE, Estimate, Orders, Rule, Study
+from gex_backtest.study import OK, TOO_LITTLE, Estimate, Rule, Study
 from gex_pipeline.core.black76 import Floats
 
 #: The headline's lead first.

@@ -18,8 +18,9 @@ import polars as pl
 from gex_backtest.decisions import LINES, Decisions, every, is_known, positive, regime
 from gex_backtest.estimates import coefficient, difference, gain
 from gex_backtest.events import events
+from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
-from gex_backtest.study import Estimate, Orders, Rule, Study
+from gex_backtest.study import Estimate, Rule, Study
 from gex_pipeline.core.black76 import Floats
 
 

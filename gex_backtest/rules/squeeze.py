@@ -12,8 +12,9 @@ import numpy as np
 
 from gex_backtest import follow
 from gex_backtest.decisions import is_known
+from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
-from gex_backtest.study import Orders, Rule, Study
+from gex_backtest.study import Rule, Study
 from gex_pipeline.core.black76 import Floats
 
 

@@ -21,10 +21,11 @@ import numpy as np
 from gex_backtest.bars import Ints
 from gex_backtest.errors import BacktestError
 from gex_backtest.estimates import count, difference, mean
+from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
 from gex_backtest.placebo import KINDS, placebos
 from gex_backtest.sessions import SUBJECTS, columns, per_session, sessions, walls, watch
-from gex_backtest.study import Estimate, Orders, Rule, Study
+from gex_backtest.study import Estimate, Rule, Study
 from gex_backtest.touch_events import events
 from gex_backtest.touches import Touches, barrier, moved_away, touches
 from gex_pipeline.core.black76 import Bools, Floats

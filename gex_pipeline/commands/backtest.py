@@ -116,8 +116,7 @@ def _run(warehouse: Path, configuration: Configuration, out: Path | None) -> Rec
 
     hear_ctrl_c()
     span = configuration.start or data.FIRST, configuration.end or data.LAST
-    wanted = data.Wanted(**asdict(configuration.candles))
-    history, counts = data.load(warehouse, configuration.underlying, *span, wanted)
+    history, counts = data.load(warehouse, configuration.underlying, *span, configuration.candles)
     shown = progress.for_stream()
     shown.start("backtest", sum(len(choice.variants) for choice in configuration.rules))
     try:

@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from gex_backtest import data
-from gex_backtest.data import Instrument, Wanted
+from gex_backtest.config import Candles
+from gex_backtest.data import Instrument
 from gex_backtest.errors import BacktestError
 from gex_backtest.panel import Panel
 from gex_pipeline import open_warehouse
@@ -152,7 +153,7 @@ def test_the_bars_are_a_perpetuals_with_its_hole(made: Store) -> None:
 
 
 def test_stitched_bars_come_from_the_next_instrument_where_one_lacks_them(made: Store) -> None:
-    history, counts = data.load(made.root, "BTC", wanted=Wanted(is_stitched=True))
+    history, counts = data.load(made.root, "BTC", wanted=Candles(is_stitched=True))
     assert counts == {PERP: 57, SPOT: 240 + 2} and history.bars.n_missing == 1  # after the other's end
     assert (np.diff(history.bars.open_at) > 0).all()
 
@@ -177,11 +178,11 @@ def test_a_level_is_known_at_the_first_close_after_its_latency(made: Store) -> N
 @pytest.mark.parametrize(
     ("coin", "wanted", "message"),
     [
-        ("ETH", Wanted(), "no candles of ETH in this span: `gex candles` or `gex import` brings some"),
-        ("BTC", Wanted(interval="5m"), "no candles of BTC with interval 5m: there are those of 1h"),
-        ("BTC", Wanted(venue="okx"), "no candles of BTC with venue okx: there are those of binance, bitstamp"),
+        ("ETH", Candles(), "no candles of ETH in this span: `gex candles` or `gex import` brings some"),
+        ("BTC", Candles(interval="5m"), "no candles of BTC with interval 5m: there are those of 1h"),
+        ("BTC", Candles(venue="okx"), "no candles of BTC with venue okx: there are those of binance, bitstamp"),
     ],
 )
-def test_what_is_not_there_is_said(made: Store, coin: str, wanted: Wanted, message: str) -> None:
+def test_what_is_not_there_is_said(made: Store, coin: str, wanted: Candles, message: str) -> None:
     with pytest.raises(BacktestError, match=f"^{message}$"):
         data.load(made.root, coin, wanted=wanted)

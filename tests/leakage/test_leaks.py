@@ -12,9 +12,10 @@ import pytest
 from gex_backtest.decisions import Decisions, every
 from gex_backtest.events import events
 from gex_backtest.history import History
+from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel, micros
 from gex_backtest.rules import RULES
-from gex_backtest.study import Orders, Rule, Study
+from gex_backtest.study import Rule, Study
 from gex_pipeline.market.economy import simulate
 from gex_pipeline.market.switches import Switches
 from tests.leakage.harness import assert_blind_to_the_future, assert_waits_for_knowledge

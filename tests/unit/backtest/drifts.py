@@ -13,9 +13,10 @@ from gex_backtest.bars import HOUR_US, Bars
 from gex_backtest.errors import BacktestError
 from gex_backtest.estimates import mean
 from gex_backtest.history import History
+from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
 from gex_backtest.returns import move
-from gex_backtest.study import EVENTS, Orders, Rule, Study
+from gex_backtest.study import EVENTS, Rule, Study
 from tests.instants import utc
 
 START = utc("2026-03-02")

@@ -11,8 +11,8 @@ import pytest
 
 from gex_backtest.config import Choice, Configuration, configure
 from gex_backtest.errors import BacktestError
+from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
-from gex_backtest.study import Orders
 from gex_backtest.suite import coverage, run
 from tests.unit.backtest.drifts import DRIFTS, RULES, START, VOLS, Parameters, history
 
@@ -40,11 +40,16 @@ def test_the_trading_form_pays_the_costs_and_the_funding_of_the_run() -> None:
     paid = pl.DataFrame({"funding_at": times, "funding_rate": [0.01] * 11}).cast(dict(one.funding.schema))
     asked = variants(Parameters())
     dear = replace(asked, costs=replace(asked.costs, taker_fee_bps=50.0))
-    plain, costly, funded = (
-        run(*given).outcomes[0].trading for given in ((one, asked), (one, dear), (replace(one, funding=paid), asked))
+    free = replace(asked, costs=replace(asked.costs, assumed_funding_bps=0.0))
+    known = replace(one, funding=paid)
+    plain, costly, unfunded, funded, known_alone = (
+        run(*given).outcomes[0].trading
+        for given in ((one, asked), (one, dear), (one, free), (known, asked), (known, free))
     )
     assert costly.metrics.fees == pytest.approx(10 * plain.metrics.fees, rel=0.2)
-    assert plain.metrics.funding == 0 != funded.metrics.funding
+    assert unfunded.metrics.funding == 0 != funded.metrics.funding
+    assert known_alone.metrics.funding == funded.metrics.funding  # nothing is left to assume
+    assert 90 < abs(funded.metrics.funding / plain.metrics.funding) < 110  # 1 bps where none is stored, here 100
 
 
 def test_latency_delays_decisions() -> None:
