@@ -6,6 +6,7 @@ Distances are shares of that between the two strikes around a price: uniform on 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,7 @@ from gex_backtest import estimates, pins
 from gex_backtest.bars import DAY_US
 from gex_backtest.panel import Panel, micros
 from gex_backtest.study import EVENTS, Estimate
-from gex_pipeline.core.black76 import Floats
+from gex_pipeline.core.black76 import Bools, Floats
 
 #: Hours from a settlement to 00:00, 04:00, 12:00, 16:00 and 20:00 of its day.
 _OTHER_HOURS = (-8, -4, 4, 8, 12)
@@ -73,9 +74,18 @@ def compared(settlements: pl.DataFrame, others: pl.DataFrame) -> Iterator[Estima
     yield estimates.independent(_NAME, "other hours, mean of a day", _UNIT, paired["elsewhere"].to_numpy() - _UNIFORM)
     less = (paired["distance"] - paired["elsewhere"]).to_numpy()
     yield estimates.independent("strike distance less that at other hours", "settlements, all", _UNIT, less)
-    is_large = gross >= np.median(gross) if len(gross) else gross > 0
+    is_large = _is_large(gross, types)
     name = "strike distance with large less with small gamma"
     yield estimates.difference(name, "settlements, all", _UNIT, beyond, is_large, day)
+
+
+def _is_large(gross: Floats, types: Any) -> Bools:
+    """Gross gamma not below the median of the settlements of that type so far: what comes later does not choose."""
+    found = np.zeros(len(gross), dtype=np.bool_)
+    for kind in np.unique(types):
+        mine = np.flatnonzero(types == kind)
+        found[mine] = [gross[row] >= np.median(gross[mine[: i + 1]]) for i, row in enumerate(mine.tolist())]
+    return found
 
 
 def _beyond(measured: pl.DataFrame) -> Floats:

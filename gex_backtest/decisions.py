@@ -20,7 +20,7 @@ LINES = ("net_gex", "zero_gamma", "hvl", "hvl_slope")
 HAR_DAYS = (1, 7, 30)
 #: The epoch was a Thursday.
 _THURSDAY = 3
-#: A value of DVOL older than this is absent.
+#: A value of DVOL older than this, and than twice the distance to the one before, is absent.
 _DVOL_US = 2 * HOUR_US
 
 
@@ -75,11 +75,11 @@ class Decisions:
         index = dvol(self.panel)[self.rows]
         return np.where(np.isfinite(index), index, self.panel.book("iv30")[self.rows])
 
-    def calendar(self) -> list[Floats]:
-        """Columns that are 1 at an hour of the day, but for the first such hour, and on weekends."""
-        hour, weekday = self.at // HOUR_US % 24, (self.day + _THURSDAY) % 7
-        hours = [(hour == each).astype(float) for each in np.unique(hour)[1:]]
-        return [*hours, (weekday >= 5).astype(float)]
+    def calendar(self, hours: int = 1) -> list[Floats]:
+        """Columns that are 1 in so many hours of the day, but for the first such span, and on weekends."""
+        hour, weekday = self.at // HOUR_US % 24 // hours, (self.day + _THURSDAY) % 7
+        spans = [(hour == each).astype(float) for each in np.unique(hour)[1:]]
+        return [*spans, (weekday >= 5).astype(float)]
 
 
 def every(panel: Panel, hours: int) -> Decisions:
@@ -101,7 +101,8 @@ def dvol(panel: Panel) -> Floats:
         return np.full(len(panel.bars), np.nan)
     at, now = micros(table["close_at"]), panel.bars.close_at - panel.latency_us
     row = np.searchsorted(at, now, side="right") - 1
-    is_fresh = (row >= 0) & (now - at[row] <= _DVOL_US)
+    longest = np.maximum(_DVOL_US, 2 * np.diff(at, prepend=at[0]))
+    is_fresh = (row >= 0) & (now - at[row] <= longest[row])
     return np.where(is_fresh, table["close"].to_numpy()[row] / 100.0, np.nan)
 
 

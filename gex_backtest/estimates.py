@@ -19,6 +19,8 @@ from gex_pipeline.core.black76 import Bools, Floats
 LEAST = 20
 #: Observations that share nothing say something sooner.
 LEAST_INDEPENDENT = 8
+#: Of yes and no, in each of two groups that are compared.
+_LEAST_OF_EACH = 5
 _Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
 SEED, _DRAWS = 20_260_105, 999
 
@@ -29,10 +31,12 @@ def mean(name: str, group: str, unit: str, values: Floats, overlap: int = 1) -> 
     NaN are left out.
     """
     kept = values[np.isfinite(values)]
-    n, method = len(kept), f"HAC, {_lags(len(kept), overlap)} lags"
+    n, lags = len(kept), _lags(np.isfinite(values).sum(), overlap)
+    method = f"HAC, {lags} lags"
     if n < max(LEAST, overlap * LEAST_INDEPENDENT) or np.ptp(kept) == 0:
         return Estimate(name, group, unit, n, method, status=TOO_LITTLE)
-    return _estimate(name, group, unit, n, method, float(kept.mean()), _hac_error(kept, np.ones((n, 1)), overlap))
+    error = _hac_error(kept, np.ones((n, 1)), lags)
+    return _hac(name, group, unit, n, method, float(kept.mean()), error, (lags + 1) / n)
 
 
 def independent(name: str, group: str, unit: str, values: Floats) -> Estimate:
@@ -55,30 +59,53 @@ def coefficient(
 
     Rows with a NaN are left out. Where x has but two values, ``n`` is how often the rarer one is there.
     """
-    y, columns = _complete(y, [x, *controls])
-    n, method = _n_told(columns[:, 0]), f"OLS beside {len(controls)} controls, HAC, {_lags(len(y), overlap)} lags"
+    y, columns, _ = _complete(y, [x, *controls])
+    n, lags = _n_told(columns[:, 0]), _lags(len(y), overlap)
+    method = f"OLS beside {columns.shape[1] - 2} controls, HAC, {lags} lags"
     if n < LEAST or not _is_enough(y, columns):
         return Estimate(name, group, unit, n, method, status=TOO_LITTLE)
-    return _estimate(name, group, unit, n, method, float(_solved(y, columns)[0]), _hac_error(y, columns, overlap))
+    value, error = float(_solved(y, columns)[0]), _hac_error(y, columns, lags)
+    return _hac(name, group, unit, n, method, value, error, (lags + 1) / len(y))
+
+
+def of_runs(name: str, group: str, unit: str, y: Floats, x: Floats, controls: Sequence[Floats], run: Ints) -> Estimate:
+    """The same where x stays as it is for long runs: errors by runs, and Student's t of their number.
+
+    ``run``: the number of the run of each row; ``n`` is how many there are. Rows of a run share what no lag reaches.
+    """
+    from scipy.special import stdtrit
+    from statsmodels.regression.linear_model import OLS
+
+    y, columns, kept = _complete(y, [x, *controls])
+    n, method = len(np.unique(run[kept])), f"OLS beside {columns.shape[1] - 2} controls, clustered by run, Student's t"
+    if n < LEAST or _n_told(columns[:, 0]) < LEAST or not _is_enough(y, columns):
+        return Estimate(name, group, unit, n, method, status=TOO_LITTLE)
+    fit = OLS(y, columns).fit(cov_type="cluster", cov_kwds={"groups": run[kept]})
+    value, error = float(fit.params[0]), float(fit.bse[0])
+    reach = float(stdtrit(n - 1, 0.975)) * error
+    return Estimate(name, group, unit, n, method, value, error, value - reach, value + reach)
 
 
 def gain(name: str, group: str, y: Floats, x: Floats, controls: Sequence[Floats]) -> Estimate:
     """Share of the variance of y that x explains beside the controls: the gain in R squared, without an interval."""
-    y, columns = _complete(y, [x, *controls])
-    n, method = _n_told(columns[:, 0]), f"OLS beside {len(controls)} controls"
+    y, columns, _ = _complete(y, [x, *controls])
+    n, method = _n_told(columns[:, 0]), f"OLS beside {columns.shape[1] - 2} controls"
     if n < LEAST or not _is_enough(y, columns):
         return Estimate(name, group, "1", n, method, status=TOO_LITTLE)
     unexplained = [float(np.sum((y - part @ _solved(y, part)) ** 2)) for part in (columns[:, 1:], columns)]
     return Estimate(name, group, "1", n, method, (unexplained[0] - unexplained[1]) / (len(y) * float(np.var(y))))
 
 
-def _complete(y: Floats, columns: Sequence[Floats]) -> tuple[Floats, Floats]:
-    """y and the columns, a constant the last, in the rows without a NaN; a column that does not vary is left out."""
+def _complete(y: Floats, columns: Sequence[Floats]) -> tuple[Floats, Floats, Bools]:
+    """y and the columns, a constant the last, in the rows without a NaN, and which these are.
+
+    A control that does not vary is left out.
+    """
     table = np.column_stack(columns)
     kept = np.isfinite(table).all(axis=1) & np.isfinite(y)
     table = table[kept]
     varies = np.array([i == 0 or (len(table) > 0 and np.ptp(table[:, i]) > 0) for i in range(table.shape[1])])
-    return y[kept], np.column_stack([table[:, varies], np.ones(len(table))])
+    return y[kept], np.column_stack([table[:, varies], np.ones(len(table))]), kept
 
 
 def _n_told(x: Floats) -> int:
@@ -99,6 +126,7 @@ def _solved(y: Floats, columns: Floats) -> Floats:
 def difference(name: str, group: str, unit: str, values: Floats, is_first: Bools, day: Ints) -> Estimate:
     """Mean of the first group minus that of the rest; interval by a stationary bootstrap that draws days.
 
+    Where yes or no is rare among outcomes of yes and no, the interval is that of two independent shares.
     ``day``: the day of each observation, ascending; days of both groups stay together.
     """
     kept = np.isfinite(values)
@@ -107,11 +135,44 @@ def difference(name: str, group: str, unit: str, values: Floats, is_first: Bools
     method = f"bootstrap of days, {_DRAWS} draws"
     if smaller < LEAST or len(np.unique(day)) < LEAST or np.ptp(values) == 0:
         return Estimate(name, group, unit, smaller, method, status=TOO_LITTLE)
+    if _is_rare(values, is_first):
+        return _newcombe(name, group, unit, values[is_first], values[~is_first])
     sums = _daily(values, is_first, day)
     value = float(_gap(sums))
     draws = _gap(sums[_drawn_days(len(sums), _block_length(sums))])
     low, high = (float(q) for q in np.nanquantile(draws, (0.025, 0.975)))
     return Estimate(name, group, unit, smaller, method, value, float(np.nanstd(draws)), low, high)
+
+
+def _is_rare(values: Floats, is_first: Bools) -> bool:
+    """Whether outcomes of yes and no are too uneven in a group for draws to tell its error."""
+    if not np.isin(values, (0.0, 1.0)).all():
+        return False
+    shares = [(int(group.sum()), len(group)) for group in (values[is_first], values[~is_first])]
+    return any(min(ones, n - ones) < _LEAST_OF_EACH for ones, n in shares)
+
+
+def _newcombe(name: str, group: str, unit: str, first: Floats, rest: Floats) -> Estimate:
+    """Difference of two shares (Newcombe 1998, method 10), which needs no outcome to be there twice."""
+    (p, low, high), (q, low_q, high_q) = _wilson(first), _wilson(rest)
+    below, above = math.hypot(p - low, high_q - q), math.hypot(high - p, q - low_q)
+    n, method = min(len(first), len(rest)), "Newcombe's interval, all independent"
+    return Estimate(name, group, unit, n, method, p - q, None, p - q - below, p - q + above)
+
+
+def _wilson(values: Floats) -> tuple[float, float, float]:
+    """Share of yes, and Wilson's (1927) interval."""
+    n, p = len(values), float(values.mean())
+    middle, reach = p + _Z**2 / (2 * n), _Z * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2))
+    return p, (middle - reach) / (1 + _Z**2 / n), (middle + reach) / (1 + _Z**2 / n)
+
+
+def share(name: str, group: str, values: Floats) -> Estimate:
+    """Share of yes among outcomes of yes and no that depend on each other for weeks: without an interval."""
+    kept = values[np.isfinite(values)]
+    if len(kept) < LEAST:
+        return Estimate(name, group, "1", len(kept), "share", status=TOO_LITTLE)
+    return Estimate(name, group, "1", len(kept), "share", float(kept.mean()))
 
 
 def count(name: str, group: str, n: int) -> Estimate:
@@ -159,17 +220,23 @@ def _drawn_days(n: int, block: int) -> Ints:
     return (first + place - begins) % n
 
 
-def _hac_error(y: Floats, columns: Floats, overlap: int) -> float:
-    """Newey-West error of the first coefficient."""
+def _hac_error(y: Floats, columns: Floats, lags: int) -> float:
+    """Newey-West error of the first coefficient, for as many observations as there are beside the coefficients."""
     from statsmodels.regression.linear_model import OLS
 
-    return float(OLS(y, columns).fit(cov_type="HAC", cov_kwds={"maxlags": _lags(len(y), overlap)}).bse[0])
+    kwds = {"maxlags": lags, "use_correction": True}
+    return float(OLS(y, columns).fit(cov_type="HAC", cov_kwds=kwds).bse[0])
 
 
 def _lags(n: int, overlap: int) -> int:
-    """Newey and West's (1994) rule, and at least the overlap."""
-    return max(int(4 * (n / 100) ** (2 / 9)) if n else 0, overlap - 1)
+    """Newey and West's (1994) rule; twice the overlap where there is one, as Bartlett's weights fall to nothing."""
+    return max(int(4 * (n / 100) ** (2 / 9)) if n else 0, 2 * overlap if overlap > 1 else 0)
 
 
-def _estimate(name: str, group: str, unit: str, n: int, method: str, value: float, error: float) -> Estimate:
-    return Estimate(name, group, unit, n, method, value, error, value - _Z * error, value + _Z * error)
+def _hac(name: str, group: str, unit: str, n: int, method: str, value: float, error: float, b: float) -> Estimate:
+    """With the quantile that allows for the errors being estimated, ``b`` the share of the sample that lags take.
+
+    Kiefer and Vogelsang 2005, doi:10.1017/S0266466605050565, table 1: Bartlett, 97.5 %.
+    """
+    reach = error * (_Z + 2.9694 * b + 0.4160 * b**2 - 0.5324 * b**3)
+    return Estimate(name, group, unit, n, method, value, error, value - reach, value + reach)

@@ -39,9 +39,10 @@ def events(
 
 
 def table(columns: dict[str, object]) -> pl.DataFrame:
-    """The columns in their order and types; NaN becomes null."""
+    """The columns in their order and types; NaN becomes null, and so does the end of what has no value."""
     frame = pl.DataFrame({name: columns[name] for name in EVENTS}, schema=dict(EVENTS))
-    return frame.with_columns(pl.col(pl.Float64).fill_nan(None))
+    known = frame.with_columns(pl.col(pl.Float64).fill_nan(None))
+    return known.with_columns(pl.when(pl.col("value").is_not_null()).then("ends_at"))
 
 
 def times(us: Ints) -> pl.Series:

@@ -63,7 +63,11 @@ def placebos(panel: Panel, at: Sessions, walls: Floats, barrier: Floats, seed: i
             _round(panel.history.underlying, spot, wall, gap),
             np.where(wall > 0, *np.log(_day_before(panel.bars, row) / spot)),
         ]
-        is_good = [_is_apart(each, wall, gap) & _is_within_reach(np.abs(each), np.abs(wall)) for each in made]
+        sides = [np.sign(wall) if kind != "mirror" else -np.sign(wall) for kind in KINDS]
+        is_good = [
+            _is_apart(each, wall, gap) & _is_within_reach(side * each, np.abs(wall))
+            for each, side in zip(made, sides, strict=True)
+        ]
         out[i] = spot * np.exp(np.where(is_good, made, np.nan))
     return out
 

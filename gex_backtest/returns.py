@@ -42,7 +42,7 @@ def yang_zhang(bars: Bars, start_us: Ints, end_us: Ints) -> Floats:
         k = 0.34 / (1.34 + (n + 1) / (n - 1))
         of_bar = overnight + k * open_to_close + (1 - k) * _sum(bars, rogers_satchell, start_us, end_us) / n
         per_year = _YEAR_US / bars.length_us
-        return np.where(_is_covered(bars, start_us, end_us), np.sqrt(of_bar * per_year), np.nan)
+        return np.where(is_covered(bars, start_us, end_us), np.sqrt(of_bar * per_year), np.nan)
 
 
 def _before(bars: Bars) -> Floats:
@@ -56,7 +56,7 @@ def volatility(bars: Bars, variances: Floats, start_us: Ints, end_us: Ints) -> F
     years = counted(bars, start_us, end_us) * (bars.length_us / _YEAR_US)
     with np.errstate(divide="ignore", invalid="ignore"):
         annual = np.sqrt(_sum(bars, variances, start_us, end_us) / years)
-    return np.where(_is_covered(bars, start_us, end_us), annual, np.nan)
+    return np.where(is_covered(bars, start_us, end_us), annual, np.nan)
 
 
 def counted(bars: Bars, start_us: Ints, end_us: Ints) -> Ints:
@@ -70,10 +70,11 @@ def move(bars: Bars, start_us: Ints, end_us: Ints) -> Floats:
     first, last = _rows(bars, start_us, end_us)
     n = len(bars)
     moved = np.log(bars.close[np.clip(last - 1, 0, n - 1)] / bars.open[np.clip(first, 0, n - 1)])
-    return np.where(_is_covered(bars, start_us, end_us), moved, np.nan)
+    return np.where(is_covered(bars, start_us, end_us), moved, np.nan)
 
 
-def _is_covered(bars: Bars, start_us: Ints, end_us: Ints) -> Bools:
+def is_covered(bars: Bars, start_us: Ints, end_us: Ints) -> Bools:
+    """Stretches that have enough bars, see ``COVERED``."""
     asked = (end_us - start_us) / bars.length_us
     n = counted(bars, start_us, end_us)
     return (n >= COVERED * asked) & (n > 0)

@@ -30,7 +30,15 @@ def table(results: Results) -> Group:
         else:
             found.add_row(name, Text(outcome.status, style="dim"))
     found.columns[1].justify = "left"
-    return Group(_covered(results.coverage, results.configuration.costs), "", found)
+    covered = _covered(results.coverage, results.configuration.costs)
+    return Group(covered, f"configuration {results.configuration.sha256[:16]}", "", found, "", _many(results.outcomes))
+
+
+def _many(outcomes: Iterable[Outcome]) -> str:
+    """How many intervals there are, and how many of them chance alone would set apart from 0."""
+    studies = [outcome.study for outcome in outcomes if outcome.study]
+    n = sum(estimate.low is not None for study in studies for estimate in study.estimates)
+    return f"{n:,} intervals in all, of which chance alone lets about {0.05 * n:.0f} exclude 0"
 
 
 def listing(rules: Iterable[Rule]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gex_backtest.bars import HOUR_US, Bars, Ints
-from gex_backtest.returns import move
+from gex_backtest.returns import is_covered, move
 from gex_pipeline.core.black76 import Bools, Floats
 
 _HOURS_PER_YEAR = 365 * 24
@@ -67,7 +67,7 @@ class Touches:
         The bar that touched first, -1 for none.
     touched, by_gap, bounced, held
         1 or 0: whether it was touched; by a gap; bounced; and whether the last close was on the near side. NaN where
-        the bars end before it is known, and for all but ``touched`` where there was no touch.
+        the bars end before it is known or too many are missing, and for all but ``touched`` where there was no touch.
     known_us
         When ``touched`` was known: the close of ``row``, or the end of the watch.
     resolved_us
@@ -94,7 +94,8 @@ def touches(bars: Bars, watch: Watch, barrier_sigmas: float) -> Touches:
     row = _first(bars, watch.level_usd, watch.side, watch.row + 1, end)
     near, far = _barriers(bars, watch, barrier(watch.sigma, barrier_sigmas), np.minimum(row, end - 1), end)
     at, resolved = (np.minimum(each, len(bars) - 1) for each in (row, np.minimum(near, far)))
-    is_touched, is_over = row < end, watch.end_us <= bars.close_at[-1]
+    is_over = (watch.end_us <= bars.close_at[-1]) & is_covered(bars, bars.close_at[watch.row], watch.end_us)
+    is_touched = row < end
     is_resolved = is_touched & (np.minimum(near, far) < end)
     is_near = watch.side * (watch.level_usd - bars.close[end - 1]) > 0
     is_level = np.isfinite(watch.level_usd)

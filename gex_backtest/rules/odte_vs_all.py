@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gex_backtest.bars import DAY_US, Bars, Ints
-from gex_backtest.errors import BacktestError
+from gex_backtest.bounds import require
 from gex_backtest.estimates import count, difference, mean
 from gex_backtest.panel import Panel
 from gex_backtest.sessions import Sessions, columns, per_session, sessions, walls, watch
@@ -52,8 +52,7 @@ class Parameters:
 
     def __post_init__(self) -> None:
         for name in ("barrier_sigmas", "volatility_days"):
-            if not 0 < getattr(self, name) <= 1_000:
-                raise BacktestError(f"{name} = {getattr(self, name)} cannot be: more than 0, at most 1000")
+            require(name, getattr(self, name), 0.001, 1_000)
 
 
 def study(panel: Panel, p: Parameters) -> Study:

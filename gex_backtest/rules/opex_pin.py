@@ -29,7 +29,7 @@ import numpy as np
 import polars as pl
 
 from gex_backtest import clustering, estimates, pins
-from gex_backtest.errors import BacktestError
+from gex_backtest.bounds import require
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel, micros
 from gex_backtest.pulls import UNIT, Drawn
@@ -69,11 +69,10 @@ class Parameters:
     trade_least_bps: float = 20.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.trade_lead_hours <= _DAY:
-            raise BacktestError(f"trade_lead_hours = {self.trade_lead_hours} cannot be: from 1 to {_DAY}")
+        require("trade_lead_hours", self.trade_lead_hours, 1, _DAY)
         for name in ("reach_sigmas", "volatility_days", "band_pct"):
-            if not getattr(self, name) > 0:
-                raise BacktestError(f"{name} = {getattr(self, name)} cannot be: above 0")
+            require(name, getattr(self, name), 0.001, 1_000)
+        require("seed", self.seed, 0, 2**32)
 
 
 def study(panel: Panel, parameters: Parameters) -> Study:

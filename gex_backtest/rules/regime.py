@@ -2,7 +2,8 @@
 
 The outcome is the logarithm of realised volatility over the hours that follow, at decisions that do not overlap. Four
 lines draw the regime: the sign of net GEX, and spot against `zero_gamma`, `hvl` and `hvl_slope`. As gamma is large when
-volatility is low, what counts is what a regime adds to trailing volatility (HAR), IV, hour of day and weekend.
+volatility is low, what counts is what a regime adds to trailing volatility (HAR), IV, hour of day and weekend. Regimes
+last for days, so what counts as an observation is a run of decisions in one of them.
 
 Headline: that coefficient for the sign of net GEX; the claim is that it is negative.
 """
@@ -11,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
+from gex_backtest.bounds import require_divisor
 from gex_backtest.decisions import LINES, Decisions, every, is_known, positive, regime
-from gex_backtest.estimates import coefficient, difference, gain
+from gex_backtest.estimates import coefficient, difference, gain, of_runs
 from gex_backtest.events import events
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
@@ -37,7 +40,11 @@ class Parameters:
     """
 
     horizon_hours: int = 4
-    line: str = "net_gex"
+    line: Literal["net_gex", "zero_gamma", "hvl", "hvl_slope"] = "net_gex"
+
+    def __post_init__(self) -> None:
+        """Raise ``BacktestError`` for what cannot be."""
+        require_divisor("horizon_hours", self.horizon_hours)
 
 
 def study(panel: Panel, p: Parameters) -> Study:
@@ -59,7 +66,8 @@ def _of_line(made: Decisions, p: Parameters, line: str) -> tuple[pl.DataFrame, l
 def _volatility(made: Decisions, line: str, state: Floats, vol: Floats) -> Iterator[Estimate]:
     is_long, log_vol = state > 0, np.log(positive(vol))
     controls = [*made.har(), np.log(positive(made.iv())), *made.calendar()]
-    yield coefficient("vol_beyond_controls", line, "log", log_vol, is_long.astype(float), controls)
+    run = np.cumsum(np.diff(state, prepend=0.0) != 0)
+    yield of_runs("vol_beyond_controls", line, "log", log_vol, is_long.astype(float), controls, run)
     yield gain("r_squared_gain", line, log_vol, is_long.astype(float), controls)
     yield difference("vol_positive_minus_negative", line, "1, annual", vol, is_long, made.day)
 

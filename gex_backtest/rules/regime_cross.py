@@ -2,8 +2,8 @@
 
 An event is a decision at which the regime by a line is the other than at the bar before, the first after some quiet
 hours. Its outcome, the logarithm of realised volatility in the hours that follow, is compared with that of decisions on
-a grid of the same hours without a crossing, beside trailing volatility (HAR and the last hours), the size of the last
-move, IV, hour of day and weekend: crossings happen when price moves, and moves cluster.
+a grid of hours that have had no crossing for as long, beside trailing volatility (HAR and the last hours), the size of
+the last move, IV, hour of day and weekend: crossings happen when price moves, and moves cluster.
 
 Headline: that coefficient for `zero_gamma`; the claim is that it is positive.
 """
@@ -17,13 +17,14 @@ import numpy as np
 import polars as pl
 
 from gex_backtest.bars import HOUR_US, Ints
+from gex_backtest.bounds import require, require_divisor
 from gex_backtest.decisions import LINES, Decisions, every, positive, regime
-from gex_backtest.estimates import coefficient, mean
+from gex_backtest.estimates import coefficient, difference
 from gex_backtest.events import events
 from gex_backtest.panel import Panel
 from gex_backtest.returns import realised
 from gex_backtest.study import Estimate, Rule, Study
-from gex_pipeline.core.black76 import Floats
+from gex_pipeline.core.black76 import Bools, Floats
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ class Parameters:
     horizon_hours: int = 4
     quiet_hours: int = 4
     path_hours: int = 6
+
+    def __post_init__(self) -> None:
+        """Raise ``BacktestError`` for what cannot be."""
+        require_divisor("horizon_hours", self.horizon_hours)
+        for name in ("quiet_hours", "path_hours"):
+            require(name, getattr(self, name), 1, 24)
 
 
 def study(panel: Panel, p: Parameters) -> Study:
@@ -70,31 +77,39 @@ def _of_line(panel: Panel, p: Parameters, line: str) -> tuple[pl.DataFrame, list
     vol = crossed.following(p.horizon_hours)
     level = None if line == "net_gex" else panel.level(line)[crossed.rows]
     table = events(crossed, p.horizon_hours, kinds, line, "realised_vol", "1, annual", vol, level)
-    return table, [_expansion(panel, p, line, state, crossed), *_path(p, line, crossed)]
+    made, is_crossing = _beside_calm(panel, p, state, crossed)
+    return table, [_expansion(made, p, line, is_crossing), *_path(made, p, line, is_crossing)]
 
 
-def _expansion(panel: Panel, p: Parameters, line: str, state: Floats, crossed: Decisions) -> Estimate:
-    """What a crossing adds to the volatility that follows."""
+def _beside_calm(panel: Panel, p: Parameters, state: Floats, crossed: Decisions) -> tuple[Decisions, Bools]:
+    """Crossings, and decisions of the grid of hours that have had none in so many hours; which are crossings.
+
+    What comes after a decision does not choose it.
+    """
     grid = every(panel, p.horizon_hours).rows
-    near = np.searchsorted(crossed.at, panel.bars.close_at[grid] - p.horizon_hours * HOUR_US)
-    is_apart = np.append(crossed.at, np.inf)[near] > panel.bars.close_at[grid] + p.horizon_hours * HOUR_US
-    calm = grid[is_apart & np.isfinite(state[grid])]
+    last = np.searchsorted(crossed.at, panel.bars.close_at[grid], side="right") - 1
+    since = panel.bars.close_at[grid] - np.append(crossed.at, np.iinfo(np.int64).min // 2)[last]
+    calm = grid[(since > p.horizon_hours * HOUR_US) & np.isfinite(state[grid])]
     rows = np.concatenate([crossed.rows, calm])
     order = np.argsort(rows, kind="stable")
-    made, is_crossing = Decisions(panel, rows[order]), (np.arange(len(rows)) < len(crossed.rows))[order].astype(float)
+    return Decisions(panel, rows[order]), (np.arange(len(rows)) < len(crossed.rows))[order]
+
+
+def _expansion(made: Decisions, p: Parameters, line: str, is_crossing: Bools) -> Estimate:
+    """What a crossing adds to the volatility that follows; a calm decision may overlap with one crossing."""
     h = p.horizon_hours
     trailing = [np.log(positive(made.trailing(h))), *made.har(), np.abs(made.moved(h))]
-    controls = [*trailing, np.log(positive(made.iv())), *made.calendar()]
+    controls = [*trailing, np.log(positive(made.iv())), *made.calendar(h)]
     outcome = np.log(positive(made.following(h)))
-    return coefficient("vol_beyond_controls", line, "log", outcome, is_crossing, controls)
+    return coefficient("vol_beyond_controls", line, "log", outcome, is_crossing.astype(float), controls, overlap=2)
 
 
-def _path(p: Parameters, line: str, crossed: Decisions) -> Iterator[Estimate]:
-    """Volatility hour by hour, relative to the day that ends before the path."""
-    usual = _vol(crossed, -p.path_hours - 24, -p.path_hours)
+def _path(made: Decisions, p: Parameters, line: str, is_crossing: Bools) -> Iterator[Estimate]:
+    """Volatility hour by hour, relative to the day that ends before, of crossings less that of calm decisions."""
+    usual = np.log(positive(_vol(made, -p.path_hours - 24, -p.path_hours)))
     for hour in range(-p.path_hours, p.path_hours):
-        ratio = np.log(positive(_vol(crossed, hour, hour + 1))) - np.log(positive(usual))
-        yield mean("vol_path", f"{line}, hour {hour:+d}", "log", ratio)
+        ratio = np.log(positive(_vol(made, hour, hour + 1))) - usual
+        yield difference("vol_path", f"{line}, hour {hour:+d}", "log", ratio, is_crossing, made.day)
 
 
 def _vol(made: Decisions, start: int, end: int) -> Floats:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gex_backtest import follow
+from gex_backtest.bounds import require, require_divisor
 from gex_backtest.decisions import is_known
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
@@ -35,6 +36,12 @@ class Parameters:
     horizon_hours: int = 4
     least_sigmas: float = 0.5
     heavy_share: float = 0.25
+
+    def __post_init__(self) -> None:
+        """Raise ``BacktestError`` for what cannot be."""
+        require_divisor("horizon_hours", self.horizon_hours)
+        require("least_sigmas", self.least_sigmas, 0, 10)
+        require("heavy_share", self.heavy_share, 0, 1)
 
 
 def _condition(panel: Panel, p: Parameters) -> Floats:

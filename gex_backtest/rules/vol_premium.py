@@ -19,6 +19,7 @@ import polars as pl
 
 from gex_backtest import returns
 from gex_backtest.bars import Bars, Ints
+from gex_backtest.bounds import require
 from gex_backtest.decisions import Decisions, every
 from gex_backtest.estimates import independent, mean
 from gex_backtest.events import events
@@ -45,6 +46,10 @@ class Parameters:
     """
 
     window_days: int = 30
+
+    def __post_init__(self) -> None:
+        """Raise ``BacktestError`` for what cannot be."""
+        require("window_days", self.window_days, 1, 365)
 
 
 def study(panel: Panel, p: Parameters) -> Study:
@@ -75,7 +80,8 @@ def _of(made: Decisions, p: Parameters, when: str, name: str, premium: Floats) -
         mine = years == year if year else np.ones_like(years, dtype=bool)
         group = f"{name}, {year or 'all years'}"
         yield mean(f"premium_{when}", group, _UNIT, premium[mine], p.window_days)
-        yield independent(f"premium_{when}", group, _UNIT, premium[mine & is_alone])
+        alone = f"{name}, every {p.window_days}th day, {year or 'all years'}"
+        yield independent(f"premium_{when}", alone, _UNIT, premium[mine & is_alone])
 
 
 RULE = Rule(

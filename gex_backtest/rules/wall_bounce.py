@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gex_backtest.bars import Ints
-from gex_backtest.errors import BacktestError
-from gex_backtest.estimates import count, difference, mean
+from gex_backtest.bounds import require
+from gex_backtest.estimates import count, difference, mean, share
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
 from gex_backtest.placebo import KINDS, placebos
@@ -63,10 +63,8 @@ class Parameters:
 
     def __post_init__(self) -> None:
         for name in ("barrier_sigmas", "away_hours", "volatility_days"):
-            if not 0 < getattr(self, name) <= 1_000:
-                raise BacktestError(f"{name} = {getattr(self, name)} cannot be: more than 0, at most 1000")
-        if self.seed < 0:
-            raise BacktestError(f"seed = {self.seed} cannot be: 0 or more")
+            require(name, getattr(self, name), 0.001, 1_000)
+        require("seed", self.seed, 0, 2**32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +110,7 @@ def _first_walls(seen: _Seen, found: Touches, away: Floats) -> Iterator[Estimate
     yield seen.less_placebos("moved_away_less_placebos", _NAME, _AWAY, away, (_FIRST, _EVERY))
     yield mean("moved_away", _NAME, _AWAY, away[:, 0, _FIRST].ravel())
     for i, kind in enumerate(("wall", *KINDS)):
-        yield mean("touched", f"{_NAME}: {kind}", "1", found.touched[:, i, _FIRST].ravel())
+        yield share("touched", f"{_NAME}: {kind}", found.touched[:, i, _FIRST].ravel())
         yield mean("bounced", f"{_NAME}: {kind}", "1", found.bounced[:, i, _FIRST].ravel())
 
 

@@ -46,7 +46,7 @@ def wanted(bars: Bars, watch: Watch, sigmas: float) -> list[Fate]:
     )
     distance = sigmas * 0.5 / DAYS_PER_YEAR**0.5
     each = zip(watch.level_usd, watch.spot_usd, watch.row.tolist(), watch.end_us.tolist(), strict=True)
-    return [fate(rows, level, spot, row, end, distance) for level, spot, row, end in each]
+    return [fate(rows, level, spot, row, end, distance, bars.length_us) for level, spot, row, end in each]
 
 
 def plain(values: np.ndarray) -> list[float | None]:

@@ -24,12 +24,16 @@ class Fate:
     resolved_us: int = 0
 
 
-def fate(bars: Sequence[Bar], level: float, spot: float, row: int, end_us: int, barrier: float) -> Fate:
-    """Of a level that is watched from the close of a bar on; ``barrier``: the log-distance of its two sides."""
+def fate(bars: Sequence[Bar], level: float, spot: float, row: int, end_us: int, barrier: float, length_us: int) -> Fate:
+    """Of a level that is watched from the close of a bar on; ``barrier``: the log-distance of its two sides.
+
+    ``length_us``: of a bar. With less than four fifths of the bars nothing is known that is not seen.
+    """
     is_above = level > spot
     out = Fate(known_us=end_us, resolved_us=end_us)
     watched = [i for i in range(row + 1, len(bars)) if bars[i][0] <= end_us]
-    is_over = bars[-1][0] >= end_us
+    asked = (end_us - bars[row][0]) / length_us
+    is_over = bars[-1][0] >= end_us and len(watched) > 0 and len(watched) >= 0.8 * asked
     for i in watched:
         if reaches(bars[i], level, upward=is_above):
             out.row, out.touched, out.known_us = i, True, bars[i][0]

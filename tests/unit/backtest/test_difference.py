@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from arch.bootstrap import StationaryBootstrap
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from gex_backtest.estimates import difference
 from gex_backtest.study import OK
@@ -46,7 +49,20 @@ def test_what_depends_on_itself_has_wider_errors() -> None:
     assert wide.standard_error > 1.5 * narrow.standard_error and wide.value == pytest.approx(narrow.value)
 
 
-def test_groups_that_do_not_vary_have_a_difference_all_the_same() -> None:
+def test_shares_of_all_and_none_have_newcombes_interval() -> None:
+    """30 of 30 against 0 of 30: Wilson's intervals end at 0.8865 and 0.1135, and the two gaps add as sides do."""
     day, is_first = np.repeat(np.arange(30), 2), np.tile([True, False], 30)
     found = difference("", "", "1", is_first.astype(float), is_first, day)
-    assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)
+    wilson = [proportion_confint(k, 30, method="wilson") for k in (30, 0)]
+    below = math.hypot(1 - wilson[0][0], wilson[1][1])
+    assert (found.value, found.standard_error) == (1.0, None)
+    assert (found.low, found.high) == pytest.approx((1.0 - below, 1.0))
+
+
+@pytest.mark.parametrize(("first", "rest"), [((28, 30), (25, 40)), ((2, 50), (10, 60))])
+def test_rare_outcomes_have_newcombes_interval(first: tuple[int, int], rest: tuple[int, int]) -> None:
+    values = np.concatenate([np.arange(n) < k for k, n in (first, rest)]).astype(float)
+    is_first = np.arange(len(values)) < first[1]
+    found = difference("", "", "1", values, is_first, np.arange(len(values)))
+    expected = confint_proportions_2indep(*first, *rest, method="newcomb")
+    assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)

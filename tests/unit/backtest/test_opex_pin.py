@@ -111,7 +111,7 @@ def test_a_mean_price_is_missed_by_less_than_any_strike(made_up: History, usual:
 
 def test_what_is_beyond_reach_is_counted_and_gives_no_event(made_up: History) -> None:
     at_eight = (pl.col("kind") == "placebo: round") & (pl.col("outcome") == "pull, 8 h")
-    wide, narrow = (RULE.study(Panel(made_up), Parameters(reach_sigmas=reach)) for reach in (1e9, 0.5))
+    wide, narrow = (RULE.study(Panel(made_up), Parameters(reach_sigmas=reach)) for reach in (1e3, 0.5))
     n_wide, n_narrow = (each.events.filter(at_eight).height for each in (wide, narrow))
     share = estimate(narrow, "within reach", "placebo: round, 8 h, all")
     assert (n_wide, n_narrow) == (share.n, round(share.n * share.value)) and 0 < n_narrow < n_wide
