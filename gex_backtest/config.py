@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -41,6 +40,7 @@ from gex_backtest.study import Rule
 from gex_pipeline.core.instruments import underlying_of
 from gex_pipeline.errors import UsageError, known
 
+_LONGEST_LATENCY = 30 * 86_400
 _TOP = ("underlying", "from", "to", "latency_seconds", "candles", "costs", "rules")
 
 
@@ -82,8 +82,8 @@ class Configuration:
         """Raise ``UsageError`` for a span or a latency that cannot be."""
         if self.start and self.end and self.start >= self.end:
             raise UsageError(f"from {_text(self.start)} is not before to {_text(self.end)}")
-        if not 0 <= self.latency_seconds < math.inf:
-            raise UsageError(f"latency_seconds {self.latency_seconds:g} must be 0 or more")
+        if not 0 <= self.latency_seconds <= _LONGEST_LATENCY:
+            raise UsageError(f"latency_seconds {self.latency_seconds:g} must be from 0 to {_LONGEST_LATENCY:,}")
 
     @property
     def document(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gex_backtest.decisions import Decisions, every, is_known
+from gex_backtest.decisions import Decisions, every, is_known, positive
 from gex_backtest.estimates import difference, mean
 from gex_backtest.events import events
 from gex_backtest.holdings import Orders
@@ -61,5 +61,5 @@ def sigma(made: Decisions, hours: float) -> Floats:
 def _moved(panel: Panel, direction: float, hours: int, least_sigmas: float) -> Decisions:
     """Decisions of the grid of hours after a move."""
     made = every(panel, hours)
-    size = direction * made.moved(hours) / sigma(made, hours)
+    size = direction * made.moved(hours) / positive(sigma(made, hours))
     return Decisions(panel, made.rows[is_known(size) & (size >= least_sigmas)])

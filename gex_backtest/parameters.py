@@ -15,6 +15,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from gex_backtest.errors import BacktestError
 from gex_pipeline.errors import UsageError, known, nearest
 
+#: More than these are a typing error, or a search for what fits.
+_MOST_VARIANTS = 10_000
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
@@ -27,6 +29,8 @@ def variants(kind: type[Any], given: Mapping[str, Any], section: str) -> tuple[A
     for key in given:
         known(key, hints, f"key in [{section}]")
     values = {key: _values(f"[{section}] {key}", given[key], hints[key]) for key in hints if key in given}
+    if (n := math.prod(map(len, values.values()))) > _MOST_VARIANTS:
+        raise UsageError(f"[{section}] makes {n:,} variants, at most {_MOST_VARIANTS:,}: shorten its lists")
     try:
         return tuple(kind(**dict(zip(values, each, strict=True))) for each in product(*values.values()))
     except BacktestError as error:

@@ -34,6 +34,7 @@ KINDS = ("random", "mirror", "strike", "round", "prior_day")
 CLOSE, FAR = 0.1, 1.5
 _STRETCHED = (0.8, 1.25)
 _ROUNDEST, _BTC_STEP, _OF_SPOT = (10.0, 5.0, 1.0), 1_000.0, 0.02
+_MOST_NUMBERS = 100_000
 
 
 def placebos(panel: Panel, at: Sessions, walls: Floats, barrier: Floats, seed: int) -> Floats:
@@ -98,6 +99,8 @@ def _round(underlying: str, spot: float, walls: Floats, gap: float) -> Floats:
     farthest = spot * np.exp(FAR * np.nanmax(np.abs(walls), initial=0.0))
     found = np.full(len(walls), np.nan)
     for step in _ROUNDEST:
+        if farthest > _MOST_NUMBERS * step * unit:
+            continue  # levels of another scale than prices
         numbers = step * unit * np.arange(1.0, farthest / (step * unit) + 1.0)
         found = np.where(np.isnan(found), _nearest(np.log(numbers / spot), walls, gap), found)
     return found

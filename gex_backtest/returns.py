@@ -74,10 +74,10 @@ def move(bars: Bars, start_us: Ints, end_us: Ints) -> Floats:
 
 
 def is_covered(bars: Bars, start_us: Ints, end_us: Ints) -> Bools:
-    """Stretches that have enough bars, see ``COVERED``."""
+    """Stretches that have enough bars, see ``COVERED``, and are over by the last one."""
     asked = (end_us - start_us) / bars.length_us
     n = counted(bars, start_us, end_us)
-    return (n >= COVERED * asked) & (n > 0)
+    return (n >= COVERED * asked) & (n > 0) & (end_us <= bars.close_at[-1])
 
 
 def _sum(bars: Bars, values: Floats, start_us: Ints, end_us: Ints) -> Floats:

@@ -138,7 +138,8 @@ def _attempt(work: Callable[[], _Found]) -> tuple[_Found | None, str]:
 def _study(panel: Panel, rule: Rule, parameters: Any) -> Study:
     lacking = [need for need in rule.needs if getattr(panel.history, need).is_empty()]
     if lacking:
-        raise BacktestError(f"no {' and '.join(lacking)} in this span")
+        way = ": `gex build` makes them of chains" if "levels" in lacking else ""
+        raise BacktestError(f"no {' and '.join(lacking)} in this span{way}")
     return rule.study(panel, parameters)
 
 

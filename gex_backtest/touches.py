@@ -94,7 +94,7 @@ def touches(bars: Bars, watch: Watch, barrier_sigmas: float) -> Touches:
     row = _first(bars, watch.level_usd, watch.side, watch.row + 1, end)
     near, far = _barriers(bars, watch, barrier(watch.sigma, barrier_sigmas), np.minimum(row, end - 1), end)
     at, resolved = (np.minimum(each, len(bars) - 1) for each in (row, np.minimum(near, far)))
-    is_over = (watch.end_us <= bars.close_at[-1]) & is_covered(bars, bars.close_at[watch.row], watch.end_us)
+    is_over = is_covered(bars, bars.close_at[watch.row], watch.end_us)
     is_touched = row < end
     is_resolved = is_touched & (np.minimum(near, far) < end)
     is_near = watch.side * (watch.level_usd - bars.close[end - 1]) > 0

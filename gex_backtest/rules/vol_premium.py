@@ -21,6 +21,7 @@ from gex_backtest import returns
 from gex_backtest.bars import Bars, Ints
 from gex_backtest.bounds import require
 from gex_backtest.decisions import Decisions, every
+from gex_backtest.errors import BacktestError
 from gex_backtest.estimates import independent, mean
 from gex_backtest.events import events
 from gex_backtest.panel import Panel
@@ -56,6 +57,8 @@ def study(panel: Panel, p: Parameters) -> Study:
     """The premium by each estimator, of the days after and before, of all years and each."""
     made = every(panel, 24)
     made = Decisions(panel, made.rows[np.isfinite(made.iv())])
+    if not len(made.rows):
+        raise BacktestError("neither DVOL nor 30-day IV of a chain is known at any midnight UTC of this span")
     found = {
         (when, name): 100.0 * (made.iv() - estimator(panel.bars, *_window(made, when, p)))
         for when in ("following", "trailing")

@@ -15,6 +15,7 @@ from gex_pipeline.commands.arguments import Context, to_market, to_underlying
 from gex_pipeline.commands.fill import Instant, Span
 from gex_pipeline.commands.interrupts import hear_ctrl_c
 from gex_pipeline.commands.output import refuse_warehouse_files, say_all, show, show_json, show_lines
+from gex_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from gex_backtest.config import Configuration
@@ -90,6 +91,7 @@ def backtest(
     configuration = configure(rules, config, given)
     if out:
         refuse_warehouse_files(out / "run.json")
+        _make(out)
     record = _run(context.warehouse, configuration, out)
     if json:
         show_json(record.document)
@@ -99,6 +101,14 @@ def backtest(
         show(summary.table(record.results), is_wide=True)
         show_lines(["", *_places(record, context.warehouse, out)])
     return 0
+
+
+def _make(folder: Path) -> None:
+    """Now, not when everything is worked out."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {folder} cannot be made: {error.strerror}") from error
 
 
 def _list(names: tuple[str, ...]) -> int:

@@ -230,7 +230,10 @@ def test_a_warehouse_without_levels(gex: Gex, root: Path) -> None:
     shutil.rmtree(root / "levels")
     status, out, err = gex("drifts")
     assert (status, out) == (1, "")
-    assert err.splitlines()[-1] == "gex: no rule can be run: no levels in this span (drifts)"
+    assert (
+        err.splitlines()[-1]
+        == "gex: no rule can be run: no levels in this span: `gex build` makes them of chains (drifts)"
+    )
 
 
 def test_no_warehouse(gex: Gex, root: Path) -> None:

@@ -139,7 +139,7 @@ def test_the_canonical_text_is_json_with_every_parameter(file: Path) -> None:
         ("from = 2026-02-01\nto = 2026-01-01", "from 2026-02-01T00:00:00Z is not before to 2026-01-01T00:00:00Z"),
         ("from = 5", "from 5 is not a time"),
         ("to = 'soon'", "to 'soon' is not a time: write it like"),
-        ("latency_seconds = -1", "latency_seconds -1 must be 0 or more"),
+        ("latency_seconds = -1", "latency_seconds -1 must be from 0 to 2,592,000"),
         ("latency_seconds = true", "latency_seconds must be a number, not True"),
         ("candles = 5", "candles must be a section, [candles], not 5"),
         ("[candles]\nintervall = '5m'", "unknown key in [candles] 'intervall'; nearest is 'interval'"),

@@ -92,3 +92,9 @@ def test_all_estimators_agree_on_a_random_walk() -> None:
 def test_a_move_goes_from_the_next_open_to_the_last_close() -> None:
     bars = hourly([100, 110, 99, 108.9])
     assert returns.move(bars, *stretch(1, 3)) == pytest.approx([math.log(99 / 100)])
+
+
+def test_what_is_not_over_by_the_last_bar_is_not_known() -> None:
+    bars = hourly([100.0, 101.0] * 10)
+    assert np.isnan(returns.realised(bars, *stretch(1, 21))).tolist() == [True]
+    assert np.isnan(returns.realised(bars, *stretch(1, 20))).tolist() == [False]
