@@ -57,7 +57,7 @@ def venues_apart(seed: int, start: date, at: datetime) -> Generator[Venues]:
     try:
         yield Venues(pipe)
     finally:
-        process.terminate()  # it may be making its market; it has nothing to put away
+        process.kill()  # it may be making its market, or ignore SIGTERM; it has nothing to put away
         process.join()
         pipe.close()
 

@@ -68,7 +68,7 @@ def _data_problems(store: Store, partition: Partition, names: set[str]) -> Itera
     if manifest is None:
         yield f"its manifest is missing: {again}"
     elif manifest.schema_version != table.version:
-        action = "run `gex build`" if table in DERIVED else again
+        action = "run `gex build`" if table.name in {each.name for each in DERIVED} else again
         yield f"schema version {manifest.schema_version}, this is version {table.version}: {action}"
     elif file_hash(path) != manifest.content_hash:
         yield f"damaged: its content is not what was written{_truncated(path)}: {again}"

@@ -234,18 +234,17 @@ def test_days_that_cannot_be(days: str, why: str, gex: Run, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("is_begun", "signals", "status"),
+    ("signals", "status"),
     [
-        (False, [signal.SIGINT], 130),
-        (True, [signal.SIGINT, signal.SIGINT], 130),
-        (True, [signal.SIGTERM], 143),
-        (True, [signal.SIGKILL], -signal.SIGKILL),
+        ([signal.SIGINT, signal.SIGINT], 130),
+        ([signal.SIGTERM], 143),
+        ([signal.SIGKILL], -signal.SIGKILL),
     ],
 )
-def test_stopped_it_leaves_nothing(tmp_path: Path, is_begun: bool, signals: list[int], status: int) -> None:
+def test_stopped_it_leaves_nothing(tmp_path: Path, signals: list[int], status: int) -> None:
     out = tmp_path / "a" / "out"
     with demo_process("--days", "10", "--out", str(out)) as process:
-        wait_for(lambda: any(out.glob("archive/*/*.parquet")) if is_begun else out.exists())
+        wait_for(lambda: any(out.glob("archive/*/*.parquet")))
         for number in signals:
             to = os.killpg if number == signal.SIGINT else os.kill  # as a terminal does, and a supervisor
             to(process.pid, number)
