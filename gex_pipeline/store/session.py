@@ -19,6 +19,7 @@ from duckdb.sqltypes import DuckDBPyType
 from gex_pipeline.errors import GexError
 from gex_pipeline.schema import MACROS, TABLES
 from gex_pipeline.store import catalog, udfs
+from gex_pipeline.store.interruptible import interruptible
 from gex_pipeline.store.macros import Answering, Macros
 from gex_pipeline.store.parquet import version_of
 from gex_pipeline.store.partitions import Store
@@ -81,7 +82,8 @@ class Session:
             try:
                 self.prepare(sql)
                 before = self._versions(sql)
-                frame = _frame(self._con.sql(sql, params=parameters))
+                with interruptible(self._con):
+                    frame = _frame(self._con.sql(sql, params=parameters))
                 if self._versions(sql) == before:
                     return frame
             except duckdb.Error as error:
@@ -89,10 +91,6 @@ class Session:
                 is_of_files = isinstance(error, duckdb.IOException) or before is None or before != self._versions(sql)
                 if not is_of_files or attempt == _ATTEMPTS - 1:
                     raise GexError(_told(error)) from error
-            except RuntimeError as error:
-                if "interrupted" in str(error):  # how DuckDB reports Ctrl-C
-                    raise KeyboardInterrupt from error
-                raise
             # A month was folded or a file replaced between its listing and its last page: list again, read again.
             self._paths.clear()
         raise GexError("the files are being replaced again and again; ask again")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gex_pipeline.store.partitions import Store
 from tests.bench import tardis
 from tests.bench.measure import GEX
 
@@ -31,3 +32,26 @@ def test_ctrl_c_while_ticks_are_read(tmp_path: Path, source: tuple[str, str]) ->
         assert (process.returncode, out) == (130, "")
         assert err.splitlines()[-1] == "gex: interrupted"
         assert not root.exists()
+
+
+@pytest.mark.parametrize(("number", "pause"), [(signal.SIGINT, 0.0), (signal.SIGINT, 1.0), (signal.SIGTERM, 0.5)])
+def test_ctrl_c_while_a_function_of_a_query_runs(tmp_path: Path, number: signal.Signals, pause: float) -> None:
+    """Raised within a Python function, it would be an error of the query, or lost."""
+    Store(tmp_path).create("real")
+    endless = "SELECT sum(black76_price(x, 50000, 0.1, 0.5, 'C')) FROM range(1, 10000000000) AS t(x)"
+    process = subprocess.Popen(
+        [*GEX, "--warehouse", str(tmp_path), "sql", endless],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _wait_for_cpu(process.pid, 1.5 + pause)  # beyond what the start takes
+    process.send_signal(number)
+    assert process.communicate(timeout=60) == ("", "gex: interrupted\n")
+    assert process.returncode == 128 + number
+
+
+def _wait_for_cpu(pid: int, seconds: float) -> None:
+    """Wait until a process has worked for so long, however busy the machine is."""
+    while sum(map(int, Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13])) < 100 * seconds:
+        time.sleep(0.02)
