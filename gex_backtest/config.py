@@ -137,7 +137,7 @@ def configure(
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:  # not TOML, not UTF-8
@@ -166,7 +166,7 @@ def _value(key: str, value: Any, rules: Mapping[str, Rule]) -> Any:
     if key in ("from", "to"):
         return _instant(key, value)
     if key == "underlying":
-        return underlying_of(one(key, value, str))
+        return _underlying(one(key, value, str))
     if key == "latency_seconds":
         return one(key, value, float)
     table = _table(key, value)
@@ -175,7 +175,15 @@ def _value(key: str, value: Any, rules: Mapping[str, Rule]) -> Any:
     if key == "costs":
         return _single(Costs, table, key)
     hints = get_type_hints(Candles)
-    return {known(name, hints, f"key in [{key}]"): one(f"[{key}] {name}", table[name], hints[name]) for name in table}
+    found = {known(name, hints, f"key in [{key}]"): one(f"[{key}] {name}", table[name], hints[name]) for name in table}
+    return {name: value.lower() if isinstance(value, str) else value for name, value in found.items()}
+
+
+def _underlying(symbol: str) -> str:
+    name = underlying_of(symbol)
+    if not name.isalnum():
+        raise UsageError(f"underlying {symbol!r} is no coin: write it like BTC or BTCUSDT")
+    return name
 
 
 def _table(key: str, value: Any) -> Mapping[str, Any]:
@@ -203,9 +211,11 @@ def _instant(key: str, value: Any) -> datetime:
             value = datetime.fromisoformat(value)
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time())
-    if not isinstance(value, datetime):
-        raise UsageError(f"{key} {value!r} is not a time: write it like 2026-03-17T16:00:00Z or 2026-03-17")
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    with suppress(OverflowError):  # the first morning of year 1 in Karachi has no UTC
+        if isinstance(value, datetime):
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    shown = repr(value) if isinstance(value, str) else value
+    raise UsageError(f"{key} {shown} is not a time: write it like 2026-03-17T16:00:00Z or 2026-03-17")
 
 
 def _text(instant: datetime | None) -> str | None:

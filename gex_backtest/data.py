@@ -67,13 +67,12 @@ def load(
 def _chosen(found: pl.DataFrame, underlying: str, wanted: Candles) -> list[Instrument]:
     if found.is_empty():
         raise BacktestError(f"no candles of {underlying} in this span: `gex candles` or `gex import` brings some")
-    left = found
-    for name in ("interval", "market", "venue"):
-        value = getattr(wanted, name)
-        if value is not None and left.filter(pl.col(name) == value).is_empty():
-            there = ", ".join(left[name].unique().sort())
-            raise BacktestError(f"no candles of {underlying} with {name} {value}: there are those of {there}")
-        left = left if value is None else left.filter(pl.col(name) == value)
+    asked = {name: value for name in ("venue", "market", "interval") if (value := getattr(wanted, name)) is not None}
+    left = found.filter(pl.lit(True), *(pl.col(name) == value for name, value in asked.items()))
+    if left.is_empty():
+        rows = found.select("venue", "market", "interval").unique().sort(pl.all()).rows()
+        there = "; ".join(map(" ".join, rows))
+        raise BacktestError(f"no candles of {underlying} are {' '.join(asked.values())}: there are {there}")
     rows = pl.concat([left, found]) if wanted.is_stitched else left.head(1)
     same = rows.filter(pl.col("interval") == left["interval"][0]).select(field.name for field in fields(Instrument))
     return [Instrument(*row) for row in same.unique(maintain_order=True).iter_rows()]

@@ -33,7 +33,7 @@ class Stored(Span):
     """Which part of what is stored to use."""
 
     start: Annotated[Instant, Parameter(name="--from", metavar="TIME")] = None
-    """First instant. Default: the first that is stored."""
+    """First instant; trailing measures begin there too, so leave them weeks. Default: the first that is stored."""
 
     end: Annotated[Instant, Parameter(name="--to", metavar="TIME")] = None
     """Last instant. Default: the last that is stored."""
@@ -80,10 +80,10 @@ def backtest(
     listed
         Print the rules with what they claim and their parameters, and run nothing.
     json
-        Print the JSON document of the run.
+        Print the JSON document of the run, or with --list of the rules.
     """
     if listed:
-        return _list(rules)
+        return _list(rules, json)
     from gex_backtest.config import configure
 
     candles = {"interval": stored.interval, "market": stored.market, "venue": stored.venue}
@@ -111,11 +111,16 @@ def _make(folder: Path) -> None:
         raise UsageError(f"--out {folder} cannot be made: {error.strerror}") from error
 
 
-def _list(names: tuple[str, ...]) -> int:
+def _list(names: tuple[str, ...], is_json: bool) -> int:
     from gex_backtest.rules import RULES, named
     from gex_backtest.summary import listing
 
-    show_lines(listing([named(name, RULES) for name in names] or RULES.values()))
+    rules = [named(name, RULES) for name in names] or list(RULES.values())
+    if is_json:
+        found = [{"rule": r.name, "hypothesis": r.hypothesis, "parameters": asdict(r.parameters())} for r in rules]
+        show_json({"rules": found})
+    else:
+        show_lines(listing(rules))
     return 0
 
 

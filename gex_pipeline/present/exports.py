@@ -21,8 +21,9 @@ from rich.table import Table
 from gex_pipeline.errors import UsageError
 from gex_pipeline.present.documents import number, time_text
 
-#: Rows a table shows; the other formats have no limit.
+#: Rows and letters of a cell that a table shows; the other formats have no limit.
 TABLE_ROWS = 200
+CELL_WIDTH = 200
 
 
 def csv(frame: pl.DataFrame) -> bytes:
@@ -48,19 +49,25 @@ def parquet(frame: pl.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def table(frame: pl.DataFrame, rows: int = TABLE_ROWS) -> Table:
-    """The first ``rows`` rows; numbers to the right, null as an empty cell."""
+def table(frame: pl.DataFrame) -> Table:
+    """For a terminal: the first rows, and the first letters of what is long, such as a JSON document."""
+    return _table(frame.head(TABLE_ROWS), CELL_WIDTH)
+
+
+def _table(frame: pl.DataFrame, width: int | None = None) -> Table:
+    """Numbers to the right, null as an empty cell, what is too long with an ellipsis."""
     result = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name, dtype in frame.schema.items():
-        result.add_column(name, justify="right" if dtype.is_numeric() else "left", no_wrap=True)
-    for row in frame.head(rows).iter_rows():
+        justify = "right" if dtype.is_numeric() else "left"
+        result.add_column(name, justify=justify, no_wrap=True, max_width=width)
+    for row in frame.iter_rows():
         result.add_row(*(_cell(value) for value in row))
     return result
 
 
 def table_text(frame: pl.DataFrame) -> bytes:
     """The table as plain text, all rows."""
-    drawn = table(frame, frame.height)
+    drawn = _table(frame)
     console = Console(file=io.StringIO(), highlight=False, markup=False, color_system=None)
     console.width = natural_width(console, drawn)
     with console.capture() as captured:
@@ -127,4 +134,4 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.10g}"
     shown = plain(value)
-    return "" if shown is None else shown if isinstance(shown, str) else str(shown)
+    return "" if shown is None else str(shown)

@@ -201,6 +201,8 @@ def test_the_list_needs_no_warehouse(gex: Gex, root: Path) -> None:
     ]
     assert "vols (no trading form)" in lines
     assert gex("vols", "--list")[1].splitlines()[0] == "vols (no trading form)"
+    (listed,) = json.loads(gex("drifts", "--list", "--json")[1])["rules"]
+    assert listed["rule"] == "drifts" and listed["parameters"]["lags"] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +214,7 @@ def test_the_list_needs_no_warehouse(gex: Gex, root: Path) -> None:
         (["--from", "2026-03-03", "--to", "2026-03-02"], 2, "is after --to"),
         (["--market", "prep"], 2, "did you mean 'perp'?"),
         (["--underlying", "ETH"], 1, "no candles of ETH in this span"),
-        (["--interval", "5m"], 1, "no candles of BTC with interval 5m: there are those of 1h"),
+        (["--interval", "5m"], 1, "no candles of BTC are 5m: there are "),
         (["--from", "2027-01-01"], 1, "no candles of BTC in this span"),
         (["vols"], 1, "no rule can be run: no dvol in this span (vols)"),
     ],

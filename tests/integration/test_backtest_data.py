@@ -179,10 +179,10 @@ def test_a_level_is_known_at_the_first_close_after_its_latency(made: Store) -> N
     ("coin", "wanted", "message"),
     [
         ("ETH", Candles(), "no candles of ETH in this span: `gex candles` or `gex import` brings some"),
-        ("BTC", Candles(interval="5m"), "no candles of BTC with interval 5m: there are those of 1h"),
-        ("BTC", Candles(venue="okx"), "no candles of BTC with venue okx: there are those of binance, bitstamp"),
+        ("BTC", Candles(interval="5m"), "no candles of BTC are 5m: there are binance perp 1h; "),
+        ("BTC", Candles(venue="okx"), "no candles of BTC are okx: there are binance perp 1h; "),
     ],
 )
 def test_what_is_not_there_is_said(made: Store, coin: str, wanted: Candles, message: str) -> None:
-    with pytest.raises(BacktestError, match=f"^{message}$"):
+    with pytest.raises(BacktestError, match=f"^{message}"):
         data.load(made.root, coin, wanted=wanted)

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
+from rich.console import Console
 
 from gex_pipeline.errors import GexError, UsageError
 from gex_pipeline.present import exports, files
@@ -69,6 +70,13 @@ def test_text_table_has_every_row_and_no_colour():
     text = exports.table_text(pl.DataFrame({"n": range(500)})).decode()
     assert "\x1b" not in text
     assert [int(line) for line in text.split()[2:]] == list(range(500))
+
+
+def test_a_long_cell_is_cut_on_a_terminal():
+    screen = io.StringIO()
+    console = Console(file=screen, width=1000)
+    console.print(exports.table(pl.DataFrame({"long": ["x" * 300], "n": [1]})))
+    assert screen.getvalue().splitlines()[-1] == "x" * 199 + "…  1"
 
 
 def test_text_table_is_never_cut():
