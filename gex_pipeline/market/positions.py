@@ -28,9 +28,9 @@ _CLOSED, _INTERMEDIATED = 0.1, 0.7
 _WEEKEND = 0.5
 #: USD that gather at a wall each day; at a pin so many times as much.
 _GATHERED_USD, _PIN = 8e6, 40.0
-_WALL_DAYS, _PIN_DAYS = 35, 1
+_WALL_DAYS, _PIN_DAYS = 35, 3
 #: Customers' demand for calls and puts.
-_DEMAND = np.array([1.1, 1.0])
+_DEMAND = np.array([1.0, 1.1])
 #: Log-appetite for calls and for puts: half-life in days and standard deviation.
 _APPETITE_DAYS, _APPETITE = 3.0, 0.5
 
@@ -146,7 +146,7 @@ class Habits:
             beyond = is_round & (sign * (listed.strike - spot) > 0) & (left <= _WALL_DAYS)
             out[side, _nearest(rank, beyond, listed.expiry_us)] += usual * self._switches.walls
         pins = _nearest(rank, is_round & (left <= _PIN_DAYS), listed.expiry_us)
-        out[:, pins] += _PIN * usual * self._switches.pinning
+        out[0, pins] += _PIN * usual * self._switches.pinning
         return out
 
 

@@ -22,7 +22,8 @@ from gex_pipeline.core.strike_levels import StrikeBooks
 from gex_pipeline.core.units import ONE_PERCENT, SECONDS_PER_YEAR
 from gex_pipeline.market.books import CARRY, COINS
 from gex_pipeline.market.draws import Ints
-from gex_pipeline.market.economy import Market, bell, bumps, densities
+from gex_pipeline.market.economy import Market
+from gex_pipeline.market.hedging import bell, bumps, densities
 from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.minutes import Bars, longer, minute_bars
 from gex_pipeline.market.positions import Day
@@ -35,6 +36,8 @@ _STEP, _GRID = 2 * SEARCH_STEP, search_grid()[1:-1:2]
 _STRIDES, _STEPS_PER_WIDTH = (1, 2, 4), 3
 #: Widths beyond which a strike is left out.
 _FAR = 5.5
+#: Days whose strikes are looked at together.
+_TOGETHER = 8
 #: Most steps of Newton's method, and the step (squared by the next) that is the last.
 _REFINEMENTS, _CLOSE = 8, 1e-5
 
@@ -147,10 +150,12 @@ def _spline(stride: int) -> Floats:
 
 
 def _columns(days: Sequence[_Strikes]) -> Columns:
-    found = [_at_strikes(day.books()) for day in days]
+    some = (days[i : i + _TOGETHER] for i in range(0, len(days), _TOGETHER))
+    found = [_at_strikes(_together([day.books() for day in each])) for each in some]
     columns = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
     spot_x, net = np.concatenate([day.x for day in days]), np.concatenate([day.net() for day in days])
-    x = _crossing(net * np.exp(_GRID), spot_x)
+    gross = columns.pop("gross_gex_usd") / (ONE_PERCENT * columns["spot_usd"]) * np.exp(spot_x)
+    x = _crossing(net * np.exp(_GRID), gross, spot_x)
     parts = np.split(x, np.cumsum([len(day.x) for day in days])[:-1])
     exact = np.concatenate([_refined(day, part) for day, part in zip(days, parts, strict=True)])
     return columns | {"zero_gamma": columns["spot_usd"] * np.exp(exact - spot_x)}
@@ -164,15 +169,28 @@ def _refined(day: _Strikes, x: Floats) -> Floats:
     return x
 
 
-def _crossing(net: Floats, x: Floats) -> Floats:
-    """Where the headline crossing is on the grid, per hour. The floor is that of net: gross is not at hand.
+def _crossing(net: Floats, gross: Floats, x: Floats) -> Floats:
+    """Where the headline crossing is on the grid, per hour. The floor is that of gross at spot, or of net.
 
     ``x``: where spot is on the grid.
     """
-    found = flips.Brackets.from_grid(_GRID, net, np.abs(net))
+    largest = np.maximum(np.abs(net).max(axis=1), gross)[:, None]
+    found = flips.Brackets.from_grid(_GRID, net, largest)
     away = found.guess - x[found.group]
     crossings = flips.Crossings(found.group, away, found.is_up, np.full_like(away, np.nan))
     return flips.headline(crossings, len(net))[0] + x
+
+
+def _together(parts: Sequence[StrikeBooks]) -> StrikeBooks:
+    """Books of several days, over the strikes of any of them: one call of `core` for all."""
+    strikes = np.unique(np.concatenate([part.strikes for part in parts]))
+    n = [len(part.spot) for part in parts]
+    call, put = (np.zeros((sum(n), len(strikes))) for _ in range(2))
+    is_listed = np.zeros(call.shape, dtype=bool)
+    for part, end in zip(parts, np.cumsum(n).tolist(), strict=True):
+        here = slice(end - len(part.spot), end), np.searchsorted(strikes, part.strikes)
+        call[here], put[here], is_listed[here] = part.call, part.put, True
+    return StrikeBooks(strikes, np.concatenate([part.spot for part in parts]), call, put, call - put, is_listed)
 
 
 def _at_strikes(books: StrikeBooks) -> Columns:
@@ -181,4 +199,5 @@ def _at_strikes(books: StrikeBooks) -> Columns:
     chosen |= dict(zip(EXTREMES, strike_levels.extremes(books), strict=True))
     chosen["hvl_slope"] = strike_levels.hvl_slope(books)[0]
     levels = {name: np.where(at >= 0, books.strikes[at], np.nan) for name, at in chosen.items()}
-    return {"spot_usd": books.spot, "net_gex_usd": books.net.sum(axis=1), "hvl": hvl, **levels}
+    sums = {"net_gex_usd": books.net.sum(axis=1), "gross_gex_usd": books.total_gross}
+    return {"spot_usd": books.spot, **sums, "hvl": hvl, **levels}

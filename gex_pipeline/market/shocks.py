@@ -21,6 +21,8 @@ MINUTES_A_YEAR = 365.0 * MINUTES_A_DAY
 _SCALES = ((15.0 * 24.0, 0.30), (8.0, 0.25))
 #: Jumps per day, and their size in standard deviations of a day.
 _JUMPS, _JUMP_SIZE = 0.15, 0.9
+#: Variance with jumps beside that without.
+_WITH_JUMPS = 1.0 + _JUMPS * _JUMP_SIZE**2
 #: Saturdays and Sundays move as this share of a working day does.
 _WEEKEND = 0.6
 
@@ -34,8 +36,9 @@ class Shocks:
 
 
 def shocks(seed: int, coin: str, usual: float, start: datetime, days: int) -> Shocks:
-    """Shocks of whole days from an instant on; ``usual``: volatility (a fraction) that it falls back to."""
+    """Shocks of whole days from an instant on; ``usual``: volatility (a fraction) in the long run, jumps included."""
     n = days * MINUTES_A_DAY
+    usual /= np.sqrt(_WITH_JUMPS)
     volatility = usual * _level(seed, coin, days) * seasons(start, n)
     sd = volatility / np.sqrt(MINUTES_A_YEAR)
     returns = sd * generator(seed, coin, "returns").standard_normal(n)

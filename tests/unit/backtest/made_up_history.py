@@ -15,7 +15,8 @@ from gex_pipeline.core.max_pain import lowest, payout_usd
 from gex_pipeline.core.units import ONE_PERCENT, SECONDS_PER_YEAR
 from gex_pipeline.market import reduced, surface
 from gex_pipeline.market.books import CARRY, COINS
-from gex_pipeline.market.economy import Market, bell, bumps
+from gex_pipeline.market.economy import Market
+from gex_pipeline.market.hedging import bell, bumps
 from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.positions import Day
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
@@ -14,7 +15,8 @@ from gex_pipeline.core.black76 import Floats
 from gex_pipeline.errors import UsageError
 from gex_pipeline.market import surface
 from gex_pipeline.market.books import COINS
-from gex_pipeline.market.economy import LEAST, MOST, Market, gamma_profiles, simulate
+from gex_pipeline.market.economy import LEAST, MOST, Market, simulate
+from gex_pipeline.market.hedging import profiles
 from gex_pipeline.market.minutes import longer, minute_bars
 from gex_pipeline.market.positions import Day, Habits
 from gex_pipeline.market.shocks import seasons, shocks
@@ -39,7 +41,7 @@ def squares(of: Market) -> Floats:
 
 
 def same(one: Market, other: Market) -> bool:
-    names = ("price", "multiplier", "gamma_usd", "volatility")
+    names = ("price", "multiplier", "pull", "gamma_usd", "volatility", "defended")
     return all(getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in names)
 
 
@@ -51,12 +53,12 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 def test_without_feedback_the_price_knows_of_no_option() -> None:
     """Whatever customers do, and however much of it gathers."""
     plain = market(switches=NULL)
-    for other in (Switches(0.0, walls=3.0, pinning=3.0), Switches(0.0, agreement=-1.0)):
+    for other in (Switches(0.0, walls=3.0, pinning=2.0), Switches(0.0, agreement=-1.0)):
         assert market(switches=other).price.tobytes() == plain.price.tobytes()
         assert market(switches=other).gamma_usd.tobytes() != plain.gamma_usd.tobytes()
     returns = shocks(0, "BTC", COINS["BTC"][1], START, DAYS).returns
     assert np.diff(np.log(plain.price)) == pytest.approx(returns, abs=1e-12)
-    assert set(plain.multiplier) == {1.0}
+    assert set(plain.multiplier) == {1.0} and set(plain.pull) == {0.0}
 
 
 def test_long_gamma_dampens_and_short_gamma_amplifies() -> None:
@@ -80,7 +82,7 @@ def test_realised_volatility_falls_with_the_dealers_gamma() -> None:
     assert realised == sorted(realised, reverse=True) and realised[0] > 1.3 * realised[-1]
 
 
-@pytest.mark.parametrize("switch", [{}, {"feedback": 2.0}, {"walls": 3.0}, {"pinning": 3.0}, {"agreement": -1.0}])
+@pytest.mark.parametrize("switch", [{}, {"feedback": 2.0}, {"walls": 3.0}, {"pinning": 2.0}, {"agreement": -1.0}])
 def test_the_multiplier_is_bounded_and_the_bound_seldom_binds(switch: dict[str, float]) -> None:
     """With the usual switches and with each at its end."""
     multiplier = np.concatenate([market(seed, Switches(**switch)).multiplier for seed in SEEDS])
@@ -89,8 +91,8 @@ def test_the_multiplier_is_bounded_and_the_bound_seldom_binds(switch: dict[str, 
 
 
 def test_all_effects_at_once_reach_the_bound() -> None:
-    multiplier = market(0, Switches(2.0, walls=3.0, pinning=3.0)).multiplier
-    assert 0.01 < np.mean(multiplier == LEAST) < 0.2
+    multiplier = market(0, Switches(2.0, walls=3.0, pinning=2.0)).multiplier
+    assert 0.01 < np.mean(multiplier == LEAST) < 0.3
 
 
 def distances(pinning: float) -> Floats:
@@ -105,7 +107,7 @@ def distances(pinning: float) -> Floats:
 
 def test_a_large_position_at_a_strike_near_its_expiry_pins() -> None:
     """Settlements lie nearer to the strike, the more so the larger the position; without it as in the null market."""
-    without, usual, large = (distances(pinning).mean() for pinning in (0.0, 1.0, 3.0))
+    without, usual, large = (distances(pinning).mean() for pinning in (0.0, 1.0, 2.0))
     assert large < 0.9 * without and large < usual < without
 
 
@@ -147,30 +149,73 @@ def eight(held: Day) -> float:
     return datetime(held.date.year, held.date.month, held.date.day, 8, tzinfo=UTC).timestamp()
 
 
-def by_hand(held: Day, share: float, spot: float, at: float, level: float, usual: float) -> float:
-    """The dealers' gamma at a price, contract by contract."""
-    total, now = (
-        0.0,
-        datetime(held.date.year, held.date.month, held.date.day, 8, tzinfo=UTC).timestamp() + share * 86_400,
-    )
+def contracts(held: Day, share: float, spot: float, level: float, usual: float) -> Iterator[tuple[float, ...]]:
+    """Strike, the dealers' coins, IV and years to expiry, one after the other."""
+    begin = datetime(held.date.year, held.date.month, held.date.day, 8, tzinfo=UTC).timestamp()
     for i in range(len(held.ladder.strike)):
-        t = (held.ladder.expiry_us[i] / 1e6 - now) / (365 * 86_400)
+        t = (held.ladder.expiry_us[i] / 1e6 - begin - share * 86_400) / (365 * 86_400)
         forward = spot * math.exp(0.05 * t)
         w = (level**2 - usual**2) * (1 - math.exp(-t * 365 / 20)) / (t * 365 / 20) + usual**2
         theta, k = w * t, math.log(held.ladder.strike[i] / forward)
         p = 0.9 / math.sqrt(theta) * k
         s = math.sqrt(0.5 * w * (1 - 0.25 * p + math.sqrt((p - 0.25) ** 2 + 1 - 0.25**2)))
-        d1 = (math.log(at * math.exp(0.05 * t) / held.ladder.strike[i]) + 0.5 * s * s * t) / (s * math.sqrt(t))
-        gamma = math.exp(-0.5 * d1 * d1) / math.sqrt(2 * math.pi) / (at * s * math.sqrt(t))
         coins = sum(held.dealers[side, i] + share * held.bought[side, i] for side in (0, 1))
+        yield held.ladder.strike[i], coins, s, t
+
+
+def d1_of(at: float, strike: float, s: float, t: float) -> float:
+    return (math.log(at * math.exp(0.05 * t) / strike) + 0.5 * s * s * t) / (s * math.sqrt(t))
+
+
+def by_hand(held: Day, share: float, spot: float, at: float, level: float, usual: float) -> float:
+    """The dealers' gamma at a price, contract by contract."""
+    total = 0.0
+    for strike, coins, s, t in contracts(held, share, spot, level, usual):
+        d1 = d1_of(at, strike, s, t)
+        gamma = math.exp(-0.5 * d1 * d1) / math.sqrt(2 * math.pi) / (at * s * math.sqrt(t))
         total += coins * gamma * at * at / 100
     return total
 
 
+def deltas(held: Day, later: float, spot: float, at: float, level: float) -> float:
+    """The dealers' delta (coins) at a price at noon and some minutes, of expiries within three days; IV stays."""
+    total = 0.0
+    for strike, coins, s, t in contracts(held, 0.5, spot, level, 0.45):
+        if t < 3 / 365:
+            total += coins * 0.5 * math.erfc(-d1_of(at, strike, s, t - later / (365 * 1440)) / math.sqrt(2))
+    return total
+
+
+def test_a_return_is_the_shock_that_hedging_makes_of_it_and_a_pull() -> None:
+    found, shaken = market(), shocks(0, "BTC", COINS["BTC"][1], START, DAYS).returns
+    assert np.diff(np.log(found.price)) == pytest.approx(found.multiplier * shaken + found.pull, abs=1e-12)
+
+
+def test_hedges_decay_as_deltas_do() -> None:
+    """The flow beside how deltas change in a minute at the same price: what grows is sold."""
+    held, spot = market().held[-1], 91_234.5
+    x, _, decay = profiles(held, np.array([0.5]), math.log(spot), np.array([0.45]), 0.45)
+    for place in (12, 20, 24, 28, 36):
+        at = spot * math.exp(x[place])
+        grown = deltas(held, 1.0, spot, at, 0.45) - deltas(held, 0.0, spot, at, 0.45)
+        assert decay[0, place] == pytest.approx(-0.01 * at * grown, abs=0.1 * np.abs(decay).max())
+
+
+def test_walls_that_are_defended_are_those_with_the_most_gamma_and_throw_back() -> None:
+    """Price at a wall of calls drifts down, at one of puts up; so it does nowhere else, and not without feedback."""
+    plain, walled = (market(1, Switches(walls=size, pinning=0.0), days=60) for size in (0.0, 3.0))
+    day = np.searchsorted(np.arange(480, len(walled.pull), 1440), np.arange(len(walled.pull)), side="right")
+    away = np.log(walled.price[:-1, None] / walled.defended[day]) / (0.45 / math.sqrt(365))
+    calls, puts = (walled.pull[np.abs(away[:, side]) < 0.1].mean() for side in (0, 1))
+    elsewhere = np.abs(walled.pull[(np.abs(away) > 1).all(axis=1)]).mean()
+    assert calls < -4 * elsewhere and puts > 4 * elsewhere
+    assert np.abs(walled.pull).max() > 3 * np.abs(plain.pull).max()
+
+
 def test_the_profile_is_the_sum_of_the_contracts() -> None:
     held, shares, spot, levels = market().held[-1], np.array([0.5, 0.6]), 91_234.5, np.array([0.45, 0.5])
-    x, profiles = gamma_profiles(held, shares, math.log(spot), levels, 0.45)
-    for share, level, profile in zip(shares, levels, profiles, strict=True):
+    x, gamma, _ = profiles(held, shares, math.log(spot), levels, 0.45)
+    for share, level, profile in zip(shares, levels, gamma, strict=True):
         for place in (0, 24, 40):
             expected = by_hand(held, share, spot, spot * math.exp(x[place]), level, 0.45)
             assert profile[place] == pytest.approx(expected, abs=1e-3 * np.abs(profile).max())
