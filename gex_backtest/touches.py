@@ -14,10 +14,32 @@ from dataclasses import dataclass
 import numpy as np
 
 from gex_backtest.bars import HOUR_US, Bars, Ints
+from gex_backtest.bounds import require
 from gex_backtest.returns import is_covered, move
 from gex_pipeline.core.black76 import Bools, Floats
 
 _HOURS_PER_YEAR = 365 * 24
+
+
+@dataclass(frozen=True)
+class TouchParameters:
+    """What is tested.
+
+    Attributes
+    ----------
+    barrier_sigmas
+        Distance of the barrier's two sides from the level, in standard deviations of a day.
+    volatility_days
+        Days before a session whose realised volatility is its sigma.
+    """
+
+    barrier_sigmas: float = 0.25
+    volatility_days: float = 7.0
+
+    def __post_init__(self) -> None:
+        """Raise ``BacktestError`` for what cannot be."""
+        for name in ("barrier_sigmas", "volatility_days"):
+            require(name, getattr(self, name), 0.001, 1_000)
 
 
 @dataclass(frozen=True, eq=False)
