@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gex_backtest.bars import YEAR_HOURS
 from gex_backtest.bounds import require, require_divisor
 from gex_backtest.decisions import Decisions, every, is_known, positive
 from gex_backtest.estimates import difference, mean
@@ -19,7 +20,6 @@ from gex_backtest.panel import Panel
 from gex_backtest.study import Estimate, Study
 from gex_pipeline.core.black76 import Bools, Floats
 
-_HOURS_A_YEAR = 365 * 24
 #: Days of the volatility that moves are measured by.
 _SIGMA_DAYS = 7
 
@@ -78,7 +78,7 @@ def orders(panel: Panel, p: Parameters, direction: float, condition: Floats) -> 
 
 def sigma(made: Decisions, hours: float) -> Floats:
     """Standard deviation of the log-return of some hours, from trailing volatility."""
-    return np.asarray(made.trailing(24 * _SIGMA_DAYS) * np.sqrt(hours / _HOURS_A_YEAR))
+    return np.asarray(made.trailing(24 * _SIGMA_DAYS) * np.sqrt(hours / YEAR_HOURS))
 
 
 def _moved(panel: Panel, p: Parameters, direction: float) -> Decisions:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from gex_backtest.bars import Bars
+from gex_backtest.bars import DAY_US, HOUR_US, Bars
 from gex_backtest.history import History
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.max_pain import lowest, payout_usd
@@ -16,11 +16,10 @@ from gex_pipeline.core.units import ONE_PERCENT, SECONDS_PER_YEAR
 from gex_pipeline.market import reduced, surface
 from gex_pipeline.market.books import CARRY, COINS
 from gex_pipeline.market.economy import Market, bell, bumps
-from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.positions import Day
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
-HOUR_US, HOURS_AHEAD = 3_600_000_000, 97
+HOURS_AHEAD = 97
 #: Of each snapshot, after the instant it describes.
 KNOWN_AFTER = timedelta(seconds=30)
 _TIME = pl.Datetime("us", "UTC")
