@@ -55,7 +55,7 @@ def study(panel: Panel, p: Parameters, direction: float, condition: Floats) -> S
     made = Decisions(panel, made.rows[np.isfinite(condition[made.rows])])
     holds = condition[made.rows] > 0
     going_on = direction * made.moves(p.horizon_hours) / sigma(made, p.horizon_hours)
-    kinds = np.where(holds, "condition", "move alone").tolist()
+    kinds = np.where(holds, "condition", "move alone")
     subject = "rise" if direction > 0 else "fall"
     table = events(made, p.horizon_hours, kinds, subject, "move_going_on", "sigma", going_on)
     return Study(table, list(_estimates(made, holds, going_on)))

@@ -58,7 +58,7 @@ def _of_line(made: Decisions, p: Parameters, line: str) -> tuple[pl.DataFrame, l
     state = regime(made.panel, line)[made.rows]
     made, state = Decisions(made.panel, made.rows[is_known(state)]), state[is_known(state)]
     vol = made.following(p.horizon_hours)
-    kinds = np.where(state > 0, "positive", "negative").tolist()
+    kinds = np.where(state > 0, "positive", "negative")
     table = events(made, p.horizon_hours, kinds, line, "realised_vol", "1, annual", vol)
     return table, [*_volatility(made, line, state, vol), *_autocorrelation(made, p, line, state)]
 
