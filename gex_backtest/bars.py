@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from gex_backtest.errors import BacktestError
 from gex_pipeline.core.black76 import Floats
+from gex_pipeline.core.units import SECONDS_PER_YEAR
 
 Ints = NDArray[np.int64]
-HOUR_US, DAY_US = 3_600_000_000, 86_400_000_000
+#: Microseconds, and hours; a year is 365 days.
+HOUR_US, DAY_US, YEAR_US = 3_600_000_000, 86_400_000_000, 1_000_000 * SECONDS_PER_YEAR
+YEAR_HOURS = YEAR_US // HOUR_US
 
 
 @dataclass(frozen=True, eq=False)

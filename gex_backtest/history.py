@@ -23,13 +23,13 @@ class History:
         As `levels_wide` of all venues by the naive signs, ascending by ``snapshot_at``: one row a snapshot and
         ``scope`` (all_expiry, odte).
     books
-        One row a snapshot, ascending: ``knowledge_time``, ``spot_usd``, ``iv30`` (a fraction), ``call_near_share``
-        (share of the calls' open interest that is struck at most 5 % from spot), ``put_volume_coin`` and
-        ``call_volume_coin`` (of the last 24 hours), ``strikes`` (all listed strikes, USD).
+        One row a snapshot, ascending: ``knowledge_time``, ``iv30`` (a fraction), ``call_near_share`` (share of the
+        calls' open interest that is struck at most 5 % from spot), ``put_volume_coin`` and ``call_volume_coin`` (of the
+        last 24 hours), ``strikes`` (all listed strikes, USD).
     expiring
         One row a snapshot and expiry of at most 97 hours ahead (72, and a day for what is stored daily):
-        ``knowledge_time``, ``spot_usd``, ``strikes``, ``gross_gex_usd`` and ``oi_coin`` per strike (lists of one
-        length), ``max_pain_usd``.
+        ``knowledge_time``, ``strikes``, ``gross_gex_usd`` and ``oi_coin`` per strike (lists of one length),
+        ``max_pain_usd``.
     settlements
         One row an expiry: ``expiry_at``, ``knowledge_time``, ``price_usd``, ``origin`` (venue, or candles: the mean of
         closes in the half hour before).

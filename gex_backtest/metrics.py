@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gex_backtest.bars import Bars
+from gex_backtest.bars import YEAR_US, Bars
 from gex_backtest.ledger import Ledger
 from gex_backtest.trades import is_trade, pnl
 from gex_pipeline.core.black76 import Floats
-from gex_pipeline.core.units import SECONDS_PER_YEAR
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def returns(equity: Floats) -> Floats:
 
 def years(bars: Bars) -> float:
     """Time from the first close to the last, years of 365 days."""
-    return float(bars.close_at[-1] - bars.close_at[0]) / 1e6 / SECONDS_PER_YEAR
+    return float(bars.close_at[-1] - bars.close_at[0]) / YEAR_US
 
 
 def annual_return(equity: Floats, n_years: float) -> float:

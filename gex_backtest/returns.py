@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from gex_backtest.bars import Bars, Ints
+from gex_backtest.bars import YEAR_US, Bars, Ints
 from gex_pipeline.core.black76 import Bools, Floats
-from gex_pipeline.core.units import SECONDS_PER_YEAR
 
 COVERED = 0.8
-_YEAR_US = SECONDS_PER_YEAR * 1e6
 
 
 def log_returns(bars: Bars) -> Floats:
@@ -41,7 +39,7 @@ def yang_zhang(bars: Bars, start_us: Ints, end_us: Ints) -> Floats:
         overnight, open_to_close = ((squares - total**2 / n) / (n - 1) for squares, total in parts)
         k = 0.34 / (1.34 + (n + 1) / (n - 1))
         of_bar = overnight + k * open_to_close + (1 - k) * _sum(bars, rogers_satchell, start_us, end_us) / n
-        per_year = _YEAR_US / bars.length_us
+        per_year = YEAR_US / bars.length_us
         return np.where(is_covered(bars, start_us, end_us), np.sqrt(of_bar * per_year), np.nan)
 
 
@@ -53,7 +51,7 @@ def _before(bars: Bars) -> Floats:
 
 def volatility(bars: Bars, variances: Floats, start_us: Ints, end_us: Ints) -> Floats:
     """Annual volatility of the variances (1) of each bar within stretches."""
-    years = counted(bars, start_us, end_us) * (bars.length_us / _YEAR_US)
+    years = counted(bars, start_us, end_us) * (bars.length_us / YEAR_US)
     with np.errstate(divide="ignore", invalid="ignore"):
         annual = np.sqrt(_sum(bars, variances, start_us, end_us) / years)
     return np.where(is_covered(bars, start_us, end_us), annual, np.nan)

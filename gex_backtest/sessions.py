@@ -56,10 +56,10 @@ def sessions(panel: Panel, volatility_days: float) -> Sessions:
 
 def walls(panel: Panel, at: Sessions) -> Floats:
     """Walls of each session (USD), shape (sessions, ``SUBJECTS``); NaN where there is none or spot has passed it."""
-    is_new = np.stack([panel.snapshot_us(scope)[at.row] >= at.begin_us for scope in SCOPES for _ in WALLS], axis=1)
+    is_new = np.stack([panel.snapshot_us(scope)[at.row] >= at.begin_us for scope in SCOPES], axis=1)
     found = np.stack([panel.level(wall, scope)[at.row] for scope in SCOPES for wall in WALLS], axis=1)
     side = np.array([-1.0 if wall in _BELOW else 1.0 for _ in SCOPES for wall in WALLS])
-    return np.where(is_new & (side * (found - at.spot_usd[:, None]) > 0), found, np.nan)
+    return np.where(is_new.repeat(len(WALLS), axis=1) & (side * (found - at.spot_usd[:, None]) > 0), found, np.nan)
 
 
 def columns(scope: str, *names: str) -> list[int]:

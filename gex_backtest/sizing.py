@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from gex_backtest.bars import Bars
+from gex_backtest.bars import YEAR_US, Bars
 from gex_backtest.errors import BacktestError
 from gex_backtest.holdings import changes
 from gex_pipeline.core.black76 import Floats
-from gex_pipeline.core.units import SECONDS_PER_YEAR
 
 
 def vol_target(bars: Bars, targets: Floats, annual_vol: float, window: int, cap: float = 1.0) -> Floats:
@@ -34,6 +33,6 @@ def realised_vol(bars: Bars, window: int) -> Floats:
     """
     vol = np.full(len(bars), np.nan)
     squares = np.append(0.0, np.cumsum(np.diff(np.log(bars.close)) ** 2))
-    years = (bars.close_at[window:] - bars.close_at[:-window]) / 1e6 / SECONDS_PER_YEAR
+    years = (bars.close_at[window:] - bars.close_at[:-window]) / YEAR_US
     vol[window:] = np.sqrt((squares[window:] - squares[:-window]) / years)
     return vol

@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 
 from gex_backtest.bars import Bars, Ints
-from gex_backtest.events import table, times
+from gex_backtest.events import table
 from gex_backtest.touches import Touches, Watch
-from gex_pipeline.core.black76 import Floats
+from gex_pipeline.core.black76 import Bools, Floats
 
 #: Outcome, unit, value and when it is known; the arrays have the shape of the touches.
 Outcome = tuple[str, str, Floats, Ints]
@@ -32,14 +32,11 @@ def events(
     common = {"kind": kind, "subject": subject, "level_usd": watch.level_usd}
     decided = common | {"decided_at": bars.close_at[watch.row], "spot_usd": watch.spot_usd}
     touched = common | {"decided_at": found.known_us, "spot_usd": bars.close[found.row]}
-    rows = [(decided, np.isfinite(watch.level_usd), ("touched", "1", found.touched, found.known_us))]
-    rows += [(touched, found.row >= 0, outcome) for outcome in outcomes]
-    return pl.concat(_table(columns, chosen, outcome) for columns, chosen, outcome in rows)
+    first = _rows(decided, np.isfinite(watch.level_usd), ("touched", "1", found.touched, found.known_us))
+    return pl.concat([first, *(_rows(touched, found.row >= 0, outcome) for outcome in outcomes)])
 
 
-def _table(columns: dict[str, Any], chosen: np.ndarray, outcome: Outcome) -> pl.DataFrame:
+def _rows(columns: dict[str, Any], chosen: Bools, outcome: Outcome) -> pl.DataFrame:
     name, unit, value, ends = outcome
-    picked = {key: values[chosen] for key, values in {**columns, "value": value, "ends_at": ends}.items()}
-    instants = {key: times(picked[key]) for key in ("decided_at", "ends_at")}
-    n = len(picked["value"])
-    return table({**picked, **instants, "outcome": [name] * n, "unit": [unit] * n})
+    arrays = columns | {"value": value, "ends_at": ends}
+    return table({key: each[chosen] for key, each in arrays.items()} | {"outcome": name, "unit": unit})

@@ -13,11 +13,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gex_backtest.bars import HOUR_US, Bars, Ints
+from gex_backtest.bars import HOUR_US, YEAR_HOURS, Bars, Ints
+from gex_backtest.bounds import require
 from gex_backtest.returns import is_covered, move
 from gex_pipeline.core.black76 import Bools, Floats
 
-_HOURS_PER_YEAR = 365 * 24
+
+@dataclass(frozen=True)
+class TouchParameters:
+    """What is tested.
+
+    Attributes
+    ----------
+    barrier_sigmas
+        Distance of the barrier's two sides from the level, in standard deviations of a day.
+    volatility_days
+        Days before a session whose realised volatility is its sigma.
+    """
+
+    barrier_sigmas: float = 0.25
+    volatility_days: float = 7.0
+
+    def __post_init__(self) -> None:
+        """Raise ``BacktestError`` for what cannot be."""
+        for name in ("barrier_sigmas", "volatility_days"):
+            require(name, getattr(self, name), 0.001, 1_000)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +105,7 @@ class Touches:
 
 def barrier(sigma: Floats, sigmas: float) -> Floats:
     """Log-distance of so many standard deviations of a day at an annual volatility."""
-    return sigmas * sigma * np.sqrt(24 / _HOURS_PER_YEAR)
+    return sigmas * sigma * np.sqrt(24 / YEAR_HOURS)
 
 
 def touches(bars: Bars, watch: Watch, barrier_sigmas: float) -> Touches:
@@ -116,7 +136,7 @@ def moved_away(bars: Bars, watch: Watch, found: Touches, hours: float) -> tuple[
     From the next open on, as whoever saw the touch has it. NaN without a touch, and where too few bars are there.
     """
     end = found.known_us + round(hours * HOUR_US)
-    moved = -watch.side * move(bars, found.known_us, end) / (watch.sigma * np.sqrt(hours / _HOURS_PER_YEAR))
+    moved = -watch.side * move(bars, found.known_us, end) / (watch.sigma * np.sqrt(hours / YEAR_HOURS))
     return np.where((found.row >= 0) & (end <= bars.close_at[-1]), moved, np.nan), end
 
 

@@ -13,18 +13,16 @@ the claim is that it is positive, and over the session after it negative.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from gex_backtest.bars import DAY_US, Bars, Ints
-from gex_backtest.bounds import require
 from gex_backtest.estimates import count, difference, mean
 from gex_backtest.panel import Panel
 from gex_backtest.sessions import Sessions, columns, per_session, sessions, walls, watch
 from gex_backtest.study import Estimate, Rule, Study
 from gex_backtest.touch_events import events
-from gex_backtest.touches import Touches, Watch, touches
+from gex_backtest.touches import Touches, TouchParameters, Watch, touches
 from gex_pipeline.core.black76 import Floats
 
 _SCOPES = ("odte", "all_expiry")
@@ -35,27 +33,7 @@ _GROUPS = {"call_resistance, put_support": [0, 3], "walls 1 to 3": list(range(6)
 _WATCHES = ("until settlement", "session after")
 
 
-@dataclass(frozen=True)
-class Parameters:
-    """What is tested.
-
-    Attributes
-    ----------
-    barrier_sigmas
-        Distance of the barrier's two sides from the level, in standard deviations of a day.
-    volatility_days
-        Days before a session whose realised volatility is its sigma.
-    """
-
-    barrier_sigmas: float = 0.25
-    volatility_days: float = 7.0
-
-    def __post_init__(self) -> None:
-        for name in ("barrier_sigmas", "volatility_days"):
-            require(name, getattr(self, name), 0.001, 1_000)
-
-
-def study(panel: Panel, p: Parameters) -> Study:
+def study(panel: Panel, p: TouchParameters) -> Study:
     """Touches of both scopes' levels until the settlement and over the session after."""
     at = sessions(panel, p.volatility_days)
     found_walls = walls(panel, at)
@@ -119,6 +97,6 @@ def _difference(name: str, group: str, values: Floats, day: Ints) -> Estimate:
 RULE = Rule(
     "odte_vs_all",
     "0DTE levels hold better until the 08:00 UTC settlement, all-expiry levels better over the session after it.",
-    Parameters,
+    TouchParameters,
     study,
 )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gex_backtest import follow
-from gex_backtest.bounds import require, require_divisor
+from gex_backtest.bounds import require
 from gex_backtest.decisions import is_known
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
@@ -22,27 +22,20 @@ from gex_pipeline.core.black76 import Floats
 
 
 @dataclass(frozen=True)
-class Parameters:
-    """What is tested.
+class Parameters(follow.Parameters):
+    """What is tested, beside the fall itself (`follow.Parameters`).
 
     Attributes
     ----------
-    horizon_hours
-        Hours of the fall, and of what follows; a divisor of 24.
-    least_sigmas
-        Standard deviations of such hours from which on a move is a fall.
     put_share
         Share of puts in the volume of the last 24 hours from which on many are traded.
     """
 
-    horizon_hours: int = 4
-    least_sigmas: float = 0.5
     put_share: float = 0.5
 
     def __post_init__(self) -> None:
         """Raise ``BacktestError`` for what cannot be."""
-        require_divisor("horizon_hours", self.horizon_hours)
-        require("least_sigmas", self.least_sigmas, 0, 10)
+        super().__post_init__()
         require("put_share", self.put_share, 0, 1)
 
 
@@ -53,12 +46,12 @@ def _condition(panel: Panel, p: Parameters) -> Floats:
 
 def study(panel: Panel, p: Parameters) -> Study:
     """Falls with and without the condition."""
-    return follow.study(panel, _condition(panel, p), -1.0, p.horizon_hours, p.least_sigmas)
+    return follow.study(panel, p, -1.0, _condition(panel, p))
 
 
 def orders(panel: Panel, p: Parameters) -> Orders:
     """Short for the next hours."""
-    return follow.orders(panel, _condition(panel, p), -1.0, p.horizon_hours, p.least_sigmas)
+    return follow.orders(panel, p, -1.0, _condition(panel, p))
 
 
 RULE = Rule(

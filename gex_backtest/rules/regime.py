@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -47,37 +47,55 @@ class Parameters:
         require_divisor("horizon_hours", self.horizon_hours)
 
 
+class _Seen(NamedTuple):
+    """What is the same whatever draws the regime, arrays of shape (decisions, ...).
+
+    ``vol``: of the hours that follow; ``controls``: logarithms of trailing and implied volatility; ``before``,
+    ``after``: returns.
+    """
+
+    vol: Floats
+    controls: Floats
+    before: Floats
+    after: Floats
+
+    @staticmethod
+    def of(made: Decisions, hours: int) -> _Seen:
+        controls = np.column_stack([*made.har(), np.log(positive(made.iv()))])
+        return _Seen(made.following(hours), controls, made.moved(hours), made.moves(hours))
+
+
 def study(panel: Panel, p: Parameters) -> Study:
     """Volatility and autocorrelation after positive and negative regimes by each line."""
     made = every(panel, p.horizon_hours)
-    parts = [_of_line(made, p, line) for line in LINES]
+    seen = _Seen.of(made, p.horizon_hours)
+    parts = [_of_line(made, seen, p, line) for line in LINES]
     return Study(pl.concat([found for found, _ in parts]), [each for _, of_line in parts for each in of_line])
 
 
-def _of_line(made: Decisions, p: Parameters, line: str) -> tuple[pl.DataFrame, list[Estimate]]:
+def _of_line(made: Decisions, seen: _Seen, p: Parameters, line: str) -> tuple[pl.DataFrame, list[Estimate]]:
     state = regime(made.panel, line)[made.rows]
-    made, state = Decisions(made.panel, made.rows[is_known(state)]), state[is_known(state)]
-    vol = made.following(p.horizon_hours)
-    kinds = np.where(state > 0, "positive", "negative").tolist()
-    table = events(made, p.horizon_hours, kinds, line, "realised_vol", "1, annual", vol)
-    return table, [*_volatility(made, line, state, vol), *_autocorrelation(made, p, line, state)]
+    known = is_known(state)
+    made, state, seen = Decisions(made.panel, made.rows[known]), state[known], _Seen(*(each[known] for each in seen))
+    kinds = np.where(state > 0, "positive", "negative")
+    table = events(made, p.horizon_hours, kinds, line, "realised_vol", "1, annual", seen.vol)
+    return table, [*_volatility(made, line, state, seen), *_autocorrelation(line, state, seen)]
 
 
-def _volatility(made: Decisions, line: str, state: Floats, vol: Floats) -> Iterator[Estimate]:
-    is_long, log_vol = state > 0, np.log(positive(vol))
-    controls = [*made.har(), np.log(positive(made.iv())), *made.calendar()]
+def _volatility(made: Decisions, line: str, state: Floats, seen: _Seen) -> Iterator[Estimate]:
+    is_long, log_vol = state > 0, np.log(positive(seen.vol))
+    controls = [*seen.controls.T, *made.calendar()]
     run = np.cumsum(np.diff(state, prepend=0.0) != 0)
     yield of_runs("vol_beyond_controls", line, "log", log_vol, is_long.astype(float), controls, run)
     yield gain("r_squared_gain", line, log_vol, is_long.astype(float), controls)
-    yield difference("vol_positive_minus_negative", line, "1, annual", vol, is_long, made.day)
+    yield difference("vol_positive_minus_negative", line, "1, annual", seen.vol, is_long, made.day)
 
 
-def _autocorrelation(made: Decisions, p: Parameters, line: str, state: Floats) -> Iterator[Estimate]:
+def _autocorrelation(line: str, state: Floats, seen: _Seen) -> Iterator[Estimate]:
     """Slope of the next return on the last one: below 0 where moves are faded."""
-    before, after = made.moved(p.horizon_hours), made.moves(p.horizon_hours)
     for kind, sign in (("positive", 1.0), ("negative", -1.0)):
         mine = state == sign
-        yield coefficient("return_autocorrelation", f"{line}, {kind}", "1", after[mine], before[mine], [])
+        yield coefficient("return_autocorrelation", f"{line}, {kind}", "1", seen.after[mine], seen.before[mine], [])
 
 
 def orders(panel: Panel, p: Parameters) -> Orders:

@@ -73,7 +73,7 @@ def crossings(state: Floats, at: Ints, quiet_us: int) -> Ints:
 def _of_line(panel: Panel, p: Parameters, line: str) -> tuple[pl.DataFrame, list[Estimate]]:
     state = regime(panel, line)
     crossed = Decisions(panel, crossings(state, panel.bars.close_at, p.quiet_hours * HOUR_US))
-    kinds = np.where(state[crossed.rows] > 0, "into positive", "into negative").tolist()
+    kinds = np.where(state[crossed.rows] > 0, "into positive", "into negative")
     vol = crossed.following(p.horizon_hours)
     level = None if line == "net_gex" else panel.level(line)[crossed.rows]
     table = events(crossed, p.horizon_hours, kinds, line, "realised_vol", "1, annual", vol, level)

@@ -56,11 +56,12 @@ class Parameters:
 def study(panel: Panel, p: Parameters) -> Study:
     """The premium by each estimator, of the days after and before, of all years and each."""
     made = every(panel, 24)
-    made = Decisions(panel, made.rows[np.isfinite(made.iv())])
+    iv = made.iv()
+    made, iv = Decisions(panel, made.rows[np.isfinite(iv)]), iv[np.isfinite(iv)]
     if not len(made.rows):
         raise BacktestError("neither DVOL nor 30-day IV of a chain is known at any midnight UTC of this span")
     found = {
-        (when, name): 100.0 * (made.iv() - estimator(panel.bars, *_window(made, when, p)))
+        (when, name): 100.0 * (iv - estimator(panel.bars, *_window(made, when, p)))
         for when in ("following", "trailing")
         for name, estimator in _ESTIMATORS.items()
     }

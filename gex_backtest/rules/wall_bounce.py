@@ -27,7 +27,7 @@ from gex_backtest.placebo import KINDS, placebos
 from gex_backtest.sessions import SUBJECTS, columns, per_session, sessions, walls, watch
 from gex_backtest.study import Estimate, Rule, Study
 from gex_backtest.touch_events import events
-from gex_backtest.touches import Touches, barrier, moved_away, touches
+from gex_backtest.touches import Touches, TouchParameters, barrier, moved_away, touches
 from gex_pipeline.core.black76 import Bools, Floats
 
 _FIRST = columns("all_expiry", "call_resistance", "put_support")
@@ -41,29 +41,24 @@ Chosen = tuple[list[int], list[int]]
 
 
 @dataclass(frozen=True)
-class Parameters:
-    """What is tested.
+class Parameters(TouchParameters):
+    """What is tested, beside the touch itself (`TouchParameters`).
 
     Attributes
     ----------
-    barrier_sigmas
-        Distance of the barrier's two sides from the level, in standard deviations of a day.
     away_hours
         Hours after a touch in which the move away from the level is measured.
-    volatility_days
-        Days before a session whose realised volatility is its sigma.
     seed
         Of the random placebos; not negative.
     """
 
-    barrier_sigmas: float = 0.25
     away_hours: float = 4.0
-    volatility_days: float = 7.0
     seed: int = 20_260_105
 
     def __post_init__(self) -> None:
-        for name in ("barrier_sigmas", "away_hours", "volatility_days"):
-            require(name, getattr(self, name), 0.001, 1_000)
+        """Raise ``BacktestError`` for what cannot be."""
+        super().__post_init__()
+        require("away_hours", self.away_hours, 0.001, 1_000)
         require("seed", self.seed, 0, 2**32)
 
 

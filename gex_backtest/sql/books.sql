@@ -29,7 +29,6 @@ around AS (
 SELECT
     book.snapshot_at,
     book.knowledge_time,
-    spot_usd,
     -- 30-day at-the-money IV, linear in total variance between the expiries around; null outside
     CASE WHEN before = after THEN iv_before ELSE sqrt((
         iv_before ** 2 * (2592000 + before) * after - iv_after ** 2 * (2592000 + after) * before
@@ -40,9 +39,4 @@ SELECT
     strikes
 FROM book
 LEFT JOIN around USING (snapshot_at)
-LEFT JOIN (
-    SELECT snapshot_at, spot_usd
-    FROM levels_wide
-    WHERE underlying = $1 AND venues = 'all' AND scope = 'all_expiry' AND sign_model = 'naive'
-) USING (snapshot_at)
 ORDER BY book.snapshot_at

@@ -22,12 +22,7 @@ expiring AS (
     FROM strike
     GROUP BY snapshot_at, expiry_at
 )
-SELECT expiring.*, spot_usd, max_pain.strike_usd AS max_pain_usd
+SELECT expiring.*, max_pain.strike_usd AS max_pain_usd
 FROM expiring
-LEFT JOIN (
-    SELECT snapshot_at, spot_usd
-    FROM levels_wide
-    WHERE underlying = $1 AND venues = 'all' AND scope = 'all_expiry' AND sign_model = 'naive'
-) USING (snapshot_at)
 LEFT JOIN (SELECT * FROM max_pain WHERE underlying = $1 AND venues = 'all') AS max_pain USING (snapshot_at, expiry_at)
 ORDER BY snapshot_at, expiry_at

@@ -6,10 +6,13 @@ from gex_pipeline.schema.model import Column, Table
 _RUN_ID = Column(
     "run_id", "category", "", "Coin, and hash of configuration, inputs and code: the same run has the same."
 )
-_RULE = Column("rule", "category", "", "Name of the rule; `gex backtest --list` says what it claims.")
-_VARIANT = Column("variant", "int", "", "Variant of the rule's parameters, from 1.", minimum=1)
 _UNTIL = Column("until_at", "timestamp", "UTC", "Close of the last bar of the run.")
-_CASE = (_RUN_ID, _RULE, _VARIANT)
+#: What each row of every table but that of the runs is of.
+_CASE = (
+    _RUN_ID,
+    Column("rule", "category", "", "Name of the rule; `gex backtest --list` says what it claims."),
+    Column("variant", "int", "", "Variant of the rule's parameters, from 1.", minimum=1),
+)
 
 
 def _text(name: str, description: str) -> Column:

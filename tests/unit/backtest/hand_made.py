@@ -1,9 +1,10 @@
-"""Histories of hourly bars and levels that a test writes by hand."""
+"""Histories of hourly bars and levels that a test writes by hand, and what the tests of rules ask of a study."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,10 @@ from gex_backtest.bars import HOUR_US, Bars
 from gex_backtest.history import History
 from gex_backtest.panel import SCOPES
 from gex_backtest.sessions import WALLS
-from tests.unit.backtest.made_up_history import KNOWN_AFTER, START, bare
+from gex_backtest.study import Estimate, Study
+from gex_pipeline.market.economy import simulate
+from gex_pipeline.market.switches import Switches
+from tests.unit.backtest.made_up_history import KNOWN_AFTER, START, bare, history
 
 EIGHT = START + timedelta(hours=8)
 Levels = Mapping[str, float]
@@ -58,3 +62,21 @@ def daily(prices: Sequence[float], days: int, found: Mapping[str, Levels], strik
     mornings = [EIGHT + timedelta(days=i) for i in range(days)]
     made = bars([prices[-1], *np.tile(prices, days)])
     return bare("BTC", made, levels(dict.fromkeys(mornings, found)), books(mornings, strikes))
+
+
+@cache
+def market() -> History:
+    """25 days that nobody wrote: a made-up market with hourly levels and bars of five minutes."""
+    return history(simulate("BTC", START, 25, 3, Switches()), 3)
+
+
+def estimate(found: Study, name: str, group: str) -> Estimate:
+    (each,) = (each for each in found.estimates if (each.name, each.group) == (name, group))
+    return each
+
+
+def known(events: pl.DataFrame, until: datetime) -> pl.DataFrame:
+    """What was decided by an instant, with the outcomes that were known."""
+    decided = events.filter(pl.col("decided_at") <= until)
+    is_known = pl.col("ends_at") <= until
+    return decided.with_columns(pl.when(is_known).then("value"), pl.when(is_known).then("ends_at"))

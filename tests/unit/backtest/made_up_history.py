@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from gex_backtest.bars import Bars
+from gex_backtest.bars import DAY_US, HOUR_US, Bars
 from gex_backtest.history import History
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.max_pain import lowest, payout_usd
@@ -17,11 +17,10 @@ from gex_pipeline.market import reduced, surface
 from gex_pipeline.market.books import CARRY, COINS
 from gex_pipeline.market.economy import Market
 from gex_pipeline.market.hedging import bell, bumps
-from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.positions import Day
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
-HOUR_US, HOURS_AHEAD = 3_600_000_000, 97
+HOURS_AHEAD = 97
 #: Of each snapshot, after the instant it describes.
 KNOWN_AFTER = timedelta(seconds=30)
 _TIME = pl.Datetime("us", "UTC")
@@ -62,7 +61,7 @@ def _books(market: Market, levels: pl.DataFrame) -> pl.DataFrame:
     at = hourly["snapshot_at"].to_physical().to_numpy()
     days = [market.day(instant) for instant in at.tolist()]
     month = np.full((len(at), 1), 30 / 365)
-    return hourly.with_columns(
+    return hourly.drop("spot_usd").with_columns(
         iv30=surface.at_the_money(market.volatility[:, None], COINS[market.coin][1], month)[:, 0],
         call_near_share=np.array([_near_share(*day, spot) for day, spot in zip(days, hourly["spot_usd"], strict=True)]),
         put_volume_coin=np.array([np.abs(held.bought[1]).sum() for held, _ in days]),
@@ -89,14 +88,14 @@ def _expiring(market: Market) -> pl.DataFrame:
     hours = np.arange(len(market.volatility))
     day = (_start_us(market) + hours * HOUR_US - market.held[0].begin_us) // DAY_US
     rows = [row for i, held in enumerate(market.held) for row in _of_day(market, held, hours[day == i])]
-    columns = ("snapshot_at", "expiry_at", "spot_usd", "strikes", "gross_gex_usd", "oi_coin", "max_pain_usd")
+    columns = ("snapshot_at", "expiry_at", "strikes", "gross_gex_usd", "oi_coin", "max_pain_usd")
     frame = pl.DataFrame(rows, schema=columns, orient="row").sort("snapshot_at", "expiry_at")
     return frame.with_columns(pl.col("snapshot_at", "expiry_at").cast(_TIME))
 
 
 def _of_day(market: Market, held: Day, hours: np.ndarray) -> Iterator[tuple[object, ...]]:
     """Rows of the hours of a day, from 08:00 UTC on."""
-    at, spot = _start_us(market) + hours * HOUR_US, market.price[60 * hours]
+    at = _start_us(market) + hours * HOUR_US
     shares = (at - held.begin_us) / DAY_US
     coins = held.open_interest + shares[:, None, None] * held.new
     gross = _gamma(market, held, shares, hours, at) * coins.sum(axis=1)
@@ -108,7 +107,7 @@ def _of_day(market: Market, held: Day, hours: np.ndarray) -> Iterator[tuple[obje
         near = at >= expiry_us - HOURS_AHEAD * HOUR_US
         for i in np.flatnonzero(near).tolist():
             lists = (strikes.tolist(), gross[i, here].tolist(), (calls + puts)[i].tolist())
-            yield (int(at[i]), expiry_us, float(spot[i]), *lists, float(pain[i]))
+            yield (int(at[i]), expiry_us, *lists, float(pain[i]))
 
 
 def _gamma(market: Market, held: Day, shares: Floats, hours: np.ndarray, at: np.ndarray) -> Floats:

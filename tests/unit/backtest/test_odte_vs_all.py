@@ -9,30 +9,17 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from gex_backtest.history import History
 from gex_backtest.panel import Panel
-from gex_backtest.rules.odte_vs_all import Parameters, study
-from gex_backtest.study import EVENTS, TOO_LITTLE, Estimate, Study
-from gex_pipeline.market.economy import simulate
-from gex_pipeline.market.switches import Switches
-from tests.unit.backtest.hand_made import at, bare, bars, books, daily, levels
-from tests.unit.backtest.made_up_history import START, history
-from tests.unit.backtest.test_wall_bounce import known
+from gex_backtest.rules.odte_vs_all import study
+from gex_backtest.study import EVENTS, TOO_LITTLE
+from gex_backtest.touches import TouchParameters
+from tests.unit.backtest.hand_made import at, bars, books, daily, estimate, known, levels, market
+from tests.unit.backtest.made_up_history import START, bare
 
-DEFAULTS = Parameters()
+DEFAULTS = TouchParameters()
 PAIR = "call_resistance, put_support"
 #: Up to 101, where it turns, down through 99, and back; by the next 08:00 it is above 99 again.
 TURNS = [*np.linspace(100, 101, 6), *np.linspace(100.5, 98.2, 9), *np.linspace(98.5, 100, 9)]
-
-
-@pytest.fixture(scope="module")
-def market() -> History:
-    return history(simulate("BTC", START, 25, 3, Switches()), 3)
-
-
-def estimate(found: Study, name: str, group: str) -> Estimate:
-    (each,) = (each for each in found.estimates if (each.name, each.group) == (name, group))
-    return each
 
 
 def test_levels_that_bounce_and_levels_that_break_are_told_apart() -> None:
@@ -69,7 +56,7 @@ def test_levels_that_price_has_passed_by_the_settlement_are_not_carried_over() -
     # from 100.75 at the first 08:00 to 101.5 at the next
     found = levels({at(24): {"odte": {"call_resistance": 101.2, "call_wall_2": 102.0, "put_support": 100.5}}})
     made = bare("BTC", bars(np.linspace(100, 103, 97).tolist()), found, books([], []))
-    events = study(Panel(made), Parameters(volatility_days=0.5)).events.filter(pl.col("outcome") == "touched")
+    events = study(Panel(made), TouchParameters(volatility_days=0.5)).events.filter(pl.col("outcome") == "touched")
     touched = {(row["kind"], row["subject"]): row["value"] for row in events.iter_rows(named=True)}
     assert touched == {
         ("odte: until settlement", "call_resistance"): 1,
@@ -81,9 +68,9 @@ def test_levels_that_price_has_passed_by_the_settlement_are_not_carried_over() -
 
 
 @pytest.mark.parametrize("days", [9.1, 12.7, 20.35])
-def test_the_future_changes_nothing(market: History, days: float) -> None:
+def test_the_future_changes_nothing(days: float) -> None:
     cut = START + timedelta(days=days)
-    now, later = (study(Panel(each), DEFAULTS).events for each in (market.until(cut), market))
+    now, later = (study(Panel(each), DEFAULTS).events for each in (market().until(cut), market()))
     assert now.schema == pl.Schema(EVENTS) and 0 < now.height < later.height
     assert_frame_equal(known(now, cut), known(later, cut), check_row_order=False)
 

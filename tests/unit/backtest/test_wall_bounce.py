@@ -11,13 +11,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from gex_backtest.errors import BacktestError
-from gex_backtest.history import History
 from gex_backtest.panel import Panel
 from gex_backtest.rules.wall_bounce import RULE, Parameters, orders, study
-from gex_backtest.study import EVENTS, OK, TOO_LITTLE, Estimate, Study
+from gex_backtest.study import EVENTS, OK, TOO_LITTLE
 from gex_pipeline.market.economy import simulate
 from gex_pipeline.market.switches import Switches
-from tests.unit.backtest.hand_made import at, daily
+from tests.unit.backtest.hand_made import at, daily, estimate, known, market
 from tests.unit.backtest.made_up_history import START, history
 
 DEFAULTS = Parameters()
@@ -26,23 +25,6 @@ FIRST = {"all_expiry": {"call_resistance": 101.0, "put_support": 90.0}}
 TURNS = [*np.linspace(100, 101, 6), *np.linspace(100.5, 98.2, 9), *np.linspace(98.5, 100, 9)]
 #: As far, but through the wall, and turning at its mirror image.
 BREAKS = [*np.linspace(100, 101.8, 9), *np.linspace(101.5, 99.0, 9), *np.linspace(99.5, 100, 6)]
-
-
-@pytest.fixture(scope="module")
-def market() -> History:
-    return history(simulate("BTC", START, 25, 3, Switches()), 3)
-
-
-def estimate(found: Study, name: str, group: str) -> Estimate:
-    (each,) = (each for each in found.estimates if (each.name, each.group) == (name, group))
-    return each
-
-
-def known(events: pl.DataFrame, until: datetime) -> pl.DataFrame:
-    """What was decided by an instant, with the outcomes that were known."""
-    decided = events.filter(pl.col("decided_at") <= until)
-    is_known = pl.col("ends_at") <= until
-    return decided.with_columns(pl.when(is_known).then("value"), pl.when(is_known).then("ends_at"))
 
 
 @pytest.mark.parametrize(("path", "bounced", "against_mirror"), [(TURNS, 1.0, 1.0), (BREAKS, 0.0, -1.0)])
@@ -90,19 +72,19 @@ def test_a_fade_that_is_not_resolved_ends_with_its_session() -> None:
 
 
 @pytest.mark.parametrize("days", [9.1, 12.7, 20.35])
-def test_the_future_changes_nothing(market: History, days: float) -> None:
+def test_the_future_changes_nothing(days: float) -> None:
     cut = START + timedelta(days=days)
-    now, later = (study(Panel(each), DEFAULTS).events for each in (market.until(cut), market))
+    now, later = (study(Panel(each), DEFAULTS).events for each in (market().until(cut), market()))
     assert 0 < now.height < later.height
     assert_frame_equal(known(now, cut), known(later, cut), check_row_order=False)
-    before, after = (orders(Panel(each), DEFAULTS) for each in (market.until(cut), market))
+    before, after = (orders(Panel(each), DEFAULTS) for each in (market().until(cut), market()))
     for name in ("targets", "stops", "takes"):
         np.testing.assert_array_equal(getattr(before, name), getattr(after, name)[: len(before.targets)])
 
 
-def test_later_knowledge_moves_decisions(market: History) -> None:
+def test_later_knowledge_moves_decisions() -> None:
     first, moved = (
-        study(Panel(each), DEFAULTS).events["decided_at"].min() for each in (market, market.delayed(3_600_000_000))
+        study(Panel(each), DEFAULTS).events["decided_at"].min() for each in (market(), market().delayed(3_600_000_000))
     )
     assert isinstance(first, datetime) and moved == first + timedelta(hours=1)
 
@@ -116,8 +98,8 @@ def test_other_intervals_work_alike(minutes: int, every: str) -> None:
     assert not found.events["value"].is_nan().any()
 
 
-def test_too_little_data_has_no_numbers(market: History) -> None:
-    for few in (daily([100.0] * 24, 40, FIRST), daily(TURNS, 9, FIRST), market.until(START + timedelta(days=2))):
+def test_too_little_data_has_no_numbers() -> None:
+    for few in (daily([100.0] * 24, 40, FIRST), daily(TURNS, 9, FIRST), market().until(START + timedelta(days=2))):
         found = study(Panel(few), DEFAULTS)
         assert {each.status for each in found.estimates if each.method != "count"} == {TOO_LITTLE}
         assert len(orders(Panel(few), DEFAULTS).targets) == len(few.bars)
