@@ -41,7 +41,7 @@ def mean(name: str, group: str, unit: str, values: Floats, overlap: int = 1) -> 
 
 def independent(name: str, group: str, unit: str, values: Floats) -> Estimate:
     """Mean of observations that share nothing, with Student's t; NaN are left out."""
-    from scipy.special import stdtrit
+    from scipy.special import stdtr, stdtrit
 
     kept = values[np.isfinite(values)]
     n, method = len(kept), "non-overlapping, Student's t"
@@ -49,7 +49,8 @@ def independent(name: str, group: str, unit: str, values: Floats) -> Estimate:
         return Estimate(name, group, unit, n, method, status=TOO_LITTLE)
     value, error = float(kept.mean()), float(kept.std(ddof=1) / math.sqrt(n))
     reach = float(stdtrit(n - 1, 0.975)) * error
-    return Estimate(name, group, unit, n, method, value, error, value - reach, value + reach)
+    p_value = 2.0 * float(stdtr(n - 1, -abs(value) / error))
+    return Estimate(name, group, unit, n, method, value, error, value - reach, value + reach, p_value)
 
 
 def coefficient(
@@ -59,44 +60,26 @@ def coefficient(
 
     Rows with a NaN are left out. Where x has but two values, ``n`` is how often the rarer one is there.
     """
-    y, columns, _ = _complete(y, [x, *controls])
-    n, lags = _n_told(columns[:, 0]), _lags(len(y), overlap)
+    y, columns, _ = complete(y, [x, *controls])
+    n, lags = n_told(columns[:, 0]), _lags(len(y), overlap)
     method = f"OLS beside {columns.shape[1] - 2} controls, HAC, {lags} lags"
-    if n < LEAST or not _is_enough(y, columns):
+    if n < LEAST or not is_enough(y, columns):
         return Estimate(name, group, unit, n, method, status=TOO_LITTLE)
     value, error = float(_solved(y, columns)[0]), _hac_error(y, columns, lags)
     return _hac(name, group, unit, n, method, value, error, (lags + 1) / len(y))
 
 
-def of_runs(name: str, group: str, unit: str, y: Floats, x: Floats, controls: Sequence[Floats], run: Ints) -> Estimate:
-    """The same where x stays as it is for long runs: errors by runs, and Student's t of their number.
-
-    ``run``: the number of the run of each row; ``n`` is how many there are. Rows of a run share what no lag reaches.
-    """
-    from scipy.special import stdtrit
-    from statsmodels.regression.linear_model import OLS
-
-    y, columns, kept = _complete(y, [x, *controls])
-    n, method = len(np.unique(run[kept])), f"OLS beside {columns.shape[1] - 2} controls, clustered by run, Student's t"
-    if n < LEAST or _n_told(columns[:, 0]) < LEAST or not _is_enough(y, columns):
-        return Estimate(name, group, unit, n, method, status=TOO_LITTLE)
-    fit = OLS(y, columns).fit(cov_type="cluster", cov_kwds={"groups": run[kept]})
-    value, error = float(fit.params[0]), float(fit.bse[0])
-    reach = float(stdtrit(n - 1, 0.975)) * error
-    return Estimate(name, group, unit, n, method, value, error, value - reach, value + reach)
-
-
 def gain(name: str, group: str, y: Floats, x: Floats, controls: Sequence[Floats]) -> Estimate:
     """Share of the variance of y that x explains beside the controls: the gain in R squared, without an interval."""
-    y, columns, _ = _complete(y, [x, *controls])
-    n, method = _n_told(columns[:, 0]), f"OLS beside {columns.shape[1] - 2} controls"
-    if n < LEAST or not _is_enough(y, columns):
+    y, columns, _ = complete(y, [x, *controls])
+    n, method = n_told(columns[:, 0]), f"OLS beside {columns.shape[1] - 2} controls"
+    if n < LEAST or not is_enough(y, columns):
         return Estimate(name, group, "1", n, method, status=TOO_LITTLE)
     unexplained = [float(np.sum((y - part @ _solved(y, part)) ** 2)) for part in (columns[:, 1:], columns)]
     return Estimate(name, group, "1", n, method, (unexplained[0] - unexplained[1]) / (len(y) * float(np.var(y))))
 
 
-def _complete(y: Floats, columns: Sequence[Floats]) -> tuple[Floats, Floats, Bools]:
+def complete(y: Floats, columns: Sequence[Floats]) -> tuple[Floats, Floats, Bools]:
     """y and the columns, a constant the last, in the rows without a NaN, and which these are.
 
     A control that does not vary is left out.
@@ -108,13 +91,14 @@ def _complete(y: Floats, columns: Sequence[Floats]) -> tuple[Floats, Floats, Boo
     return y[kept], np.column_stack([table[:, varies], np.ones(len(table))]), kept
 
 
-def _n_told(x: Floats) -> int:
+def n_told(x: Floats) -> int:
     """Observations that tell one value of x from the other; all of them where it has many."""
     values, counts = np.unique(x, return_counts=True)
     return int(counts.min()) if len(values) == 2 else len(x)
 
 
-def _is_enough(y: Floats, columns: Floats) -> bool:
+def is_enough(y: Floats, columns: Floats) -> bool:
+    """Whether y can be regressed on the columns."""
     n, width = columns.shape
     return bool(n >= max(LEAST, 5 * width) and np.ptp(y) > 0 and np.linalg.matrix_rank(columns) == width)
 
@@ -141,7 +125,9 @@ def difference(name: str, group: str, unit: str, values: Floats, is_first: Bools
     value = float(_gap(sums))
     draws = _gap(sums[_drawn_days(len(sums), _block_length(sums))])
     low, high = (float(q) for q in np.nanquantile(draws, (0.025, 0.975)))
-    return Estimate(name, group, unit, smaller, method, value, float(np.nanstd(draws)), low, high)
+    beyond = min(np.count_nonzero(draws <= 0.0), np.count_nonzero(draws >= 0.0))
+    p_value = min(1.0, 2.0 * (beyond + 1) / (_DRAWS + 1))
+    return Estimate(name, group, unit, smaller, method, value, float(np.nanstd(draws)), low, high, p_value)
 
 
 def _is_rare(values: Floats, is_first: Bools) -> bool:
@@ -157,7 +143,8 @@ def _newcombe(name: str, group: str, unit: str, first: Floats, rest: Floats) -> 
     (p, low, high), (q, low_q, high_q) = _wilson(first), _wilson(rest)
     below, above = math.hypot(p - low, high_q - q), math.hypot(high - p, q - low_q)
     n, method = min(len(first), len(rest)), "Newcombe's interval, all independent"
-    return Estimate(name, group, unit, n, method, p - q, None, p - q - below, p - q + above)
+    gap, reach = p - q, below if p > q else above
+    return Estimate(name, group, unit, n, method, gap, None, gap - below, gap + above, _p_value(gap, reach))
 
 
 def _wilson(values: Floats) -> tuple[float, float, float]:
@@ -239,4 +226,9 @@ def _hac(name: str, group: str, unit: str, n: int, method: str, value: float, er
     Kiefer and Vogelsang 2005, doi:10.1017/S0266466605050565, table 1: Bartlett, 97.5 %.
     """
     reach = error * (_Z + 2.9694 * b + 0.4160 * b**2 - 0.5324 * b**3)
-    return Estimate(name, group, unit, n, method, value, error, value - reach, value + reach)
+    return Estimate(name, group, unit, n, method, value, error, value - reach, value + reach, _p_value(value, reach))
+
+
+def _p_value(value: float, reach: float) -> float:
+    """Of 0, by a normal distribution of which 95 % lie within a reach."""
+    return math.erfc(_Z * abs(value) / reach / math.sqrt(2.0)) if reach else 1.0

@@ -137,7 +137,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "parameters": asdict(outcome.parameters),
         "status": outcome.status,
         "events": study.events.height if study else 0,
-        "estimates": [asdict(estimate) for estimate in study.estimates] if study else [],
+        "estimates": [estimate.document() for estimate in study.estimates] if study else [],
         "trading_status": outcome.trading_status,
         "metrics": asdict(trading.metrics) if trading else None,
     }

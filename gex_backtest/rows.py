@@ -22,7 +22,7 @@ _UNITS = {
     "turnover": "times equity",
 }
 _NOT_NUMBERS = ("note", "is_ruined", "n_trades")
-_NO_ERROR = dict.fromkeys(("standard_error", "low", "high"))
+_NO_ERROR = dict.fromkeys(("standard_error", "low", "high", "p_value", "detectable"))
 
 
 def events(outcome: Outcome, _: Bars) -> pl.DataFrame | None:
@@ -61,7 +61,7 @@ def _of_case(rows: pl.DataFrame, outcome: Outcome, number: str | None = None) ->
 
 def _estimates(outcome: Outcome) -> list[dict[str, Any]]:
     found = outcome.study.estimates if outcome.study else ()
-    return [{"kind": "estimate", "sample": estimate.group, **asdict(estimate)} for estimate in found]
+    return [{"kind": "estimate", "sample": estimate.group, **estimate.document()} for estimate in found]
 
 
 def _metrics(outcome: Outcome) -> list[dict[str, Any]]:

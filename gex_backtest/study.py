@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import polars as pl
@@ -26,14 +26,16 @@ EVENTS = {
     "value": pl.Float64,
 }
 OK, TOO_LITTLE = "ok", "too little data"
+#: Quantiles of the normal distribution: 80 % and 97.5 %.
+_POWER, _LEVEL = 0.8416212335729143, 1.959963984540054
 
 
 @dataclass(frozen=True)
 class Estimate:
     """One number of a study, with its interval and what it rests on.
 
-    ``low``, ``high``: 95 %, by ``method``; ``n``: observations. None for all of them, and the reason as ``status``,
-    where there is too little data.
+    ``low``, ``high``: 95 %, by ``method``; ``p_value``: two-sided, of 0, below 0.05 where these exclude it; ``n``:
+    observations. None for all of them, and the reason as ``status``, where there is too little data.
     """
 
     name: str
@@ -45,7 +47,19 @@ class Estimate:
     standard_error: float | None = None
     low: float | None = None
     high: float | None = None
+    p_value: float | None = None
     status: str = OK
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest true size that four such tests of five find: of a normal distribution with this interval."""
+        if self.low is None or self.high is None:
+            return None
+        return (self.high - self.low) / 2.0 * (1.0 + _POWER / _LEVEL)
+
+    def document(self) -> dict[str, Any]:
+        """All of it by name."""
+        return {**asdict(self), "detectable": self.detectable}
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ left out. Holding is measured by the bounce, and by the close of the watched ses
 passed at its end? A strike that is a level of both scopes on one side says nothing about either: it is left out and
 counted.
 
-Headline: until the settlement, the bounce rate of call_resistance and put_support of 0DTE minus that of all expiries;
-the claim is that it is positive, and over the session after it negative.
+Headline: until the settlement, the bounce rate of the three walls a side of 0DTE minus that of all expiries; the claim
+is that it is positive, and over the session after it negative.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SCOPES = ("odte", "all_expiry")
 _NAMES = ("call_resistance", "call_wall_2", "call_wall_3", "put_support", "put_wall_2", "put_wall_3")
 _IS_CALL = np.array([name.startswith("call") for name in _NAMES])
 #: Names of the levels that are compared -> their numbers.
-_GROUPS = {"call_resistance, put_support": [0, 3], "walls 1 to 3": list(range(6))}
+_GROUPS = {"walls 1 to 3": list(range(6)), "call_resistance, put_support": [0, 3]}
 _WATCHES = ("until settlement", "session after")
 
 

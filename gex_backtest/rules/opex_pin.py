@@ -16,7 +16,8 @@ realised volatility:
 Then each settlement's distance from the nearest of the strikes listed a day before, see `clustering`; the expiries with
 large gross gamma are those above the median a day before (later, gamma tells how near spot is to a strike).
 
-Headline: mean pull to the strike with the largest gross gamma, 8 hours before, all expiries.
+Headline: mean of ``closer`` for the strike with the largest gross gamma, 8 hours before, all expiries; the claim is
+that it is positive.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def orders(panel: Panel, parameters: Parameters) -> Orders:
 def _pulls(known: pl.DataFrame, drawn: dict[str, Drawn]) -> Iterator[Estimate]:
     """Each outcome of each candidate per lead and type, the headline first."""
     leads, types = known["lead_hours"].to_numpy(), known["expiry_type"].to_numpy()
-    for outcome, (name, each), lead in product(("pull", "closer", "miss"), drawn.items(), _LEADS):
+    for outcome, (name, each), lead in product(("closer", "pull", "miss"), drawn.items(), _LEADS):
         values, here = each.outcomes[outcome], leads == lead
         yield _mean(outcome, f"{name}, {lead} h, all", values[here], lead)
         yield _mean(outcome, f"{name}, {lead} h, daily", values[here & (types == "daily")], lead)

@@ -3,7 +3,7 @@
 The outcome is the logarithm of realised volatility over the hours that follow, at decisions that do not overlap. Four
 lines draw the regime: the sign of net GEX, and spot against `zero_gamma`, `hvl` and `hvl_slope`. As gamma is large when
 volatility is low, what counts is what a regime adds to trailing volatility (HAR), IV, hour of day and weekend. Regimes
-last for days, so what counts as an observation is a run of decisions in one of them.
+last for days, so chance is what regimes do that are moved around the sample (`shifts`).
 
 Headline: that coefficient for the sign of net GEX; the claim is that it is negative.
 """
@@ -19,10 +19,11 @@ import polars as pl
 
 from gex_backtest.bounds import require_divisor
 from gex_backtest.decisions import LINES, Decisions, every, is_known, positive, regime
-from gex_backtest.estimates import coefficient, difference, gain, of_runs
+from gex_backtest.estimates import coefficient, difference, gain
 from gex_backtest.events import events
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
+from gex_backtest.shifts import shifted
 from gex_backtest.study import Estimate, Rule, Study
 from gex_pipeline.core.black76 import Floats
 
@@ -85,8 +86,7 @@ def _of_line(made: Decisions, seen: _Seen, p: Parameters, line: str) -> tuple[pl
 def _volatility(made: Decisions, line: str, state: Floats, seen: _Seen) -> Iterator[Estimate]:
     is_long, log_vol = state > 0, np.log(positive(seen.vol))
     controls = [*seen.controls.T, *made.calendar()]
-    run = np.cumsum(np.diff(state, prepend=0.0) != 0)
-    yield of_runs("vol_beyond_controls", line, "log", log_vol, is_long.astype(float), controls, run)
+    yield shifted("vol_beyond_controls", line, "log", log_vol, is_long.astype(float), controls)
     yield gain("r_squared_gain", line, log_vol, is_long.astype(float), controls)
     yield difference("vol_positive_minus_negative", line, "1, annual", seen.vol, is_long, made.day)
 

@@ -19,10 +19,11 @@ import polars as pl
 from gex_backtest.bars import HOUR_US, Ints
 from gex_backtest.bounds import require, require_divisor
 from gex_backtest.decisions import LINES, Decisions, every, positive, regime
-from gex_backtest.estimates import coefficient, difference
+from gex_backtest.estimates import difference
 from gex_backtest.events import events
 from gex_backtest.panel import Panel
 from gex_backtest.returns import realised
+from gex_backtest.shifts import shifted
 from gex_backtest.study import Estimate, Rule, Study
 from gex_pipeline.core.black76 import Bools, Floats
 
@@ -96,12 +97,12 @@ def _beside_calm(panel: Panel, p: Parameters, state: Floats, crossed: Decisions)
 
 
 def _expansion(made: Decisions, p: Parameters, line: str, is_crossing: Bools) -> Estimate:
-    """What a crossing adds to the volatility that follows; a calm decision may overlap with one crossing."""
+    """What a crossing adds to the volatility that follows."""
     h = p.horizon_hours
     trailing = [np.log(positive(made.trailing(h))), *made.har(), np.abs(made.moved(h))]
     controls = [*trailing, np.log(positive(made.iv())), *made.calendar(h)]
     outcome = np.log(positive(made.following(h)))
-    return coefficient("vol_beyond_controls", line, "log", outcome, is_crossing.astype(float), controls, overlap=2)
+    return shifted("vol_beyond_controls", line, "log", outcome, is_crossing.astype(float), controls)
 
 
 def _path(made: Decisions, p: Parameters, line: str, is_crossing: Bools) -> Iterator[Estimate]:

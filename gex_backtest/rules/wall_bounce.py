@@ -4,8 +4,9 @@ Walls are those of a session's first levels (`sessions`), all expiries and 0DTE;
 `touches`, placebos those of `placebo`. One event a level and session. A comparison with a kind of placebos takes the
 walls that have one.
 
-Headline: the bounce rate of call_resistance and put_support of all expiries minus that of all their placebos; the claim
-is that it is positive. Without a wall effect both are about one half.
+Headline: the mean move away from call_resistance and put_support of all expiries in the hours after their touch minus
+that from all their placebos; the claim is that it is positive. It is 0 where price has no memory. Beside it the bounce
+rates, which are about one half then.
 
 Trading: at the open after the first touch of these two, a position against the move that led to it; stop at the far
 side of the barrier, take at the near one, flat at the session's end.
@@ -99,10 +100,10 @@ def study(panel: Panel, p: Parameters) -> Study:
 
 
 def _first_walls(seen: _Seen, found: Touches, away: Floats) -> Iterator[Estimate]:
+    yield seen.less_placebos("moved_away_less_placebos", _NAME, _AWAY, away, (_FIRST, _EVERY))
     yield seen.less_placebos("bounced_less_placebos", _NAME, "1", found.bounced, (_FIRST, _EVERY))
     for i, kind in enumerate(KINDS, 1):
         yield seen.less_placebos("bounced_less_placebos", f"{_NAME}: {kind}", "1", found.bounced, (_FIRST, [i]))
-    yield seen.less_placebos("moved_away_less_placebos", _NAME, _AWAY, away, (_FIRST, _EVERY))
     yield mean("moved_away", _NAME, _AWAY, away[:, 0, _FIRST].ravel())
     for i, kind in enumerate(("wall", *KINDS)):
         yield share("touched", f"{_NAME}: {kind}", found.touched[:, i, _FIRST].ravel())

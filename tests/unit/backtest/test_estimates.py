@@ -64,19 +64,6 @@ def test_the_error_of_overlapping_means_covers() -> None:
     assert 0.90 < inside < 0.99
 
 
-def test_a_state_that_lasts_is_judged_by_its_runs() -> None:
-    """Forty runs of a state that means nothing, noise that lasts as long: an error by rows would be a third of it."""
-    x, run = np.repeat(RNG.integers(2, size=60).astype(float), 20), np.repeat(np.arange(60), 20)
-    y = np.repeat(RNG.normal(size=60), 20) + 0.3 * RNG.normal(size=1200)
-    found = estimates.of_runs("a", "b", "1", y, x, [], run)
-    means = np.array([y[run == i].mean() for i in range(60)])
-    groups = [means[x[::20] == each] for each in (1.0, 0.0)]
-    error = math.sqrt(sum(group.var(ddof=0) / len(group) for group in groups))  # all runs are equally long
-    assert found.n == 60 and found.value == pytest.approx(groups[0].mean() - groups[1].mean())
-    assert found.standard_error == pytest.approx(error, rel=0.03)
-    assert found.high == pytest.approx(found.value + stats.t.ppf(0.975, 59) * found.standard_error)
-
-
 def test_the_gain_is_the_difference_of_two_r_squared() -> None:
     control, x = RNG.normal(size=200), RNG.normal(size=200)
     y = x + control + RNG.normal(size=200)
@@ -146,7 +133,6 @@ FEW, FLAT = np.arange(5.0), np.ones(100)
         estimates.coefficient("a", "b", "1", RNG.normal(size=100), (np.arange(100) < 5).astype(float), []),
         estimates.coefficient("a", "b", "1", np.array([]), np.array([]), [np.array([])]),
         estimates.gain("a", "b", FEW, FEW, []),
-        estimates.of_runs("a", "b", "1", RNG.normal(size=100), np.arange(100) % 2.0, [], np.arange(100) // 10),
         estimates.share("a", "b", FEW),
         estimates.difference("a", "b", "1", RNG.normal(size=100), np.arange(100) < 5, np.arange(100)),
         estimates.difference("a", "b", "1", FLAT, np.arange(100) < 50, np.arange(100)),

@@ -28,7 +28,7 @@ def test_levels_that_bounce_and_levels_that_break_are_told_apart() -> None:
     for when, n in (("until settlement", 34), ("session after", 33)):
         headline = estimate(found, "bounced_odte_less_all", f"{PAIR}: {when}")
         assert (headline.value, headline.n) == (1.0, n)
-    assert found.estimates[0].group == f"{PAIR}: until settlement"
+    assert found.estimates[0].group == "walls 1 to 3: until settlement" and found.estimates[0].value == 1.0
 
 
 def test_a_level_holds_by_the_close_of_its_session() -> None:

@@ -88,9 +88,9 @@ def test_a_pull_is_the_move_towards_the_strike_in_deviations(made_up: History, u
 def test_settlements_drawn_to_the_strike_are_found(made_up: History, usual: Study) -> None:
     found = study(settled_at(made_up, usual, 1.0))
     headline = found.estimates[0]
-    assert (headline.name, headline.group, headline.unit) == ("pull", "max_gamma, 8 h, all", "sigma sqrt(lead)")
+    assert (headline.name, headline.group, headline.unit) == ("closer", "max_gamma, 8 h, all", "sigma sqrt(lead)")
     assert bounds(headline)[0] > 0.1
-    assert estimate(found, "closer", "max_gamma, 8 h, all").value == pytest.approx(headline.value)
+    assert estimate(found, "pull", "max_gamma, 8 h, all").value == pytest.approx(headline.value)
     assert bounds(estimate(found, "miss", "max_gamma, 8 h, all"))[1] < -0.1
     assert bounds(estimate(found, "pull beyond permuted", "max_gamma, 8 h, all"))[0] > 0
     assert estimate(found, "strike distance less 0.25", "settlements, all").value == pytest.approx(-0.25, abs=0.01)

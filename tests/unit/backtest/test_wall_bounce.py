@@ -36,7 +36,7 @@ def test_what_a_planted_wall_does_is_the_headline(path: list[float], bounced: fl
     mirror = estimate(found, "bounced_less_placebos", "call_resistance, put_support: mirror")
     assert (mirror.value, mirror.n, mirror.status) == (against_mirror, 34, OK)
     headline = found.estimates[0]
-    assert (headline.name, headline.group) == ("bounced_less_placebos", "call_resistance, put_support")
+    assert (headline.name, headline.group) == ("moved_away_less_placebos", "call_resistance, put_support")
     assert headline.value is not None and headline.value * against_mirror > 0
 
 
