@@ -8,6 +8,7 @@ cannot be told is NaN, and `Metrics.note` says why.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,28 +47,45 @@ class Metrics:
 
 def metrics(bars: Bars, equity: Floats, ledger: Ledger) -> Metrics:
     """The numbers of one variant; ``equity`` (bars,)."""
-    r, n_years = returns(equity), years(bars)
+    r, held = returns(equity), _held(bars, ledger)
+    note = _note(r, held["n_trades"], ledger.is_ruined)
+    return Metrics(**_curve(equity, r, years(bars)), **held, **_paid(ledger), is_ruined=ledger.is_ruined, note=note)
+
+
+def _curve(equity: Floats, r: Floats, n_years: float) -> dict[str, Any]:
+    """What the equity says alone."""
     per_year = len(r) / n_years if n_years > 0 else np.nan
     vol = annual_vol(r, per_year)
-    held, won = is_trade(ledger), pnl(ledger)[is_trade(ledger)] > 0
-    return Metrics(
-        total_return=float(equity[-1] - 1.0),
-        annual_return=annual_return(equity, n_years),
-        annual_vol=vol,
-        sharpe=sharpe(r, per_year, vol),
-        sortino=sortino(r, per_year),
-        max_drawdown=max_drawdown(equity),
-        n_trades=len(won),
-        hit_rate=float(won.mean()) if len(won) else np.nan,
-        exposure=float((ledger.held.exit - ledger.held.fill)[held].sum() / len(bars)),
-        turnover=ledger.turnover,
-        fees=ledger.traded_usd * ledger.costs.fee_fraction,
-        spread_and_slippage=ledger.traded_usd * ledger.costs.spread_fraction,
-        funding=ledger.funding_usd,
-        break_even_bps=ledger.break_even_bps,
-        is_ruined=ledger.is_ruined,
-        note=_note(r, len(won), ledger.is_ruined),
-    )
+    return {
+        "total_return": float(equity[-1] - 1.0),
+        "annual_return": annual_return(equity, n_years),
+        "annual_vol": vol,
+        "sharpe": sharpe(r, per_year, vol),
+        "sortino": sortino(r, per_year),
+        "max_drawdown": max_drawdown(equity),
+    }
+
+
+def _held(bars: Bars, ledger: Ledger) -> dict[str, Any]:
+    """How often and how long there was a position, and whether it won."""
+    held = is_trade(ledger)
+    won = pnl(ledger)[held] > 0
+    return {
+        "n_trades": len(won),
+        "hit_rate": float(won.mean()) if len(won) else np.nan,
+        "exposure": float((ledger.held.exit - ledger.held.fill)[held].sum() / len(bars)),
+    }
+
+
+def _paid(ledger: Ledger) -> dict[str, Any]:
+    """What was traded, what that cost, and what it could have cost."""
+    return {
+        "turnover": ledger.turnover,
+        "fees": ledger.traded_usd * ledger.costs.fee_fraction,
+        "spread_and_slippage": ledger.traded_usd * ledger.costs.spread_fraction,
+        "funding": ledger.funding_usd,
+        "break_even_bps": ledger.break_even_bps,
+    }
 
 
 def _note(r: Floats, n_trades: int, is_ruined: bool) -> str | None:

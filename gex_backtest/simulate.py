@@ -27,7 +27,7 @@ from gex_backtest.errors import BacktestError
 from gex_backtest.holdings import Orders
 from gex_backtest.ledger import Ledger
 from gex_backtest.trades import trades
-from gex_pipeline.core.black76 import Bools, Floats
+from gex_pipeline.core.black76 import Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,43 +35,13 @@ class Simulation:
     """What became of every variant.
 
     ``equity`` and ``coins`` (signed, per 1 USD of starting equity) have shape (bars, variants): at each bar's close.
-    The totals below have shape (variants,).
+    ``ledgers``: of each variant, what it traded and paid.
     """
 
     bars: Bars
     equity: Floats
     coins: Floats
     ledgers: tuple[Ledger, ...]
-
-    @property
-    def turnover(self) -> Floats:
-        """Sum of all notional traded, each in units of the equity just before it."""
-        return np.array([ledger.turnover for ledger in self.ledgers])
-
-    @property
-    def fees(self) -> Floats:
-        """Exchange fees, USD per 1 USD of starting equity."""
-        return np.array([ledger.costs.fee_fraction * ledger.traded_usd for ledger in self.ledgers])
-
-    @property
-    def spread_and_slippage(self) -> Floats:
-        """Half-spread and slippage, USD per 1 USD of starting equity."""
-        return np.array([ledger.costs.spread_fraction * ledger.traded_usd for ledger in self.ledgers])
-
-    @property
-    def funding(self) -> Floats:
-        """Funding, USD per 1 USD of starting equity; negative where it was received."""
-        return np.array([ledger.funding_usd for ledger in self.ledgers])
-
-    @property
-    def is_ruined(self) -> Bools:
-        """Equity has reached 0."""
-        return np.array([ledger.is_ruined for ledger in self.ledgers])
-
-    @property
-    def break_even_bps(self) -> Floats:
-        """The cost a side and unit of notional at which nothing is won or lost, see `Ledger.break_even_bps`."""
-        return np.array([ledger.break_even_bps for ledger in self.ledgers])
 
     def trades(self, variant: int = 0) -> pl.DataFrame:
         """One row per position between two changes of the target, in the order of time.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from gex_backtest.bars import Bars
-from gex_backtest.holdings import REASONS, TARGET
+from gex_backtest.holdings import REASONS, TARGET, Holdings
 from gex_backtest.ledger import Ledger
 from gex_pipeline.core.black76 import Bools, Floats
 
@@ -31,26 +34,36 @@ def pnl(ledger: Ledger) -> Floats:
 
 def trades(ledger: Ledger, bars: Bars) -> pl.DataFrame:
     """One row a position; the columns are told at `simulate.Simulation.trades`."""
-    held, before = ledger.held, ledger.before
-    last = len(bars) - 1
-    at_open = held.reason == TARGET
-    exited = np.where(at_open, bars.open_at[np.minimum(held.exit, last)], bars.close_at[np.minimum(held.exit, last)])
-    frame = pl.DataFrame(
-        {
-            "entered_at": pl.Series(bars.open_at[held.fill]).cast(_TIME),
-            "exited_at": pl.Series(exited).cast(_TIME),
-            "side": np.where(held.weight > 0, "long", "short"),
-            "weight": held.weight,
-            "coins": ledger.equity * held.weight / held.entry_usd,
-            "entry_usd": held.entry_usd,
-            "exit_usd": held.exit_usd,
-            "pnl": pnl(ledger),
-            "costs": _costs(ledger) / before,
-            "funding": ledger.equity * ledger.funding / before,
-            "exit_reason": pl.Series(np.array(REASONS)[held.reason]),
-        }
-    )
-    return frame.filter(is_trade(ledger))
+    reason = {"exit_reason": np.array(REASONS)[ledger.held.reason]}
+    columns = _times(ledger.held, bars) | _position(ledger) | _money(ledger) | reason
+    return pl.DataFrame(columns).filter(is_trade(ledger))
+
+
+def _times(held: Holdings, bars: Bars) -> dict[str, pl.Series]:
+    last = np.minimum(held.exit, len(bars) - 1)
+    exited = np.where(held.reason == TARGET, bars.open_at[last], bars.close_at[last])
+    return {"entered_at": pl.Series(bars.open_at[held.fill]).cast(_TIME), "exited_at": pl.Series(exited).cast(_TIME)}
+
+
+def _position(ledger: Ledger) -> dict[str, NDArray[Any]]:
+    held = ledger.held
+    return {
+        "side": np.where(held.weight > 0, "long", "short"),
+        "weight": held.weight,
+        "coins": ledger.coins,
+        "entry_usd": held.entry_usd,
+        "exit_usd": held.exit_usd,
+    }
+
+
+def _money(ledger: Ledger) -> dict[str, Floats]:
+    """Profit and what was paid, over the equity before each position."""
+    before = ledger.before
+    return {
+        "pnl": pnl(ledger),
+        "costs": _costs(ledger) / before,
+        "funding": ledger.equity * ledger.funding / before,
+    }
 
 
 def _costs(ledger: Ledger) -> Floats:

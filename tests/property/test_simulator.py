@@ -85,11 +85,11 @@ def test_it_agrees_with_the_plain_loop(drawn: Case) -> None:
     scale = np.maximum.accumulate(equity)  # digits are lost where a loss takes nearly all
     assert (np.abs(found.equity[:, 0] - equity) <= SAME * scale).all()
     assert (np.abs(found.coins[:, 0] - coins) * drawn.bars.close <= SAME * scale).all()
-    assert found.is_ruined[0] == account.is_ruined
+    assert found.ledgers[0].is_ruined == account.is_ruined
     if not account.is_ruined:
-        assert found.turnover[0] == pytest.approx(account.turnover, rel=1e-9, abs=SAME)
-        assert found.fees[0] + found.spread_and_slippage[0] == pytest.approx(cost * account.traded, rel=1e-9, abs=SAME)
-        assert found.funding[0] == pytest.approx(account.funding, rel=1e-9, abs=SAME)
+        assert found.ledgers[0].turnover == pytest.approx(account.turnover, rel=1e-9, abs=SAME)
+        assert cost * found.ledgers[0].traded_usd == pytest.approx(cost * account.traded, rel=1e-9, abs=SAME)
+        assert found.ledgers[0].funding_usd == pytest.approx(account.funding, rel=1e-9, abs=SAME)
 
 
 @many
@@ -100,7 +100,7 @@ def test_trades_and_the_equity_curve_tell_the_same_story(drawn: Case) -> None:
     assert float(np.prod(1 + trades["pnl"].to_numpy())) == pytest.approx(found.equity[-1, 0], rel=1e-9, abs=SAME)
     fills = [(bar, price, why) for bar, price, why in _fills(drawn) if why != "target"]
     early = trades.filter(trades["exit_reason"].is_in(["stop", "take"]))
-    if not found.is_ruined[0]:
+    if not found.ledgers[0].is_ruined:
         assert early.select("exit_usd", "exit_reason").rows() == [(price, why) for _, price, why in fills]
         assert early["exited_at"].dt.epoch("us").to_list() == [drawn.bars.close_at[bar] for bar, _, _ in fills]
 
@@ -118,7 +118,7 @@ def test_no_fill_is_at_a_close(drawn: Case, seed: int) -> None:
     moved = drawn.bars.close * np.exp(np.random.default_rng(seed).normal(0, 0.005, len(drawn.bars)))
     other = bare._replace(bars=closed_at(drawn.bars, moved))
     before, after = bare.run(), other.run()
-    assume(not before.is_ruined[0] and not after.is_ruined[0])
+    assume(not before.ledgers[0].is_ruined and not after.ledgers[0].is_ruined)
     told = [[row for row in zip(*prices(found).values(), strict=True) if row[-1] != "end"] for found in (before, after)]
     assert told[0] == told[1]
     assert before.trades()["entry_usd"].to_list() == after.trades()["entry_usd"].to_list()
@@ -137,17 +137,17 @@ def test_the_future_changes_nothing_before_it(drawn: Case, data: st.DataObject) 
 @many
 @given(cases)
 def test_at_the_break_even_cost_nothing_is_won_or_lost(drawn: Case) -> None:
-    even = float(drawn.run().break_even_bps[0])
+    even = drawn.run().ledgers[0].break_even_bps
     assume(0 < even < 500)
     again = drawn._replace(costs=Costs(even, 0, 0)).run()
-    assume(not again.is_ruined[0])
-    assert again.equity[-1, 0] == pytest.approx(1, abs=1e-9 * max(1.0, float(again.turnover[0])))
+    assume(not again.ledgers[0].is_ruined)
+    assert again.equity[-1, 0] == pytest.approx(1, abs=1e-9 * max(1.0, again.ledgers[0].turnover))
 
 
 @many
 @given(cases, st.floats(0.01, 1e4))
 def test_the_unit_of_price_does_not_matter(drawn: Case, factor: float) -> None:
-    assume(not drawn.run().is_ruined[0])
+    assume(not drawn.run().ledgers[0].is_ruined)
     scaled = {name: factor * getattr(drawn.bars, name) for name in ("open", "high", "low", "close")}
     other = drawn._replace(bars=replace(drawn.bars, **scaled), stops=factor * drawn.stops, takes=factor * drawn.takes)
     assume(prices(other.run())["exit_reason"] == prices(drawn.run())["exit_reason"])  # a touch may round away
@@ -160,5 +160,5 @@ def test_trading_is_never_free(drawn: Case) -> None:
     assume(drawn.costs.fraction > 0)
     free = drawn._replace(costs=Costs(0, 0, 0)).run()
     dear = drawn.run()
-    assume(not free.is_ruined[0] and dear.turnover[0] > 0)
+    assume(not free.ledgers[0].is_ruined and dear.ledgers[0].turnover > 0)
     assert dear.equity[-1, 0] < free.equity[-1, 0]

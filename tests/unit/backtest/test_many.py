@@ -39,8 +39,8 @@ def test_each_row_is_its_variant_alone() -> None:
         assert row["total_return"] == alone.equity[-1, 0] - 1
         assert row["n_trades"] == alone.trades().height > 10
         assert row["hit_rate"] == pytest.approx((alone.trades()["pnl"] > 0).mean())
-        assert [row["turnover"], row["funding"]] == [alone.turnover[0], alone.funding[0]]
-        assert row["break_even_bps"] == alone.break_even_bps[0]
+        assert [row["turnover"], row["funding"]] == [alone.ledgers[0].turnover, alone.ledgers[0].funding_usd]
+        assert row["break_even_bps"] == alone.ledgers[0].break_even_bps
 
 
 def test_threads_do_not_change_a_bit() -> None:

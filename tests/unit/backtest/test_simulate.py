@@ -9,6 +9,7 @@ import pytest
 from gex_backtest.bars import Bars
 from gex_backtest.costs import Costs
 from gex_backtest.errors import BacktestError
+from gex_backtest.metrics import metrics
 from gex_backtest.simulate import Simulation, simulate
 from tests.price_bars import FIVE_MINUTES_US, START_US, bars, flat
 
@@ -31,11 +32,12 @@ def test_a_round_trip() -> None:
     at_end = 1 - bought - sold + (112 - 101) / 101
     assert found.equity[:, 0] == pytest.approx([1, at_close, at_end], rel=1e-15)
     assert found.coins[:, 0] == pytest.approx([0, 1 / 101, 0], rel=1e-15)
-    assert found.fees[0] == pytest.approx(0.6 * (bought + sold))
-    assert found.spread_and_slippage[0] == pytest.approx(0.4 * (bought + sold))
-    assert found.turnover[0] == pytest.approx(1 + 112 / 101 / (1 - bought + (112 - 101) / 101))
+    told = metrics(found.bars, found.equity[:, 0], found.ledgers[0])
+    assert told.fees == pytest.approx(0.6 * (bought + sold))
+    assert told.spread_and_slippage == pytest.approx(0.4 * (bought + sold))
+    assert told.turnover == pytest.approx(1 + 112 / 101 / (1 - bought + (112 - 101) / 101))
     # (112 - 101) / 101 is won before costs on 1 + 112 / 101 of notional
-    assert found.break_even_bps[0] == pytest.approx(1e4 * (11 / 101) / (213 / 101))
+    assert told.break_even_bps == pytest.approx(1e4 * (11 / 101) / (213 / 101))
 
 
 def test_the_trade_of_a_round_trip() -> None:
@@ -62,7 +64,7 @@ def test_coins_stay_until_the_target_changes() -> None:
     """No rebalancing at 1, 1 and NaN; from 1 to 0.5 only the difference is sold."""
     found = run(flat(100, 100, 150, 120, 200, 200), 1, 1, NAN, 0.5, NAN, NAN, costs=FREE)
     assert found.coins[:, 0] == pytest.approx([0, 0.01, 0.01, 0.01, 0.005, 0.005])
-    assert found.turnover[0] == pytest.approx(1 + 0.5)
+    assert found.ledgers[0].turnover == pytest.approx(1 + 0.5)
     assert found.trades()["weight"].to_list() == [1.0, 0.5]
 
 
@@ -136,17 +138,17 @@ def test_funding_is_paid_by_what_is_held_into_a_bar() -> None:
     rates = [0.01, 0.02, 0.03, 0.04, 0.05]
     found = run(flat(100, 100, 110, 120, 120), 1, NAN, 0, NAN, NAN, costs=FREE, funding=rates)
     paid = (0.03 * 110 + 0.04 * 120) / 100
-    assert found.funding[0] == pytest.approx(paid)
+    assert found.ledgers[0].funding_usd == pytest.approx(paid)
     assert found.equity[:, 0] == pytest.approx([1, 1, 1.1 - 0.033, 1.2 - paid, 1.2 - paid])
     assert found.trades()["funding"].to_list() == pytest.approx([paid])
     short = run(flat(100, 100, 110, 120, 120), -1, NAN, 0, NAN, NAN, costs=FREE, funding=rates)
-    assert short.funding[0] == pytest.approx(-paid)
+    assert short.ledgers[0].funding_usd == pytest.approx(-paid)
 
 
 def test_a_stopped_position_pays_the_funding_of_the_bar_that_stops_it_and_none_later() -> None:
     on = bars((100, 100, 100, 100), (100, 100, 100, 100), (100, 100, 94, 96), (96, 96, 96, 96))
     found = run(on, 1, NAN, NAN, NAN, costs=FREE, funding=[0, 0, 0.01, 0.5], stops=[95, NAN, NAN, NAN])
-    assert found.funding[0] == pytest.approx(0.01)
+    assert found.ledgers[0].funding_usd == pytest.approx(0.01)
 
 
 def test_ruin_inside_a_bar_is_final() -> None:
@@ -156,8 +158,8 @@ def test_ruin_inside_a_bar_is_final() -> None:
     )
     found = run(on, 3, NAN, 1, NAN, NAN, costs=FREE)
     assert found.equity[:, 0].tolist() == [1, 1, 0, 0, 0]
-    assert found.is_ruined.tolist() == [True]
-    assert np.isnan(found.break_even_bps[0])
+    assert found.ledgers[0].is_ruined
+    assert np.isnan(found.ledgers[0].break_even_bps)
     trade = found.trades().row(0, named=True)
     assert trade["exit_usd"] == pytest.approx(200 / 3)
     assert (trade["pnl"], trade["exit_reason"], found.trades().height) == (-1.0, "ruin", 1)

@@ -29,7 +29,7 @@ def test_equity_is_that_of_bt(seed: int, costs: Costs) -> None:
     bars = drawn(rng, 400, vol=4e-3)
     wanted = targets(rng, len(bars))
     found = simulate(bars, wanted, costs)
-    assert found.turnover[0] > 50
+    assert found.ledgers[0].turnover > 50
     theirs = through_bt.equity(bars, through_bt.hold(bars, wanted), costs.fraction)
     np.testing.assert_allclose(found.equity[:, 0], theirs, rtol=1e-9)
 
