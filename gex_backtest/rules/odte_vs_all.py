@@ -99,4 +99,5 @@ RULE = Rule(
     "0DTE levels hold better until the 08:00 UTC settlement, all-expiry levels better over the session after it.",
     TouchParameters,
     study,
+    claimed=0.15,
 )

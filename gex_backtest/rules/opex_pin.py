@@ -152,6 +152,7 @@ RULE = Rule(
     hypothesis="Settlements are drawn to the strike with the largest gross gamma of their expiry, or to its max pain.",
     parameters=Parameters,
     study=study,
+    claimed=0.15,
     needs=("expiring", "settlements"),
     orders=orders,
 )

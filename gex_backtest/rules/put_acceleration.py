@@ -59,6 +59,7 @@ RULE = Rule(
     "In negative gamma with more puts than calls traded, a fall goes on more than other falls do.",
     Parameters,
     study,
+    claimed=0.25,
     needs=("levels", "books"),
     orders=orders,
 )

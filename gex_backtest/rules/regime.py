@@ -112,5 +112,6 @@ RULE = Rule(
     "In positive gamma the next hours are calmer than past volatility, IV and the calendar say, in negative wilder.",
     Parameters,
     study,
+    claimed=-0.10,
     orders=orders,
 )

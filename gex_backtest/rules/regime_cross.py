@@ -123,4 +123,5 @@ RULE = Rule(
     "When spot crosses the line between the regimes, volatility expands beyond what the move itself explains.",
     Parameters,
     study,
+    claimed=0.10,
 )

@@ -57,6 +57,7 @@ RULE = Rule(
     "In negative gamma with heavy call open interest near spot, a rise goes on more than other rises do.",
     Parameters,
     study,
+    claimed=0.25,
     needs=("levels", "books"),
     orders=orders,
 )

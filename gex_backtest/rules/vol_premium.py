@@ -93,5 +93,6 @@ RULE = Rule(
     "Implied volatility exceeds the volatility realised over the 30 days after.",
     Parameters,
     study,
+    claimed=4.0,
     needs=(),
 )

@@ -151,5 +151,6 @@ RULE = Rule(
     "Price turns at its first touch of a gamma wall more often than at levels that are no walls, equally far away.",
     Parameters,
     study,
+    claimed=0.25,
     orders=orders,
 )

@@ -86,7 +86,7 @@ def _next_settlement(panel: Panel, _: Nothing) -> Orders:
     return Orders(np.ones(len(panel.bars)), stops=price[ahead])
 
 
-HONEST = Rule("made_up", "Nothing.", Nothing, _of_nothing)
+HONEST = Rule("made_up", "Nothing.", Nothing, _of_nothing, 1.0)
 
 
 @pytest.mark.parametrize(

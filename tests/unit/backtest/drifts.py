@@ -63,9 +63,9 @@ def orders(panel: Panel, parameters: Parameters) -> Orders:
     return Orders(sign if parameters.side == "follow" else -sign)
 
 
-DRIFTS = Rule("drifts", "The price goes where net GEX points.", Parameters, study, orders=orders)
+DRIFTS = Rule("drifts", "The price goes where net GEX points.", Parameters, study, 0.1, orders=orders)
 #: Needs what the small history lacks.
-VOLS = Rule("vols", "DVOL tells the move.", Parameters, study, needs=("levels", "dvol"))
+VOLS = Rule("vols", "DVOL tells the move.", Parameters, study, 0.1, needs=("levels", "dvol"))
 RULES = {rule.name: rule for rule in (DRIFTS, VOLS)}
 
 
