@@ -19,6 +19,7 @@ from gex_backtest import rows
 from gex_backtest.history import History
 from gex_backtest.identity import code_version, input_hashes, run_id
 from gex_backtest.suite import Outcome, Results
+from gex_backtest.verdicts import TOO_LITTLE_TO_SAY, power, verdict
 from gex_pipeline.present.exports import parquet, plain
 from gex_pipeline.present.files import write_atomically
 from gex_pipeline.schema import BACKTEST_RUNS, BACKTESTS
@@ -128,11 +129,21 @@ def export(folder: Path, record: Record) -> None:
     write_atomically(folder / "run.json", (json.dumps(record.document, indent=1, allow_nan=False) + "\n").encode())
 
 
+def _said(outcome: Outcome) -> dict[str, Any]:
+    """What the headline says, and how likely it would have found what is claimed."""
+    if outcome.study is None:
+        return {"verdict": TOO_LITTLE_TO_SAY, "power": None}
+    headline, claimed = outcome.study.estimates[0], outcome.rule.claimed
+    return {"verdict": verdict(headline, claimed), "power": power(headline, claimed)}
+
+
 def _outcome(outcome: Outcome) -> dict[str, Any]:
     study, trading = outcome.study, outcome.trading
     return {
         "rule": outcome.rule.name,
         "hypothesis": outcome.rule.hypothesis,
+        "claimed": outcome.rule.claimed,
+        **_said(outcome),
         "variant": outcome.variant,
         "parameters": asdict(outcome.parameters),
         "status": outcome.status,
