@@ -97,18 +97,17 @@ def test_strikes_of_expiries_are_those_of_the_chain() -> None:
     keys = ("snapshot_at", "expiry_at", "strike_usd")
     coins = pl.col("open_interest_coin").sum()
     summed = chain.with_columns(gross=gross).group_by(keys).agg(pl.col("gross").sum(), coins)
-    pains = max_pain(Book.from_chain(chain)).filter(pl.col("venues") == "all")
-    pain = {row["expiry_at"].timestamp(): row for row in pains.iter_rows(named=True) if row["snapshot_at"].hour == 7}
+    at_seven = pl.col("snapshot_at").dt.epoch("s") == round((START + timedelta(hours=7)).timestamp())
+    pains = max_pain(Book.from_chain(chain)).filter(pl.col("venues") == "all", at_seven)
+    pain = {row["expiry_at"].timestamp(): row["strike_usd"] for row in pains.iter_rows(named=True)}
     found = reduced_books.expiring(market).explode("strikes", "gross_gex_usd", "oi_coin")
     found = found.with_columns(pl.col("snapshot_at", "expiry_at").dt.replace_time_zone("UTC"))
     both = summed.join(found, left_on=keys, right_on=("snapshot_at", "expiry_at", "strikes"))
     assert both.height > 300
     assert both["gross_gex_usd"].to_numpy() == pytest.approx(both["gross"].to_numpy(), rel=1e-6, abs=1e-3)
     assert both["oi_coin"].to_numpy() == pytest.approx(both["open_interest_coin"].to_numpy())
-    for row in (
-        both.filter(pl.col("snapshot_at") == START + timedelta(hours=7)).unique("expiry_at").iter_rows(named=True)
-    ):
-        assert row["max_pain_usd"] == pain[row["expiry_at"].timestamp()]["strike_usd"]
+    for row in both.filter(at_seven).unique("expiry_at").iter_rows(named=True):
+        assert row["max_pain_usd"] == pain[row["expiry_at"].timestamp()]
 
 
 def test_books_are_sums_of_the_chain() -> None:
