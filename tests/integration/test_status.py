@@ -185,7 +185,7 @@ def test_a_coin_that_was_delisted_is_not_red_for_ever(
     gex("snapshot", "--underlying", "BTC")
     a_month_earlier(Store(place), "bybit")
     gex("snapshot", "--underlying", "SOL", "--at", f"{polls.now() - timedelta(minutes=3):%Y-%m-%dT%H:%MZ}")
-    gex("build")
+    gex("build", "--workers", "1")
     assert "bybit BTC: stale" in gex("status")[2] and gex("status", "--check")[::2] == (0, "")
     server.inject(Fault("bybit", "", "maintenance", times=None))
     gex("snapshot", "--at", f"{polls.now() - timedelta(minutes=2):%Y-%m-%dT%H:%MZ}")
