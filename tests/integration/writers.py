@@ -33,7 +33,7 @@ from gex_pipeline.store.session import Session
 from tests.unit.store.build import OPEN, OVER, chain, fold_all, partition
 
 FORKS = get_context("forkserver")
-FORKS.set_forkserver_preload(["pytest", "tests.integration.writers", "gex_pipeline.engine.answers"])
+FORKS.set_forkserver_preload(["pytest", "tests.integration.writers", "gex_pipeline.engine.answers", "httpcore2"])
 DAY = partition("2026-03-05")
 World(1, date(2026, 3, 5), 1).market("BTC")  # of the rows below: made once, before the processes are forked
 #: The stages of a write at which a process can be killed.
