@@ -49,6 +49,11 @@ class Bars:
         return Bars(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     @property
+    def day_ends(self) -> Ints:
+        """Rows of the last bar of each day, UTC, that has one."""
+        return np.append(np.flatnonzero(np.diff(self.open_at // DAY_US)), len(self) - 1)
+
+    @property
     def length_us(self) -> int:
         """Length of one bar, microseconds."""
         return int(self.close_at[0] - self.open_at[0])

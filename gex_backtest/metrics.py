@@ -107,6 +107,11 @@ def returns(equity: Floats) -> Floats:
     return found
 
 
+def daily(bars: Bars, equity: Floats) -> Floats:
+    """Simple returns of each day, UTC, that has bars, the first from the start; ``equity`` (bars,)."""
+    return returns(np.append(1.0, equity[bars.day_ends]))
+
+
 def years(bars: Bars) -> float:
     """Time from the first close to the last, years of 365 days."""
     return float(bars.close_at[-1] - bars.close_at[0]) / YEAR_US

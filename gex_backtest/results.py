@@ -16,9 +16,10 @@ from typing import Any
 import polars as pl
 
 from gex_backtest import rows
+from gex_backtest.family import documents, family, q_values
 from gex_backtest.history import History
 from gex_backtest.identity import code_version, input_hashes, run_id
-from gex_backtest.suite import Outcome, Results
+from gex_backtest.suite import Outcome, Results, daily_returns
 from gex_backtest.verdicts import TOO_LITTLE_TO_SAY, power, verdict
 from gex_pipeline.present.exports import parquet, plain
 from gex_pipeline.present.files import write_atomically
@@ -74,7 +75,8 @@ class Record:
                 "inputs_sha256": dict(self.inputs),
                 "instruments": [dict(each) for each in self.instruments],
                 "coverage": asdict(self.results.coverage),
-                "outcomes": [_outcome(outcome) for outcome in self.results.outcomes],
+                "family": asdict(family(daily_returns(self.results.bars, self.results.outcomes))),
+                "outcomes": _outcomes(self.results.outcomes),
             }
         )
 
@@ -137,8 +139,16 @@ def _said(outcome: Outcome) -> dict[str, Any]:
     return {"verdict": verdict(headline, claimed), "power": power(headline, claimed)}
 
 
+def _outcomes(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """All of them; the headlines of a run are one family of tests."""
+    headlines = [outcome.study.estimates[0].p_value if outcome.study else None for outcome in outcomes]
+    return [
+        {**_outcome(outcome), "headline_q_value": q} for outcome, q in zip(outcomes, q_values(headlines), strict=True)
+    ]
+
+
 def _outcome(outcome: Outcome) -> dict[str, Any]:
-    study, trading = outcome.study, outcome.trading
+    study, trading, record = outcome.study, outcome.trading, outcome.record
     return {
         "rule": outcome.rule.name,
         "hypothesis": outcome.rule.hypothesis,
@@ -148,7 +158,9 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "parameters": asdict(outcome.parameters),
         "status": outcome.status,
         "events": study.events.height if study else 0,
-        "estimates": [estimate.document() for estimate in study.estimates] if study else [],
+        "estimates": documents(study.estimates) if study else [],
+        "paths": {name: path.to_dict(as_series=False) for name, path in study.paths.items()} if study else {},
         "trading_status": outcome.trading_status,
         "metrics": asdict(trading.metrics) if trading else None,
+        "track_record": asdict(record) if record else None,
     }

@@ -7,10 +7,12 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from gex_backtest.bars import DAY_US, Bars
+from gex_backtest.bars import Bars
+from gex_backtest.family import documents
+from gex_backtest.metrics import Metrics
+from gex_backtest.sharpe import TrackRecord
 from gex_backtest.study import OK
 from gex_backtest.suite import Outcome
 
@@ -19,10 +21,11 @@ _UNITS = {
     "annual_return": "1 per year",
     "annual_vol": "1 per year",
     "break_even_bps": "basis points a side",
+    "least_record_days": "days",
     "turnover": "times equity",
 }
-_NOT_NUMBERS = ("note", "is_ruined", "n_trades")
-_NO_ERROR = dict.fromkeys(("standard_error", "low", "high", "p_value", "detectable"))
+_NOT_NUMBERS = ("note", "is_ruined", "n_trades", "days")
+_NO_ERROR = dict.fromkeys(("standard_error", "low", "high", "p_value", "q_value", "detectable"))
 
 
 def events(outcome: Outcome, _: Bars) -> pl.DataFrame | None:
@@ -39,14 +42,13 @@ def equity(outcome: Outcome, bars: Bars) -> pl.DataFrame | None:
     """Rows of `backtest_equity`, None for none: the last bar of each day."""
     if outcome.trading is None:
         return None
-    last = np.append(np.flatnonzero(np.diff(bars.open_at // DAY_US)), len(bars) - 1)
-    at = pl.Series(bars.close_at[last]).cast(pl.Datetime("us", "UTC"))
-    return _of_case(pl.DataFrame({"close_at": at, "equity": outcome.trading.equity[last]}), outcome)
+    at = pl.Series(bars.close_at[bars.day_ends]).cast(pl.Datetime("us", "UTC"))
+    return _of_case(pl.DataFrame({"close_at": at, "equity": outcome.trading.equity[bars.day_ends]}), outcome)
 
 
 def stats(outcome: Outcome, _: Bars) -> pl.DataFrame | None:
     """Rows of `backtest_stats`, None for none: the estimates, of which the first is the headline, then the metrics."""
-    rows = [*_estimates(outcome), *_metrics(outcome)]
+    rows = [*_estimates(outcome), *_metrics(outcome), *_record(outcome)]
     if not rows:
         return None
     frame = _of_case(pl.DataFrame(rows, infer_schema_length=None), outcome, "place")
@@ -61,18 +63,28 @@ def _of_case(rows: pl.DataFrame, outcome: Outcome, number: str | None = None) ->
 
 def _estimates(outcome: Outcome) -> list[dict[str, Any]]:
     found = outcome.study.estimates if outcome.study else ()
-    return [{"kind": "estimate", "sample": estimate.group, **estimate.document()} for estimate in found]
+    return [{"kind": "estimate", "sample": each["group"], **each} for each in documents(found)]
 
 
 def _metrics(outcome: Outcome) -> list[dict[str, Any]]:
     if outcome.trading is None:
         return []
-    found = outcome.trading.metrics
-    numbers = {name: value for name, value in asdict(found).items() if name not in _NOT_NUMBERS}
-    shared = {"kind": "metric", "sample": "trades", "n": found.n_trades, "method": "simulation", **_NO_ERROR}
+    return _numbers(outcome.trading.metrics, "trades", outcome.trading.metrics.n_trades, "simulation")
+
+
+def _record(outcome: Outcome) -> list[dict[str, Any]]:
+    if outcome.record is None:
+        return []
+    return _numbers(outcome.record, "daily returns", outcome.record.days, "Bailey and Lopez de Prado")
+
+
+def _numbers(found: Metrics | TrackRecord, sample: str, n: int, method: str) -> list[dict[str, Any]]:
+    """A row of each number."""
+    shared = {"kind": "metric", "sample": sample, "n": n, "method": method, **_NO_ERROR}
     return [
         shared | {"name": name, "unit": _UNITS.get(name, "1"), "value": value, "status": _status(value, found.note)}
-        for name, value in numbers.items()
+        for name, value in asdict(found).items()
+        if name not in _NOT_NUMBERS
     ]
 
 

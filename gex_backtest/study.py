@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import polars as pl
@@ -64,10 +64,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Study:
-    """Events (columns of ``EVENTS``) and the estimates made of them."""
+    """Events (columns of ``EVENTS``), the estimates made of them, and by name what is around them (`paths.PATH`)."""
 
     events: pl.DataFrame
     estimates: Sequence[Estimate]
+    paths: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -16,8 +16,9 @@ from gex_backtest.costs import BPS, Costs
 from gex_backtest.errors import BacktestError
 from gex_backtest.funding import funding_per_bar, unknown_instants
 from gex_backtest.history import History
-from gex_backtest.metrics import Metrics, metrics
+from gex_backtest.metrics import Metrics, daily, metrics
 from gex_backtest.panel import Panel, micros
+from gex_backtest.sharpe import TrackRecord, track_records
 from gex_backtest.simulate import simulate
 from gex_backtest.study import OK, Rule, Study
 from gex_pipeline.core.black76 import Floats
@@ -59,7 +60,10 @@ class Trading:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A variant of a rule, numbered from 1. ``study`` and ``trading`` are None where their status says why."""
+    """A variant of a rule, numbered from 1. ``study`` and ``trading`` are None where their status says why.
+
+    ``record``: of its trading, as one of the rule's variants that were tried.
+    """
 
     rule: Rule
     variant: int
@@ -68,6 +72,7 @@ class Outcome:
     status: str
     trading: Trading | None
     trading_status: str
+    record: TrackRecord | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +94,11 @@ def run(history: History, configuration: Configuration, done: Callable[[str], No
     panel = Panel(history, round(configuration.latency_seconds * 1e6))
     outcomes: list[Outcome] = []
     for choice in configuration.rules:
+        variants: list[Outcome] = []
         for i, parameters in enumerate(choice.variants, 1):
-            outcomes.append(_outcome(panel, configuration.costs, choice.rule, i, parameters))
+            variants.append(_outcome(panel, configuration.costs, choice.rule, i, parameters))
             done(choice.rule.name)
+        outcomes += _with_records(history.bars, variants)
     if all(outcome.study is None for outcome in outcomes):
         raise BacktestError(f"no rule can be run: {_reasons(outcomes)}")
     return Results(configuration, history.bars, coverage(panel), tuple(outcomes))
@@ -125,6 +132,17 @@ def _outcome(panel: Panel, costs: Costs, rule: Rule, variant: int, parameters: A
         return Outcome(rule, variant, parameters, study, status, None, NO_FORM)
     trading, trading_status = _attempt(lambda: _trading(panel, costs, rule, parameters))
     return Outcome(rule, variant, parameters, study, status, trading, trading_status)
+
+
+def _with_records(bars: Bars, variants: list[Outcome]) -> list[Outcome]:
+    """The variants of a rule, those that trade with their track records."""
+    records = iter(track_records(daily_returns(bars, variants)))
+    return [replace(each, record=next(records)) if each.trading else each for each in variants]
+
+
+def daily_returns(bars: Bars, outcomes: Iterable[Outcome]) -> list[Floats]:
+    """Of those that trade."""
+    return [daily(bars, each.trading.equity) for each in outcomes if each.trading]
 
 
 def _attempt(work: Callable[[], _Found]) -> tuple[_Found | None, str]:

@@ -17,10 +17,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 import polars as pl
 
+from gex_backtest.bars import HOUR_US
 from gex_backtest.bounds import require_divisor
 from gex_backtest.decisions import LINES, Decisions, every, is_known, positive, regime
 from gex_backtest.estimates import coefficient, difference, gain
 from gex_backtest.events import events
+from gex_backtest.forecasts import out_of_sample
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
 from gex_backtest.shifts import shifted
@@ -80,14 +82,15 @@ def _of_line(made: Decisions, seen: _Seen, p: Parameters, line: str) -> tuple[pl
     made, state, seen = Decisions(made.panel, made.rows[known]), state[known], _Seen(*(each[known] for each in seen))
     kinds = np.where(state > 0, "positive", "negative")
     table = events(made, p.horizon_hours, kinds, line, "realised_vol", "1, annual", seen.vol)
-    return table, [*_volatility(made, line, state, seen), *_autocorrelation(line, state, seen)]
+    return table, [*_volatility(made, p, line, state, seen), *_autocorrelation(line, state, seen)]
 
 
-def _volatility(made: Decisions, line: str, state: Floats, seen: _Seen) -> Iterator[Estimate]:
+def _volatility(made: Decisions, p: Parameters, line: str, state: Floats, seen: _Seen) -> Iterator[Estimate]:
     is_long, log_vol = state > 0, np.log(positive(seen.vol))
     controls = [*seen.controls.T, *made.calendar()]
     yield shifted("vol_beyond_controls", line, "log", log_vol, is_long.astype(float), controls)
     yield gain("r_squared_gain", line, log_vol, is_long.astype(float), controls)
+    yield from out_of_sample(line, "log", log_vol, is_long.astype(float), controls, made.at, p.horizon_hours * HOUR_US)
     yield difference("vol_positive_minus_negative", line, "1, annual", seen.vol, is_long, made.day)
 
 

@@ -79,12 +79,15 @@ BACKTEST_STATS = Table(
         Column("name", "category", "", "What is estimated, or the metric."),
         Column("sample", "category", "", "Which events it is of."),
         Column("unit", "category", "", "Unit of value, standard_error, low, high and detectable."),
-        Column("n", "int", "", "Observations; of a metric the trades.", minimum=0),
+        Column("n", "int", "", "Observations; of a metric the trades or the days.", minimum=0),
         _number("value", "The number; null where there is too little data."),
         _number("standard_error", "Its standard error; metrics have none."),
         _number("low", "Lower end of the 95 % interval; metrics have none."),
         _number("high", "Upper end of the 95 % interval; metrics have none."),
         _number("p_value", "Two-sided, of 0: below 0.05 where the interval excludes it; metrics have none."),
+        _number(
+            "q_value", "Expected share of chance among estimates of its name with at most this; metrics have none."
+        ),
         _number("detectable", "Smallest true size that four such tests of five find; metrics have none."),
         _text("method", "How error and interval were found."),
         _text("status", "ok, or why there is no number."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,12 +13,15 @@ import polars as pl
 import pytest
 
 import gex_backtest.rules as registry
+from gex_backtest.family import q_values
+from gex_backtest.panel import Panel
+from gex_backtest.study import Study
 from gex_pipeline import cli, open_warehouse
 from gex_pipeline.engine.build import build
 from gex_pipeline.schema import BACKTESTS, CANDLES, CHAIN
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.verify import verify
-from tests.unit.backtest.drifts import DRIFTS, START, VOLS
+from tests.unit.backtest.drifts import DRIFTS, START, VOLS, Parameters
 from tests.unit.store.build import OVER, chain, data_files, store
 
 Gex = Callable[..., tuple[int, str, str]]
@@ -119,6 +123,43 @@ def test_the_tables_of_a_run_belong_together(gex: Gex, root: Path) -> None:
     last = query(root, "SELECT equity FROM backtest_equity ORDER BY close_at").item(1, 0)
     assert last - 1 == pytest.approx(outcome["metrics"]["total_return"])
     assert verify(root) == []
+
+
+def test_tables_and_document_tell_the_same_of_many_tests(gex: Gex, root: Path, tmp_path: Path) -> None:
+    """q-values and track records; the family of the variants, which two days say too little of."""
+    (tmp_path / "two.toml").write_text("[rules.drifts]\nhours = [1, 4]\n")
+    status, out, err = gex("--config", str(tmp_path / "two.toml"), "--json")
+    assert status == 0, err
+    document = json.loads(out)
+    stats = query(root, "FROM backtest_stats WHERE rule = 'drifts' ORDER BY variant, place")
+    estimates = [each for o in document["outcomes"] for each in o["estimates"]]
+    assert stats.filter(kind="estimate")["q_value"].to_list() == [each["q_value"] for each in estimates]
+    headlines = [o["estimates"][0]["p_value"] for o in document["outcomes"]]
+    assert [o["headline_q_value"] for o in document["outcomes"]] == pytest.approx(q_values(headlines))
+    assert any(p is not None for p in headlines)
+    trials = stats.filter(name="trials").select("value", "n", "sample", "status").rows()
+    assert trials == [(2.0, 2, "daily returns", "ok")] * 2
+    deflated = stats.filter(name="deflated_sharpe").select("value", "status").rows()
+    assert deflated == [(None, "too few days")] * 2
+    assert [o["track_record"]["trials"] for o in document["outcomes"]] == [2, 2]
+    assert document["family"] == {
+        "variants": 2,
+        "days": 2,
+        "spa_p_value": None,
+        "reality_check_p_value": None,
+        "status": "too few days",
+    }
+
+
+def test_paths_are_in_the_document(gex: Gex, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = pl.DataFrame({"hour": [-1, 0], "mean": [0.5, 0.0], "low": [None, -0.1], "high": [None, 0.1], "n": [9, 9]})
+
+    def study(panel: Panel, parameters: Parameters) -> Study:
+        return replace(DRIFTS.study(panel, parameters), paths={"moves": path})
+
+    monkeypatch.setattr(registry, "RULES", {"drifts": replace(DRIFTS, study=study)})
+    (outcome,) = json.loads(gex("drifts", "--json")[1])["outcomes"]
+    assert pl.DataFrame(outcome["paths"]["moves"]).equals(path)
 
 
 def test_the_same_run_gives_the_same_bytes_in_its_own_place(gex: Gex, root: Path) -> None:

@@ -13,10 +13,12 @@ from gex_backtest.config import Choice, Configuration, configure
 from gex_backtest.errors import BacktestError
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
+from gex_backtest.sharpe import track_records
 from gex_backtest.suite import coverage, run
 from tests.unit.backtest.drifts import DRIFTS, RULES, START, VOLS, Parameters, history
 
 BOTH = configure(rules=RULES)
+LONE = replace(DRIFTS, name="lone")
 
 
 def variants(*parameters: Parameters) -> Configuration:
@@ -32,6 +34,23 @@ def test_every_variant_is_studied_and_simulated() -> None:
     assert first.study.estimates[0].value != second.study.estimates[0].value
     assert first.trading.equity.shape == (96,)
     assert first.trading.equity[-1] != second.trading.equity[-1]
+
+
+def test_a_track_record_is_of_the_variants_of_its_rule_by_their_days() -> None:
+    """Four days are too few; sixty are told, as one of two trials, beside a rule that was tried once."""
+    short = run(history(), variants(Parameters(hours=1), Parameters(hours=2))).outcomes
+    assert [(o.record.trials, o.record.days, o.record.note) for o in short] == [(2, 4, "too few days")] * 2
+    asked = Configuration((*variants(Parameters(), Parameters(side="fade")).rules, Choice(LONE, (Parameters(),))))
+    follow, fade, lone = run(history(24 * 60), asked).outcomes
+    assert [(o.record.trials, o.record.days) for o in (follow, fade, lone)] == [(2, 60), (2, 60), (1, 60)]
+    assert follow.record.probabilistic_sharpe == lone.record.probabilistic_sharpe == lone.record.deflated_sharpe
+    assert follow.record.deflated_sharpe < follow.record.probabilistic_sharpe
+    ends = follow.trading.equity[23::24]
+    r = ends / np.append(1.0, ends[:-1]) - 1.0
+    sharpe = r.mean() / r.std(ddof=1)
+    (alone,) = track_records([r])
+    assert alone.probabilistic_sharpe == pytest.approx(lone.record.probabilistic_sharpe)
+    assert (alone.probabilistic_sharpe > 0.5) == (sharpe > 0)
 
 
 def test_the_trading_form_pays_the_costs_and_the_funding_of_the_run() -> None:
