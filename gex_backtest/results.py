@@ -20,6 +20,7 @@ from gex_backtest.family import documents, family, q_values
 from gex_backtest.history import History
 from gex_backtest.identity import code_version, input_hashes, run_id
 from gex_backtest.suite import Outcome, Results, daily_returns
+from gex_backtest.verdicts import TOO_LITTLE_TO_SAY, power, verdict
 from gex_pipeline.present.exports import parquet, plain
 from gex_pipeline.present.files import write_atomically
 from gex_pipeline.schema import BACKTEST_RUNS, BACKTESTS
@@ -138,11 +139,21 @@ def _outcomes(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     ]
 
 
+def _said(outcome: Outcome) -> dict[str, Any]:
+    """What the headline says, and how likely it would have found what is claimed."""
+    if outcome.study is None:
+        return {"verdict": TOO_LITTLE_TO_SAY, "power": None}
+    headline, claimed = outcome.study.estimates[0], outcome.rule.claimed
+    return {"verdict": verdict(headline, claimed), "power": power(headline, claimed)}
+
+
 def _outcome(outcome: Outcome) -> dict[str, Any]:
     study, trading, record = outcome.study, outcome.trading, outcome.record
     return {
         "rule": outcome.rule.name,
         "hypothesis": outcome.rule.hypothesis,
+        "claimed": outcome.rule.claimed,
+        **_said(outcome),
         "variant": outcome.variant,
         "parameters": asdict(outcome.parameters),
         "status": outcome.status,

@@ -13,6 +13,7 @@ from rich.text import Text
 from gex_backtest.costs import Costs
 from gex_backtest.study import OK, Estimate, Rule
 from gex_backtest.suite import Coverage, Outcome, Results, Trading
+from gex_backtest.verdicts import verdict
 from gex_pipeline.present import text
 from gex_pipeline.present.summaries import count
 from gex_pipeline.present.tables import plain_table
@@ -21,15 +22,16 @@ _WIDTH = 80
 
 
 def table(results: Results) -> Group:
-    """One line per rule and variant: the headline estimate and what its trading form came to, after costs."""
-    found = plain_table("rule", "headline", "value", "95 %", "n", "net return", "Sharpe", "break-even")
+    """One line per rule and variant: the headline estimate, what it says, and what its trading form came to."""
+    found = plain_table("rule", "headline", "value", "95 %", "p", "n", "verdict", "net return", "Sharpe", "break-even")
     for outcome in results.outcomes:
         name = " ".join([outcome.rule.name, *_varied(outcome, results.outcomes)])
         if outcome.study:
             found.add_row(name, *_headline(outcome), *_trading(outcome.trading))
         else:
             found.add_row(name, Text(outcome.status, style="dim"))
-    found.columns[1].justify = "left"
+    for place in (1, 6):
+        found.columns[place].justify = "left"
     covered = _covered(results.coverage, results.configuration.costs)
     return Group(covered, f"configuration {results.configuration.sha256[:16]}", "", found, "", _many(results.outcomes))
 
@@ -71,7 +73,8 @@ def _headline(outcome: Outcome) -> tuple[RenderableType, ...]:
     assert outcome.study is not None
     first = outcome.study.estimates[0]
     named = f"{first.name}, {first.group}" if first.group else first.name
-    return named, _value(first), _interval(first), f"{first.n:,}"
+    p_value = "" if first.p_value is None else f"{first.p_value:.3f}"
+    return named, _value(first), _interval(first), p_value, f"{first.n:,}", verdict(first, outcome.rule.claimed)
 
 
 def _value(estimate: Estimate) -> RenderableType:

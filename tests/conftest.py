@@ -14,6 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
+# Nothing waits for the disk: what a power cut would lose is of no interest here.
+os.fsync = lambda _: None
+
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:

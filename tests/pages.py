@@ -146,8 +146,9 @@ def copy_of_the_tree(to: Path) -> None:
 
 
 def run(command: Command, tree: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command as if typed into the one terminal: the folder and exported variables of the last one hold."""
-    state = tree.parent / "state.sh"
+    """Run a command as if typed into the page's terminal: the folder and exported variables of the last one hold."""
+    page, _, _ = command.where.rpartition(":")
+    state = tree.parent / f"{page.replace('/', '-')}.sh"
     script = (
         f'if [ -f "{state}" ]; then . "{state}"; fi\nset -e\n{command.text}\n'
         f'{{ export -p; printf "cd \'%s\'\\n" "$PWD"; }} > "{state}"\n'

@@ -13,8 +13,8 @@ doi:10.1016/0304-405X(76)90024-6.
 from __future__ import annotations
 
 import numpy as np
+import scipy  # not scipy.special, a quarter of a second: it is loaded once something is priced
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, ndtr, ndtri
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -48,13 +48,13 @@ def _out_of_the_money(f: Floats, k: Floats, t: Floats, s: Floats) -> Floats:
     a = d1(f, k, t, s)
     b = a - s * np.sqrt(t)
     sign = np.where(np.asarray(k) >= f, 1.0, -1.0)
-    return np.maximum(sign * (f * ndtr(sign * a) - k * ndtr(sign * b)), 0.0)
+    return np.maximum(sign * (f * scipy.special.ndtr(sign * a) - k * scipy.special.ndtr(sign * b)), 0.0)
 
 
 def delta(f: Floats, k: Floats, t: Floats, s: Floats, is_call: Bools) -> Floats:
     """Coins of forward per coin of option: N(d1) for calls, N(d1) - 1 for puts."""
     a = d1(f, k, t, s)
-    return np.where(is_call, ndtr(a), -ndtr(-a))
+    return np.where(is_call, scipy.special.ndtr(a), -scipy.special.ndtr(-a))
 
 
 def gamma(f: Floats, k: Floats, t: Floats, s: Floats) -> Floats:
@@ -124,7 +124,7 @@ def _total_vol(value: Floats, m: Floats, max_iterations: int) -> Floats:
     """
     target = np.log(value)
     low, high = np.zeros_like(value), np.full_like(value, 80.0)
-    v = np.where(m > 0, np.sqrt(2.0 * m), 2.0 * ndtri((value + 1.0) / 2.0))
+    v = np.where(m > 0, np.sqrt(2.0 * m), 2.0 * scipy.special.ndtri((value + 1.0) / 2.0))
     for _ in range(max_iterations):
         g, slope = _log_value(v, m)
         low, high = np.where(g < target, v, low), np.where(g < target, high, v)
@@ -141,7 +141,7 @@ def _total_vol(value: Floats, m: Floats, max_iterations: int) -> Floats:
 def _log_value(v: Floats, m: Floats) -> tuple[Floats, Floats]:
     """Log of the normalised out-of-the-money value and its derivative in v."""
     a = -m / v + 0.5 * v
-    la, lb = log_ndtr(a), m + log_ndtr(a - v)
+    la, lb = scipy.special.log_ndtr(a), m + scipy.special.log_ndtr(a - v)
     with np.errstate(under="ignore", divide="ignore", invalid="ignore", over="ignore"):
         log_value = la + np.log(-np.expm1(np.minimum(lb - la, 0.0)))
         slope = INV_SQRT_2PI * np.exp(-0.5 * a * a - log_value)

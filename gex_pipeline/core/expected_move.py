@@ -7,7 +7,7 @@ strikes, NaN where a strike has no value, and shape (expiries,) for per-expiry f
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtr
+import scipy
 
 from gex_pipeline.core.black76 import Bools, Floats, phi
 from gex_pipeline.core.profile import Ints
@@ -32,7 +32,7 @@ def interpolate_variance(k_low: Floats, k_high: Floats, w_low: Floats, w_high: F
 def straddle_usd(f: Floats, k: Floats, v: Floats) -> Floats:
     """Call + put at total volatility v = s sqrt(t) > 0."""
     a = np.log(f / k) / v + 0.5 * v
-    return f * (2.0 * ndtr(a) - 1.0) - k * (2.0 * ndtr(a - v) - 1.0)
+    return f * (2.0 * scipy.special.ndtr(a) - 1.0) - k * (2.0 * scipy.special.ndtr(a - v) - 1.0)
 
 
 def straddle_vol(price: Floats, f: Floats, k: Floats, *, max_iterations: int = 60) -> Floats:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from gex_pipeline.core import calendar
+from gex_pipeline.core import black76, calendar
 
 _NUMBERS = ("forward", "strike", "tenor", "iv")
 
@@ -65,8 +65,6 @@ def _typed(kernel: str, numbers: tuple[pa.ChunkedArray, ...], option_type: pa.Ch
 
 
 def _call(kernel: str, numbers: tuple[pa.ChunkedArray, ...], *flags: np.ndarray) -> np.ndarray:
-    from gex_pipeline.core import black76  # scipy: only once a query prices something
-
     with np.errstate(all="ignore"):
         return getattr(black76, kernel)(*(c.to_numpy() for c in numbers), *flags)
 

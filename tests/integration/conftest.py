@@ -6,10 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import stamina
 
 from gex_pipeline import cli
 from gex_pipeline.market.server.server import VenueServer, serve
 from tests.integration.live import Run
+
+
+@pytest.fixture(autouse=True)
+def _no_waits_between_attempts() -> Iterator[None]:
+    """What failed is tried as often as ever, but at once; how long a session waits is tested with it."""
+    with stamina.set_testing(True, attempts=5, cap=True):
+        yield
 
 
 @pytest.fixture(scope="module")

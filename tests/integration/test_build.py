@@ -36,11 +36,6 @@ PROJECT = Path(__file__).parents[2]
 PERIODS = [("BTC", "2025-10"), ("BTC", "2025-11"), ("BTC", "2025-12"), ("ETH", "2025-12")]
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A chain of four jobs, not built."""

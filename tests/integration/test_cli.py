@@ -1,4 +1,4 @@
-"""The command `gex` as a process: exit status, what goes to which stream, how long help takes."""
+"""The command `gex`: exit status, what goes to which stream, how long help takes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from gex_pipeline.engine.imports import ImportSummary
 from gex_pipeline.errors import GexError, ImportFileError
 from gex_pipeline.importers import READERS, Options
 from gex_pipeline.importers.base import check_options
+from tests.integration.live import Run
 
 COMMANDS = ("demo", "import", "build", "levels", "profile", "heatmap", "bundle", "sql", "status", "verify", "backtest")
 #: Every example that a help page shows.
@@ -32,10 +33,25 @@ EXAMPLES = [
 ROOT = Path(gex_pipeline.__file__).parents[1]
 
 
-def gex(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "80", "FORCE_COLOR": ""} | environment
+def gex(*words: str) -> subprocess.CompletedProcess[str]:
+    """`gex` as a process."""
     command = [sys.executable, "-m", "gex_pipeline.cli", *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+
+
+@pytest.fixture
+def inside(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs `gex` in this process, in an empty folder; exit status, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", "")
+
+    def run(*words: str) -> tuple[int, str, str]:
+        status = cli.main(words)
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
 
 
 def is_one_line(message: str) -> bool:
@@ -51,27 +67,28 @@ def test_help_lists_commands_variables_and_examples():
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_examples(command):
-    result = gex(command, "--help")
-    assert (result.returncode, result.stderr) == (0, "")
-    assert f"Usage: gex {command}" in result.stdout
-    assert f"    gex {command}" in result.stdout
-    assert "--warehouse" in result.stdout
-    assert max(map(len, result.stdout.splitlines())) <= 80
+def test_every_command_has_help_with_examples(command, inside):
+    status, out, err = inside(command, "--help")
+    assert (status, err) == (0, "")
+    assert f"Usage: gex {command}" in out
+    assert f"    gex {command}" in out
+    assert "--warehouse" in out
+    assert max(map(len, out.splitlines())) <= 80
 
 
-def test_import_help_names_the_sources_there_are():
-    described = gex("import", "--help", COLUMNS="500").stdout.split("[required]")[0]
+def test_import_help_names_the_sources_there_are(inside, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
+    described = inside("import", "--help")[1].split("[required]")[0]
     assert all(source in described for source in READERS)
     assert set(re.findall(r"[a-z]+(?:-[a-z]+)+", described)) <= set(READERS)
 
 
 @pytest.mark.parametrize("line", EXAMPLES)
-def test_every_example_parses_and_names_a_source_there_is(line):
+def test_every_example_parses_and_names_a_source_there_is(line, inside):
     """What the commands other than `import` name is there too: they run in test_cli_warehouse."""
     _, command, *words = shlex.split(line.split("&&")[0])
     if "--help" in words:
-        assert gex(command, *words).returncode == 0
+        assert inside(command, *words)[0] == 0
         return
     if "--warehouse" in words:  # an option of all commands
         at = words.index("--warehouse")
@@ -134,43 +151,45 @@ def test_help_is_quick_and_imports_nothing_heavy():
         (["--warehouse"], "--warehouse requires an argument"),
     ],
 )
-def test_wrong_usage_is_one_line_and_status_2(words, reason):
-    result = gex(*words)
-    assert (result.returncode, result.stdout) == (2, "")
-    assert is_one_line(result.stderr)
-    assert reason in result.stderr
+def test_wrong_usage_is_one_line_and_status_2(words, reason, inside):
+    status, out, err = inside(*words)
+    assert (status, out) == (2, "")
+    assert is_one_line(err)
+    assert reason in err
 
 
 @pytest.mark.parametrize("words", [["levels", "BTC"], ["sql", "SELECT 1"]])
-def test_a_folder_that_is_no_warehouse_is_said_in_one_line(words, tmp_path):
-    for result in (gex(*words, "--warehouse", str(tmp_path / "none")), gex(*words, cwd=tmp_path)):
-        assert (result.returncode, result.stdout) == (1, "")
-        assert is_one_line(result.stderr)
-        assert "internal error" not in result.stderr
+def test_a_folder_that_is_no_warehouse_is_said_in_one_line(words, inside):
+    for status, out, err in (inside(*words, "--warehouse", "none"), inside(*words)):
+        assert (status, out) == (1, "")
+        assert is_one_line(err)
+        assert "internal error" not in err
 
 
 @pytest.mark.parametrize("words", [("status",), ("status", "--help"), ("--help",), ("--version",)])
-def test_a_misspelt_setting_is_said_once_by_what_could_have_used_it(tmp_path, words):
-    result = gex(*words, cwd=tmp_path, GEX_UNDERLYING="BTC")
+def test_a_misspelt_setting_is_said_once_by_what_could_have_used_it(words, inside, monkeypatch):
+    monkeypatch.setenv("GEX_UNDERLYING", "BTC")
+    status, _, err = inside(*words)
     line = "gex: GEX_UNDERLYING in the environment is no setting; nearest is 'GEX_UNDERLYINGS'"
-    assert (result.returncode, result.stderr.count(line)) == ((1, 1) if words == ("status",) else (0, 0))
+    assert (status, err.count(line)) == ((1, 1) if words == ("status",) else (0, 0))
 
 
-def test_a_setting_that_is_like_none_has_no_nearest(tmp_path):
-    assert "gex: GEX_FOO in the environment is no setting\n" in gex("status", cwd=tmp_path, GEX_FOO="1").stderr
+def test_a_setting_that_is_like_none_has_no_nearest(inside, monkeypatch):
+    monkeypatch.setenv("GEX_FOO", "1")
+    assert "gex: GEX_FOO in the environment is no setting\n" in inside("status")[2]
 
 
-def test_the_environment_names_the_warehouse_and_the_option_wins(tmp_path):
-    assert str(tmp_path / "env") in gex("levels", "BTC", GEX_WAREHOUSE=str(tmp_path / "env")).stderr
-    result = gex("--warehouse", str(tmp_path / "opt"), "levels", "BTC", GEX_WAREHOUSE=str(tmp_path / "env"))
-    assert str(tmp_path / "opt") in result.stderr
+def test_the_environment_names_the_warehouse_and_the_option_wins(tmp_path, inside, monkeypatch):
+    monkeypatch.setenv("GEX_WAREHOUSE", str(tmp_path / "env"))
+    assert str(tmp_path / "env") in inside("levels", "BTC")[2]
+    assert str(tmp_path / "opt") in inside("--warehouse", str(tmp_path / "opt"), "levels", "BTC")[2]
 
 
-def test_verbose_adds_the_traceback(tmp_path):
-    result = gex("levels", "BTC", "-v", "--warehouse", str(tmp_path / "none"))
-    assert result.returncode == 1
-    assert "Traceback" in result.stderr
-    assert result.stderr.splitlines()[-1].startswith("gex: ")
+def test_verbose_adds_the_traceback(inside):
+    status, _, err = inside("levels", "BTC", "-v", "--warehouse", "none")
+    assert status == 1
+    assert "Traceback" in err
+    assert err.splitlines()[-1].startswith("gex: ")
 
 
 @pytest.mark.parametrize("word", ["--help", "--version"])  # the one is written by rich, the other by print

@@ -66,9 +66,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it for one test, where nothing waits for the disk."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
+def place(template: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test."""
     return Path(shutil.copytree(template, tmp_path / "place"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -51,19 +52,19 @@ def imported(place: Path, *rows: pl.DataFrame) -> Store:
     "history",
     [
         pytest.param([], id="no-other-snapshot"),
-        pytest.param([chain("2026-02-20T00:00", 10, hours=24), chain("2026-03-05T05:00", 2)], id="daily-before"),
-        pytest.param([chain("2026-03-01T00:00", 40, hours=1 / 12), chain("2026-03-05T05:00", 2)], id="5min-before"),
-        pytest.param([chain("2026-01-07T00:00", 24)], id="hourly-57-days-before"),
-        pytest.param([chain("2026-02-01T00:00", 500), chain("2026-03-05T06:00", 1)], id="ten-days-down"),
-        pytest.param([chain("2026-03-05T06:57", 3, hours=1 / 60)], id="some-by-hand-a-minute-apart"),
-        pytest.param([chain("2026-03-04T06:00", 24), chain("2026-03-05T06:57", 3, hours=1 / 60)], id="by-hand-between"),
+        pytest.param([("2026-02-20T00:00", 10, 24), ("2026-03-05T05:00", 2)], id="daily-before"),
+        pytest.param([("2026-03-01T00:00", 40, 1 / 12), ("2026-03-05T05:00", 2)], id="5min-before"),
+        pytest.param([("2026-01-07T00:00", 24)], id="hourly-57-days-before"),
+        pytest.param([("2026-02-01T00:00", 500), ("2026-03-05T06:00", 1)], id="ten-days-down"),
+        pytest.param([("2026-03-05T06:57", 3, 1 / 60)], id="some-by-hand-a-minute-apart"),
+        pytest.param([("2026-03-04T06:00", 24), ("2026-03-05T06:57", 3, 1 / 60)], id="by-hand-between"),
     ],
 )
 def test_hourly_snapshots_are_stale_after_two_hours(
-    gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch, history: list[pl.DataFrame]
+    gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch, history: list[tuple[Any, ...]]
 ) -> None:
-    """Whatever there was before, and with `levels` of the same mind."""
-    imported(place, *history, chain("2026-03-05T07:00", 1))
+    """Whatever there was before (start, snapshots, hours between), and with `levels` of the same mind."""
+    imported(place, *(chain(*past) for past in history), chain("2026-03-05T07:00", 1))
     for now, is_stale in ((LAST + timedelta(hours=2), False), (LAST + timedelta(hours=2) + SECOND, True)):
         at(monkeypatch, now)
         assert ("binance BTC: stale, last snapshot 2 h ago" in gex("status", "--check")[2]) is is_stale
@@ -73,17 +74,18 @@ def test_hourly_snapshots_are_stale_after_two_hours(
 @pytest.mark.parametrize(
     ("last", "hours"),
     [
-        pytest.param(chain("2026-03-01T07:00", 5, hours=24), 48, id="daily"),
-        pytest.param(chain("2026-03-03T07:00", 3, hours=24 * 31), 48, id="monthly"),
-        pytest.param(chain("2026-03-05T00:00", 8, hours=1 / 12), 1 / 6, id="5min"),
+        pytest.param(("2026-03-01T07:00", 5, 24), 48, id="daily"),
+        pytest.param(("2026-03-03T07:00", 3, 24 * 31), 48, id="monthly"),
+        pytest.param(("2026-03-05T00:00", 8, 1 / 12), 1 / 6, id="5min"),
     ],
 )
 def test_snapshots_that_are_not_hourly_are_judged_by_their_rhythm(
-    gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch, last: pl.DataFrame, hours: float
+    gex: Run, place: Path, monkeypatch: pytest.MonkeyPatch, last: tuple[Any, ...], hours: float
 ) -> None:
     """At most by the day."""
-    imported(place, last)
-    newest = last["snapshot_at"].max()
+    rows = chain(*last)
+    imported(place, rows)
+    newest = rows["snapshot_at"].max()
     assert isinstance(newest, datetime)
     for late, is_stale in ((timedelta(0), False), (SECOND, True)):
         at(monkeypatch, newest + timedelta(hours=hours) + late)
@@ -185,7 +187,7 @@ def test_a_coin_that_was_delisted_is_not_red_for_ever(
     gex("snapshot", "--underlying", "BTC")
     a_month_earlier(Store(place), "bybit")
     gex("snapshot", "--underlying", "SOL", "--at", f"{polls.now() - timedelta(minutes=3):%Y-%m-%dT%H:%MZ}")
-    gex("build")
+    gex("build", "--workers", "1")
     assert "bybit BTC: stale" in gex("status")[2] and gex("status", "--check")[::2] == (0, "")
     server.inject(Fault("bybit", "", "maintenance", times=None))
     gex("snapshot", "--at", f"{polls.now() - timedelta(minutes=2):%Y-%m-%dT%H:%MZ}")

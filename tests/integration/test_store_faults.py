@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -28,17 +27,15 @@ from gex_pipeline.store.partitions import Store
 from gex_pipeline.store.session import Session
 from gex_pipeline.store.verify import verify
 from tests.integration import writers
-from tests.integration.writers import COMMITTED, DAY, STAGES, state
+from tests.integration.writers import COMMITTED, DAY, FORKS, STAGES, state
 from tests.unit.store.build import OVER, all_files, chain, data_files, fold_all, partition, rows, store
 
 MONTH = partition("2026-03")
 _KILLS = 32
-_FORKS = get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.integration.writers", "gex_pipeline.engine.answers"])
 
 
 def start(body: Any, *arguments: Any) -> BaseProcess:
-    process = _FORKS.Process(target=body, args=arguments)
+    process = FORKS.Process(target=body, args=arguments)
     process.start()
     return process
 
@@ -76,7 +73,7 @@ def test_a_writer_killed_at_any_moment_leaves_the_old_or_the_new_state(tmp_path:
     made.replace(DAY, *state(0))
     moments = random.Random(7)
     for _ in range(_KILLS):
-        here, there = _FORKS.Pipe(duplex=False)
+        here, there = FORKS.Pipe(duplex=False)
         process = start(writers.write_forever, root, last + 1, there)
         assert here.poll(60)
         time.sleep(moments.uniform(0, 3) * here.recv())
@@ -153,7 +150,7 @@ def test_a_kill_while_a_month_is_folded(tmp_path, stage):
 
 def test_processes_that_merge_into_one_partition_at_once_lose_nothing(tmp_path):
     root, parties, pieces = tmp_path / "warehouse", 3, 24
-    together = _FORKS.Barrier(parties)
+    together = FORKS.Barrier(parties)
     processes = [start(writers.merge_pieces, root, pieces, i, parties, together) for i in range(parties)]
     for process in processes:
         process.join(60)
@@ -197,7 +194,7 @@ def fold_slowly(made: Store) -> None:
 
 def test_a_query_while_months_are_folded_sees_each_row_once(months, tmp_path):
     expected = Session(tmp_path).query(SQL).row(0)
-    ready, stop, result = _FORKS.Event(), _FORKS.Event(), tmp_path.with_name("answers.txt")
+    ready, stop, result = FORKS.Event(), FORKS.Event(), tmp_path.with_name("answers.txt")
     process = start(writers.query_forever, tmp_path, SQL, ready, stop, result)
     assert ready.wait(60)
     fold_slowly(months)
@@ -209,7 +206,7 @@ def test_a_query_while_months_are_folded_sees_each_row_once(months, tmp_path):
 
 
 def test_a_question_while_months_are_folded_is_answered(months, tmp_path):
-    ready, stop, result = _FORKS.Event(), _FORKS.Event(), tmp_path.with_name("asked.txt")
+    ready, stop, result = FORKS.Event(), FORKS.Event(), tmp_path.with_name("asked.txt")
     process = start(writers.ask_forever, tmp_path, ready, stop, result)
     assert ready.wait(60)
     fold_slowly(months)

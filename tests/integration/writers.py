@@ -1,6 +1,7 @@
 """What other processes do to a warehouse in the fault tests: they write, wait for each other and are killed.
 
-Every function here is the body of a process that is forked from a server which has the imports done.
+Every function here is the body of a process that is forked from a server which has the imports done: this module's
+and those below. There is one such server in a process, so what it loads is said here, once.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier as BarrierType
 from multiprocessing.synchronize import Event as EventType
@@ -18,15 +21,21 @@ from typing import Any
 
 import polars as pl
 
+from gex_pipeline.engine import live, polls
 from gex_pipeline.errors import StoreError
+from gex_pipeline.market.world import World
 from gex_pipeline.schema import CHAIN
+from gex_pipeline.settings import load
 from gex_pipeline.store import layout, parquet
 from gex_pipeline.store.objects import LocalObjects
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.store.session import Session
 from tests.unit.store.build import OPEN, OVER, chain, fold_all, partition
 
+FORKS = get_context("forkserver")
+FORKS.set_forkserver_preload(["pytest", "tests.integration.writers", "gex_pipeline.engine.answers", "httpcore2"])
 DAY = partition("2026-03-05")
+World(1, date(2026, 3, 5), 1).market("BTC")  # of the rows below: made once, before the processes are forked
 #: The stages of a write at which a process can be killed.
 STAGES = ("temporary", "pending", "renamed", "manifest")
 #: Stages after which the new rows are stored.
@@ -153,3 +162,20 @@ def ask_forever(root: Path, ready: EventType, stop: EventType, result: Path) -> 
         n += 1
         ready.set()
     result.write_text("\n".join(sorted(answers)))
+
+
+def take(root: Path, urls: Mapping[str, str], at: datetime, begun: Connection) -> None:
+    """Take a snapshot; say when it begins, when it first writes and when it is over."""
+    os.fsync = lambda handle: None  # a kill is no power cut, and more of them fall into writes
+    replace = LocalObjects.replace
+
+    def first(self: LocalObjects, *arguments: object) -> None:
+        LocalObjects.replace = replace  # type: ignore[method-assign]
+        begun.send("first write")
+        replace(self, *arguments)  # type: ignore[arg-type]
+
+    LocalObjects.replace = first  # type: ignore[method-assign, assignment]
+    begun.send("begun")
+    network = polls.Network(load(urls).hosts, 30.0, 60.0)  # several are taken side by side
+    live.snapshot(Store(root), network, ["deribit"], ("SOL", "HYPE"), at)
+    begun.send("over")

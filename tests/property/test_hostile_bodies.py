@@ -1,4 +1,4 @@
-"""Bodies changed in thousands of ways: rows that obey their table, or one line that says what is wrong."""
+"""Bodies changed in a thousand ways: rows that obey their table, or one line that says what is wrong."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gex_pipeline.venues.http import Session, ask, new_client
 from gex_pipeline.venues.registry import VENUES
 from gex_pipeline.venues.rows import venue_rows
 
-COIN, KEPT_ROWS, MUTATIONS = "SOL", 6, 500
+COIN, KEPT_ROWS, MUTATIONS = "SOL", 6, 250
 #: What a cell may turn into.
 CELLS = (
     None, True, -1, 0, 1e300, -0.0, 2**63, "", "-1", "0", "NaN", "Infinity", "1e400", "-1e308", "x" * 200, [], {}, [1],

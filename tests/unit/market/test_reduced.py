@@ -9,11 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from gex_pipeline.market import reduced
+from gex_pipeline.core import black76
+from gex_pipeline.market import reduced, reduced_books
 from gex_pipeline.market.economy import Market, simulate
 from gex_pipeline.market.switches import Switches
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.levels import levels
+from gex_pipeline.transforms.max_pain import max_pain
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 HOURS = (0, 7, 8, 30, 79)
@@ -79,3 +81,51 @@ def test_every_hour_has_levels_and_every_bar_its_minutes() -> None:
         assert np.isfinite(frame["net_gex_usd"].to_numpy()).all()
     bars = reduced.candles(market, 1, 5)
     assert bars.close.tolist() == market.price[5::5].tolist()
+
+
+def chain_of(market: Market) -> pl.DataFrame:
+    return pl.DataFrame([row for hour in HOURS for row in rows(market, hour)])
+
+
+def test_strikes_of_expiries_are_those_of_the_chain() -> None:
+    """Gross gamma by the definition, sign x gamma_F x F^2 x coins x 0.01, contract by contract; max pain's table."""
+    market = simulate("HYPE", START, 4, 2, Switches())
+    chain = chain_of(market)
+    f, k, t, s = (chain[name].to_numpy() for name in ("forward_usd", "strike_usd", "tenor_years", "mark_iv"))
+    gamma = black76.gamma(f, k, t, s)
+    gross = pl.Series(gamma * f**2 * chain["open_interest_coin"].to_numpy() * 0.01)
+    keys = ("snapshot_at", "expiry_at", "strike_usd")
+    coins = pl.col("open_interest_coin").sum()
+    summed = chain.with_columns(gross=gross).group_by(keys).agg(pl.col("gross").sum(), coins)
+    at_seven = pl.col("snapshot_at").dt.epoch("s") == round((START + timedelta(hours=7)).timestamp())
+    pains = max_pain(Book.from_chain(chain)).filter(pl.col("venues") == "all", at_seven)
+    pain = {row["expiry_at"].timestamp(): row["strike_usd"] for row in pains.iter_rows(named=True)}
+    found = reduced_books.expiring(market).explode("strikes", "gross_gex_usd", "oi_coin")
+    found = found.with_columns(pl.col("snapshot_at", "expiry_at").dt.replace_time_zone("UTC"))
+    both = summed.join(found, left_on=keys, right_on=("snapshot_at", "expiry_at", "strikes"))
+    assert both.height > 300
+    assert both["gross_gex_usd"].to_numpy() == pytest.approx(both["gross"].to_numpy(), rel=1e-6, abs=1e-3)
+    assert both["oi_coin"].to_numpy() == pytest.approx(both["open_interest_coin"].to_numpy())
+    for row in both.filter(at_seven).unique("expiry_at").iter_rows(named=True):
+        assert row["max_pain_usd"] == pain[row["expiry_at"].timestamp()]
+
+
+def test_books_are_sums_of_the_chain() -> None:
+    market = simulate("BTC", START, 4, 2, Switches())
+    found = reduced_books.books(market)
+    calls = chain_of(market).filter(pl.col("option_type") == "C")
+    for (at,), part in calls.group_by("snapshot_at"):
+        near = part.filter((pl.col("strike_usd") / pl.col("index_usd") - 1).abs() <= 0.05)
+        row = found.row(by_predicate=pl.col("snapshot_at").dt.replace_time_zone("UTC") == at, named=True)
+        share = near["open_interest_coin"].sum() / part["open_interest_coin"].sum()
+        assert row["call_near_share"] == pytest.approx(share)
+        assert row["strikes"] == part["strike_usd"].unique().sort().to_list()
+    assert found["iv30"].is_between(0.2, 1.5).all() and found.height == 96
+
+
+def test_settlements_are_means_of_half_an_hour() -> None:
+    market = simulate("SOL", START, 3, 1, Switches())
+    found = reduced_books.settlements(market)
+    assert found["expiry_at"].to_list() == [START + timedelta(days=i, hours=8) for i in range(3)]
+    by_hand = [np.mean([market.price[24 * 60 * day + 8 * 60 - i] for i in range(30)]) for day in range(3)]
+    assert found["price_usd"].to_list() == pytest.approx(by_hand, rel=1e-12)
