@@ -17,6 +17,7 @@ from gex_backtest.estimates import difference, mean
 from gex_backtest.events import events
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
+from gex_backtest.paths import event_path, price_path
 from gex_backtest.study import Estimate, Study
 from gex_pipeline.core.black76 import Bools, Floats
 
@@ -58,7 +59,8 @@ def study(panel: Panel, p: Parameters, direction: float, condition: Floats) -> S
     kinds = np.where(holds, "condition", "move alone")
     subject = "rise" if direction > 0 else "fall"
     table = events(made, p.horizon_hours, kinds, subject, "move_going_on", "sigma", going_on)
-    return Study(table, list(_estimates(made, holds, going_on)))
+    path = event_path(panel.bars, *price_path(panel.bars, p.horizon_hours), made.at[holds], direction)
+    return Study(table, list(_estimates(made, holds, going_on)), {"condition": path})
 
 
 def _estimates(made: Decisions, holds: Bools, going_on: Floats) -> Iterator[Estimate]:

@@ -3,7 +3,8 @@
 The outcome is the logarithm of realised volatility over the hours that follow, at decisions that do not overlap. Four
 lines draw the regime: the sign of net GEX, and spot against `zero_gamma`, `hvl` and `hvl_slope`. As gamma is large when
 volatility is low, what counts is what a regime adds to trailing volatility (HAR), IV, hour of day and weekend. Regimes
-last for days, so chance is what regimes do that are moved around the sample (`shifts`).
+last for days, so chance is what regimes do that are moved around the sample (`shifts`). Beside it stands what a regime
+gains in forecasts of what was not fitted (`forecasts`).
 
 Headline: that coefficient for the sign of net GEX; the claim is that it is negative.
 """

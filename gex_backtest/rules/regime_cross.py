@@ -12,16 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import polars as pl
 
-from gex_backtest.bars import HOUR_US, Ints
+from gex_backtest.bars import DAY_US, HOUR_US, Bars, Ints
 from gex_backtest.bounds import require, require_divisor
 from gex_backtest.decisions import LINES, Decisions, every, positive, regime
 from gex_backtest.estimates import difference
 from gex_backtest.events import events
 from gex_backtest.panel import Panel
+from gex_backtest.paths import event_path
 from gex_backtest.returns import realised
 from gex_backtest.shifts import shifted
 from gex_backtest.study import Estimate, Rule, Study
@@ -56,8 +58,8 @@ class Parameters:
 def study(panel: Panel, p: Parameters) -> Study:
     """Volatility around crossings of each line; the headline's line first."""
     lines = ("zero_gamma", *(line for line in LINES if line != "zero_gamma"))
-    parts = [_of_line(panel, p, line) for line in lines]
-    return Study(pl.concat([found for found, _ in parts]), [each for _, of_line in parts for each in of_line])
+    tables, estimates, paths = zip(*(_of_line(panel, p, line) for line in lines), strict=True)
+    return Study(pl.concat(tables), list(chain(*estimates)), dict(zip(lines, paths, strict=True)))
 
 
 def crossings(state: Floats, at: Ints, quiet_us: int) -> Ints:
@@ -71,7 +73,7 @@ def crossings(state: Floats, at: Ints, quiet_us: int) -> Ints:
     return np.asarray(kept, dtype=np.int64)
 
 
-def _of_line(panel: Panel, p: Parameters, line: str) -> tuple[pl.DataFrame, list[Estimate]]:
+def _of_line(panel: Panel, p: Parameters, line: str) -> tuple[pl.DataFrame, list[Estimate], pl.DataFrame]:
     state = regime(panel, line)
     crossed = Decisions(panel, crossings(state, panel.bars.close_at, p.quiet_hours * HOUR_US))
     kinds = np.where(state[crossed.rows] > 0, "into positive", "into negative")
@@ -79,7 +81,9 @@ def _of_line(panel: Panel, p: Parameters, line: str) -> tuple[pl.DataFrame, list
     level = None if line == "net_gex" else panel.level(line)[crossed.rows]
     table = events(crossed, p.horizon_hours, kinds, line, "realised_vol", "1, annual", vol, level)
     made, is_crossing = _beside_calm(panel, p, state, crossed)
-    return table, [_expansion(made, p, line, is_crossing), *_path(made, p, line, is_crossing)]
+    estimates = [_expansion(made, p, line, is_crossing), *_path(made, p, line, is_crossing)]
+    hours = np.arange(-p.path_hours, p.path_hours)
+    return table, estimates, event_path(panel.bars, hours, lambda at: _vol_path(panel.bars, at, hours), crossed.at)
 
 
 def _beside_calm(panel: Panel, p: Parameters, state: Floats, crossed: Decisions) -> tuple[Decisions, Bools]:
@@ -107,15 +111,17 @@ def _expansion(made: Decisions, p: Parameters, line: str, is_crossing: Bools) ->
 
 def _path(made: Decisions, p: Parameters, line: str, is_crossing: Bools) -> Iterator[Estimate]:
     """Volatility hour by hour, relative to the day that ends before, of crossings less that of calm decisions."""
-    usual = np.log(positive(_vol(made, -p.path_hours - 24, -p.path_hours)))
-    for hour in range(-p.path_hours, p.path_hours):
-        ratio = np.log(positive(_vol(made, hour, hour + 1))) - usual
+    hours = np.arange(-p.path_hours, p.path_hours)
+    ratios = _vol_path(made.panel.bars, made.at, hours)
+    for hour, ratio in zip(hours.tolist(), ratios.T, strict=True):
         yield difference("vol_path", f"{line}, hour {hour:+d}", "log", ratio, is_crossing, made.day)
 
 
-def _vol(made: Decisions, start: int, end: int) -> Floats:
-    """Realised volatility between so many hours from the decisions on."""
-    return realised(made.panel.bars, made.ago(-start), made.ago(-end))
+def _vol_path(bars: Bars, at: Ints, hours: Ints) -> Floats:
+    """Logarithm of the realised volatility of each hour over that of the day before them; shape (instants, hours)."""
+    start = at[:, None] + hours * HOUR_US
+    usual = realised(bars, start[:, :1] - DAY_US, start[:, :1])
+    return np.log(positive(realised(bars, start, start + HOUR_US))) - np.log(positive(usual))
 
 
 RULE = Rule(

@@ -14,21 +14,24 @@ side of the barrier, take at the near one, flat at the session's end.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from gex_backtest.bars import Ints
 from gex_backtest.bounds import require
 from gex_backtest.estimates import count, difference, mean, share
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
+from gex_backtest.paths import event_path, price_path
 from gex_backtest.placebo import KINDS, placebos
 from gex_backtest.sessions import SUBJECTS, columns, per_session, sessions, walls, watch
 from gex_backtest.study import Estimate, Rule, Study
 from gex_backtest.touch_events import events
-from gex_backtest.touches import Touches, TouchParameters, barrier, moved_away, touches
+from gex_backtest.touches import Touches, TouchParameters, Watch, barrier, moved_away, touches
 from gex_pipeline.core.black76 import Bools, Floats
 
 _FIRST = columns("all_expiry", "call_resistance", "put_support")
@@ -96,7 +99,15 @@ def study(panel: Panel, p: Parameters) -> Study:
     ]
     table = events(panel.bars, watched, found, (_KIND_OF_LEVEL, np.array(SUBJECTS)), outcomes)
     seen = _Seen(at.begin_us, np.isfinite(watched.level_usd))
-    return Study(table, [*_first_walls(seen, found, away), *_every_wall(seen, found)])
+    path = _away_from_walls(panel, watched, found, p)
+    return Study(table, [*_first_walls(seen, found, away), *_every_wall(seen, found)], {_NAME: path})
+
+
+def _away_from_walls(panel: Panel, watched: Watch, found: Touches, p: Parameters) -> pl.DataFrame:
+    """The price's path around touches of the walls of the headline; a day at most each way."""
+    at, side, is_touched = found.known_us[:, 0, _FIRST], watched.side[:, 0, _FIRST], found.row[:, 0, _FIRST] >= 0
+    hours = min(24, math.ceil(p.away_hours))
+    return event_path(panel.bars, *price_path(panel.bars, hours), at[is_touched], -side[is_touched])
 
 
 def _first_walls(seen: _Seen, found: Touches, away: Floats) -> Iterator[Estimate]:
