@@ -16,8 +16,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult, RunRequest, build_schedule_context
+from dagster._core.telemetry import _get_instance_telemetry_enabled
 
-from gex_pipeline import open_warehouse
+from gex_pipeline import cli, open_warehouse
 from gex_pipeline.core.instruments import VENUES
 from gex_pipeline.definitions import build_defs
 from gex_pipeline.defs import partitions as days
@@ -28,6 +29,7 @@ from gex_pipeline.schema import BACKTESTS, DERIVED, TABLES
 from gex_pipeline.store.partitions import Store
 from tests import asset_graph, made_up
 from tests.instants import utc
+from tests.integration.live import Run
 from tests.unit.importers.build import csv_text
 from tests.unit.importers.test_tardis import tick
 
@@ -108,9 +110,17 @@ def materialised(result: ExecuteInProcessResult) -> set[str]:
     return {e.asset_key.to_user_string() for e in result.get_asset_materialization_events() if e.asset_key}
 
 
-def gex(*words: str, place: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gex_pipeline.cli", "--warehouse", str(place / "warehouse"), *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, timeout=120, check=False)
+@pytest.fixture
+def gex(place: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command line on the same warehouse; exit status, standard output, standard error."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()  # what Dagster said
+        status = cli.main(["--warehouse", str(place / "warehouse"), *words])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
 
 
 # ---------------------------------------------------------------- the graph
@@ -251,7 +261,7 @@ def test_a_book_that_nets_to_nothing_has_no_ranks_and_no_flips(place: Path, inst
 # ---------------------------------------------------------------- what goes wrong
 
 
-def test_a_day_without_chain(place: Path, instance: DagsterInstance) -> None:
+def test_a_day_without_chain(place: Path, instance: DagsterInstance, gex: Run) -> None:
     """The words of the command line, and nothing counts as made."""
     run(place, instance, "everything", DAYS[0])
     line = f"no chain on {NONE}: import it first"
@@ -261,8 +271,8 @@ def test_a_day_without_chain(place: Path, instance: DagsterInstance) -> None:
     asked = {f"{t.name} {c}" for t in DERIVED for c in ("is_sound", "has_data")}
     asked -= {"flip_zones has_data", "ranked has_data"}
     assert failed_checks(result) == dict.fromkeys(asked, ("ERROR", line))
-    done = gex("build", "--from", NONE, "--to", NONE, place=place)
-    assert (done.returncode, done.stderr) == (1, f"gex: {line}\n")
+    status, _, err = gex("build", "--from", NONE, "--to", NONE)
+    assert (status, err) == (1, f"gex: {line}\n")
 
 
 def test_a_venue_without_data_that_has_an_archive(place: Path, instance: DagsterInstance) -> None:
@@ -291,7 +301,7 @@ def test_a_venue_of_whose_archive_nothing_comes_is_not_fresh_and_stops_nobody(
     assert instance.get_status_by_partition(okx_chain, [DAYS[0]], days.DAYS) == {DAYS[0]: None}
 
 
-def test_a_broken_archive_stops_what_is_downstream(place: Path, instance: DagsterInstance) -> None:
+def test_a_broken_archive_stops_what_is_downstream(place: Path, instance: DagsterInstance, gex: Run) -> None:
     path = place / "files" / f"BTC-{DAYS[0]}.parquet"
     path.write_bytes(path.read_bytes()[:-100])
     result = run(place, instance, "everything", DAYS[0])
@@ -300,9 +310,9 @@ def test_a_broken_archive_stops_what_is_downstream(place: Path, instance: Dagste
     assert severity == "ERROR"
     assert not {"levels", "chain/deribit"} & materialised(result)
     assert "chain/okx" in materialised(result)
-    done = gex("import", "archives", str(place / "archives.toml"), place=place)
-    assert done.returncode == 3
-    assert f"gex: {words}\n" in done.stderr
+    status, _, err = gex("import", "archives", str(place / "archives.toml"))
+    assert status == 3
+    assert f"gex: {words}\n" in err
 
 
 def damage(path: Path) -> None:
@@ -311,7 +321,7 @@ def damage(path: Path) -> None:
     path.write_bytes(data)
 
 
-def test_a_damaged_chain_fails_and_stops_what_is_downstream(place: Path, instance: DagsterInstance) -> None:
+def test_a_damaged_chain_fails_and_stops_what_is_downstream(place: Path, instance: DagsterInstance, gex: Run) -> None:
     run(place, instance, "imports", DAYS[0])
     (path,) = (place / "warehouse" / "chain").rglob("*.parquet")
     damage(path)
@@ -320,7 +330,7 @@ def test_a_damaged_chain_fails_and_stops_what_is_downstream(place: Path, instanc
     severity, words = failed_checks(result)["levels is_sound"]
     assert (severity, materialised(result)) == ("ERROR", set())
     assert f"{path} is damaged: it is not what was written" in words
-    assert gex("build", place=place).stderr.splitlines()[-1] == f"gex: {words}"
+    assert gex("build")[2].splitlines()[-1] == f"gex: {words}"
     whole = run(place, instance, "everything", DAYS[0])
     assert str(path) in failed_checks(whole)["chain/deribit is_sound"][1]
     assert "levels" not in materialised(whole)
@@ -346,13 +356,13 @@ def test_a_damaged_derived_table_fails_alone(place: Path, instance: DagsterInsta
     assert materialised(result) == {t.name for t in DERIVED} - {"ranked"}
 
 
-def test_a_missing_list_of_archives_is_one_line(place: Path, instance: DagsterInstance) -> None:
+def test_a_missing_list_of_archives_is_one_line(place: Path, instance: DagsterInstance, gex: Run) -> None:
     (place / "archives.toml").unlink()
     result = run(place, instance, "imports", DAYS[0])
     assert not result.success
     line = f"the list of archives {place / 'archives.toml'} cannot be read: No such file or directory"
     assert failed_checks(result)["chain/okx is_sound"] == ("ERROR", line)
-    assert gex("import", "archives", str(place / "archives.toml"), place=place).stderr == f"gex: {line}\n"
+    assert gex("import", "archives", str(place / "archives.toml"))[2] == f"gex: {line}\n"
 
 
 # ---------------------------------------------------------------- rows of the next midnight
@@ -432,19 +442,13 @@ def test_a_range_is_one_run_with_an_event_per_day(place: Path, home: Path, monke
             assert latest.metadata["dagster/row_count"].value > 0
 
 
-TELEMETRY = """
-from dagster import DagsterInstance
-from dagster._core.telemetry import _get_instance_telemetry_enabled
-with DagsterInstance.get() as instance:
-    print(_get_instance_telemetry_enabled(instance))
-"""
-
-
-@pytest.mark.parametrize(("settings", "expected"), [(None, "False"), ("telemetry: {}\n", "True")])
-def test_telemetry_is_off_because_the_template_says_so(home: Path, settings: str | None, expected: str) -> None:
+@pytest.mark.parametrize(("settings", "expected"), [(None, False), ("telemetry: {}\n", True)])
+def test_telemetry_is_off_because_the_template_says_so(
+    home: Path, monkeypatch: pytest.MonkeyPatch, settings: str | None, expected: bool
+) -> None:
     if settings is not None:
         (home / "dagster.yaml").write_text(settings)
-    environment = os.environ | {"DAGSTER_HOME": str(home), "PYTHONPATH": str(PROJECT)}
-    words = [sys.executable, "-c", TELEMETRY]
-    done = subprocess.run(words, env=environment, cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [expected]
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "0")  # the event log sets it: undone after the test
+    with DagsterInstance.get() as found:
+        assert _get_instance_telemetry_enabled(found) is expected

@@ -16,17 +16,24 @@ from tests.bench.measure import GEX
 ARCHIVES = "[[archive]]\nsource = 'tardis-options-chain'\nfiles = 'OPTIONS.csv.gz'\nvenue = 'deribit'\n"
 
 
+@pytest.fixture(scope="module")
+def ticks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that takes some seconds to read, and a list of archives that names it."""
+    folder = tmp_path_factory.mktemp("ticks")
+    tardis.write(folder / "OPTIONS.csv.gz", 500_000)
+    (folder / "archives.toml").write_text(ARCHIVES)
+    return folder
+
+
 @pytest.mark.parametrize("source", [("tardis-options-chain", "OPTIONS.csv.gz"), ("archives", "archives.toml")])
-def test_ctrl_c_while_ticks_are_read(tmp_path: Path, source: tuple[str, str]) -> None:
-    tardis.write(tmp_path / "OPTIONS.csv.gz", 500_000)
-    (tmp_path / "archives.toml").write_text(ARCHIVES)
+def test_ctrl_c_while_ticks_are_read(tmp_path: Path, ticks: Path, source: tuple[str, str]) -> None:
     root = tmp_path / "warehouse"
-    words = [*GEX, "--warehouse", str(root), "import", source[0], str(tmp_path / source[1])]
+    words = [*GEX, "--warehouse", str(root), "import", source[0], str(ticks / source[1])]
     for pause in (0.1, 0.3):
         process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
         assert process.stderr.readline() == "import: 1 to do\n"
-        time.sleep(pause)  # into the file: whole, it takes some seconds
+        time.sleep(pause)  # into the file
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out) == (130, "")

@@ -552,7 +552,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_read_again(tmp_path):
 
     def read(ask: Callable[[Warehouse], object]) -> None:
         with open_warehouse(tmp_path) as opened:
-            answers = {repr(ask(opened)) for _ in range(60)}
+            answers = {repr(ask(opened)) for _ in range(30)}
         if len(answers) > 1:
             problems.append(f"{len(answers)} answers to one question")
 
