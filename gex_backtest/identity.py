@@ -7,7 +7,9 @@ only holds rows outside the span, changes nothing.
 from __future__ import annotations
 
 import hashlib
+import platform
 from dataclasses import fields
+from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -19,6 +21,7 @@ from gex_backtest.bars import Bars
 from gex_backtest.history import History
 from gex_pipeline.store.manifest import source_hash
 
+_LIBRARIES = ("gex-warehouse", "numpy", "scipy", "polars", "statsmodels", "arch", "duckdb", "matplotlib")
 _ID_DIGITS = 10  # a thousand runs collide with a chance of one in two million
 
 
@@ -37,7 +40,8 @@ def code_version() -> str:
 
 def _sources(folder: Traversable) -> list[Traversable]:
     inside = sorted(folder.iterdir(), key=lambda each: each.name)
-    deeper = [source for each in inside if each.is_dir() for source in _sources(each)]
+    # How a run is shown makes no other run of it.
+    deeper = [source for each in inside if each.is_dir() and each.name != "report" for source in _sources(each)]
     return [each for each in inside if each.name.endswith((".py", ".sql"))] + deeper
 
 
@@ -68,3 +72,8 @@ def _add(digest: Any, column: pl.Series) -> None:
         digest.update(np.ascontiguousarray(there.to_physical().to_numpy()))
     else:
         digest.update("\0".join(there.cast(pl.String)).encode())
+
+
+def libraries() -> dict[str, str]:
+    """Name -> version of what the numbers come from, Python and this package first."""
+    return {"Python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}

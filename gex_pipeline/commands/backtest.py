@@ -19,6 +19,7 @@ from gex_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from gex_backtest.config import Configuration
+    from gex_backtest.history import History
     from gex_backtest.results import Record
 
 _QUERY = (
@@ -60,6 +61,7 @@ def backtest(
     stored: Stored = ALL,
     config: Annotated[Path | None, Parameter(metavar="FILE.toml")] = None,
     out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
+    report: Annotated[Path | None, Parameter(metavar="FILE.html")] = None,
     listed: Annotated[bool, Parameter(name="--list")] = False,
     json: bool = False,
     context: Annotated[Context, Parameter(parse=False)],
@@ -76,7 +78,10 @@ def backtest(
     config
         TOML file: what the options say, latency, costs, and parameters of rules; a list of values makes variants.
     out
-        Write the run to this folder too: run.json, and a Parquet file per table.
+        Write the run to this folder too: run.json, a Parquet file per table, report.html, and its pictures as PNG and
+        SVG.
+    report
+        Write a page that opens offline: verdicts, estimates, pictures, and what the run was made of.
     listed
         Print the rules with what they claim and their parameters, and run nothing.
     json
@@ -92,14 +97,18 @@ def backtest(
     if out:
         refuse_warehouse_files(out / "run.json")
         _make(out)
-    record = _run(context.warehouse, configuration, out)
+    if report:
+        refuse_warehouse_files(report)
+        _require_folder(report)
+    record, history = _run(context.warehouse, configuration)
+    _write(record, history, context.warehouse, out, report)
     if json:
         show_json(record.document)
     else:
         from gex_backtest import summary
 
         show(summary.table(record.results), is_wide=True)
-        show_lines(["", *_places(record, context.warehouse, out)])
+        show_lines(["", *_places(record, context.warehouse, out, report)])
     return 0
 
 
@@ -109,6 +118,12 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {folder} cannot be made: {error.strerror}") from error
+
+
+def _require_folder(file: Path) -> None:
+    """As :func:`_make`, of a file."""
+    if not file.resolve().parent.is_dir() or file.is_dir():
+        raise UsageError(f"--report {file} cannot be written: name a file in a folder that exists")
 
 
 def _list(names: tuple[str, ...], is_json: bool) -> int:
@@ -124,7 +139,7 @@ def _list(names: tuple[str, ...], is_json: bool) -> int:
     return 0
 
 
-def _run(warehouse: Path, configuration: Configuration, out: Path | None) -> Record:
+def _run(warehouse: Path, configuration: Configuration) -> tuple[Record, History]:
     """Read, run, store; what could not be worked out is said."""
     from gex_backtest import data, results, suite, summary
     from gex_pipeline.present import progress
@@ -142,14 +157,33 @@ def _run(warehouse: Path, configuration: Configuration, out: Path | None) -> Rec
     instruments = [{**asdict(each), "bars": bars} for each, bars in counts.items()]
     record = results.Record.of(found, history, instruments)
     results.store(warehouse, record)
+    return record, history
+
+
+def _write(record: Record, history: History, warehouse: Path, out: Path | None, report: Path | None) -> None:
+    """What was asked for beside the tables."""
+    if not (out or report):
+        return
+    from gex_backtest import results
+    from gex_backtest.report import page
+    from gex_pipeline.present.files import write_atomically
+    from gex_pipeline.store.marker import is_synthetic
+
+    files = page.report(record, history, is_synthetic=is_synthetic(warehouse), has_pictures=bool(out))
     if out:
         results.export(out, record)
-    return record
+        for name, content in files.items():
+            write_atomically(out / name, content)
+    if report:
+        write_atomically(report, files["report.html"])
 
 
-def _places(record: Record, warehouse: Path, out: Path | None) -> Iterator[str]:
+def _places(record: Record, warehouse: Path, out: Path | None, report: Path | None) -> Iterator[str]:
     yield f"run {record.run_id} is in backtest_runs, _stats, _events, _trades and _equity of {warehouse}"
     if out:
-        yield f"and in {out}: run.json, stats.parquet, events.parquet, trades.parquet, equity.parquet"
+        tables = "stats.parquet, events.parquet, trades.parquet, equity.parquet"
+        yield f"and in {out}: run.json, {tables}, report.html and its pictures"
+    if report:
+        yield f"report {report}"
     where = "" if warehouse == settings.warehouse() else f" --warehouse {shlex.quote(str(warehouse))}"
     yield f'gex{where} sql "{_QUERY.format(record.run_id)}"'

@@ -38,7 +38,8 @@ def _now(answers: Mapping[str, Answer]) -> list[str]:
 
 
 def _over_time(histories: Mapping[str, pl.DataFrame]) -> list[str]:
-    figures = {coin: history_plots.levels_over_time(coin, h, is_synthetic=True) for coin, h in histories.items()}
+    draw = history_plots.levels_over_time
+    figures = {coin: draw(f"{coin}  spot and levels", h, is_synthetic=True) for coin, h in histories.items()}
     return [heading("Over time"), *(picture(f, f"{coin}: spot and levels by hour") for coin, f in figures.items())]
 
 

@@ -13,16 +13,14 @@ import polars as pl
 from gex_pipeline.present.plot_style import (
     FAINT,
     FLIP,
-    INK,
-    LEFT,
     NEGATIVE,
     POSITIVE,
     SPOT,
     amounts,
-    made_up,
     new_figure,
     prices,
     style,
+    titled,
 )
 
 if TYPE_CHECKING:
@@ -31,22 +29,30 @@ if TYPE_CHECKING:
 
 #: Room below and above the path of spot, as a share of it.
 _AROUND = 0.08
-_LEVELS = {"zero_gamma": FLIP, "call_resistance": POSITIVE, "put_support": NEGATIVE}
+#: Width of axes of time, as a share of the page: the last day is written beyond its tick.
+SHARE = 0.87
+#: Levels that are drawn -> their colours.
+LEVELS = {"zero_gamma": FLIP, "call_resistance": POSITIVE, "put_support": NEGATIVE}
 
 
-def levels_over_time(coin: str, history: pl.DataFrame, *, is_synthetic: bool) -> Figure:
+def levels_over_time(title: str, history: pl.DataFrame, *, is_synthetic: bool) -> Figure:
     """Spot, flip and walls by snapshot. ``history``: snapshot_at, spot_usd, net_gex_usd and a column per level."""
     with style():
-        figure, axes = new_figure(height=4.2, above=0.85)
+        figure, axes = new_figure(height=4.2, above=0.85, share=SHARE)
         _shade(axes, history)
-        for name, colour in _LEVELS.items():
+        for name, colour in LEVELS.items():
             axes.step(_times(history), history[name], where="post", color=colour, linewidth=1.1, label=_words(name))
         axes.plot(_times(history), history["spot_usd"], color=SPOT, linewidth=1.3, label="spot")
         axes.yaxis.set_major_formatter(lambda value, _: prices(value))
         axes.margins(x=0)
         axes.set_ylim(*_reach(history["spot_usd"]))
         axes.legend(loc="upper left", ncols=4, frameon=True, framealpha=0.9, edgecolor="none")
-        _titled(figure, f"{coin}  spot and levels", "shaded: net dealer gamma below zero, naive signs", is_synthetic)
+        titled(
+            figure,
+            title,
+            "shaded: net dealer gamma below zero, naive signs",
+            is_synthetic=is_synthetic,
+        )
     return figure
 
 
@@ -56,14 +62,14 @@ def truth(coin: str, hours: pl.DataFrame) -> Figure:
     ``hours``: snapshot_at, ``gamma_usd`` and ``net_gex_usd``, both in USD per 1 % move.
     """
     with style():
-        figure, axes = new_figure(height=3.6, above=0.85)
+        figure, axes = new_figure(height=3.6, above=0.85, share=SHARE)
         axes.axhline(0, color=FAINT, linewidth=0.8)
         axes.plot(_times(hours), hours["gamma_usd"], color=SPOT, linewidth=1.1, label="true dealer gamma")
         axes.plot(_times(hours), hours["net_gex_usd"], color=FLIP, linewidth=1.1, label="net GEX, naive signs")
         axes.yaxis.set_major_formatter(lambda value, _: amounts(value))
         axes.margins(x=0)
         axes.legend(loc="upper left", ncols=2, frameon=True, framealpha=0.9, edgecolor="none")
-        _titled(figure, f"{coin}  what dealers hold, and what is assumed", "USD per 1 % move", is_synthetic=True)
+        titled(figure, f"{coin}  what dealers hold, and what is assumed", "USD per 1 % move", is_synthetic=True)
     return figure
 
 
@@ -88,11 +94,3 @@ def _shade(axes: Axes, history: pl.DataFrame) -> None:
         _times(history), 0, 1, where=is_below, transform=axes.get_xaxis_transform(),
         color=NEGATIVE, alpha=0.10, linewidth=0, step="post",
     )  # fmt: skip
-
-
-def _titled(figure: Figure, title: str, detail: str, is_synthetic: bool) -> None:
-    height = float(figure.get_figheight())
-    figure.text(LEFT, 1 - 0.34 / height, title, fontsize=14, weight="bold", color=INK)
-    figure.text(LEFT, 1 - 0.58 / height, detail, fontsize=9, color=INK)
-    if is_synthetic:
-        made_up(figure)

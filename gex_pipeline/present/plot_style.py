@@ -1,4 +1,4 @@
-"""What the plots share: colours, captions, marked prices, deterministic PNG files.
+"""What the plots share: colours, captions, marked prices, deterministic PNG and SVG files.
 
 matplotlib is imported inside the functions: it takes 0.4 s, and most commands draw nothing. No pyplot: its global
 state and the reader's own matplotlib settings must not change a picture.
@@ -43,6 +43,8 @@ _STYLE: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "font.size": 9.5,
+    "svg.hashsalt": "gex",  # else each file has names of its own
+    "text.parse_math": False,  # a name may have a dollar sign
     "xtick.color": INK,
     "ytick.color": INK,
 }
@@ -89,6 +91,15 @@ def caption(figure: Figure, answer: Answer, title: str, *details: str) -> None:
     figure.text(LEFT, 1 - 0.34 / height, f"{answer.underlying}  {title}", fontsize=14, weight="bold", color=INK)
     figure.text(LEFT, 1 - 0.58 / height, "  |  ".join([*line, "USD per 1 % move"]), fontsize=9, color=INK)
     if answer.is_synthetic:
+        made_up(figure)
+
+
+def titled(figure: Figure, title: str, detail: str, *, is_synthetic: bool) -> None:
+    """Title, and under it what the numbers are, where no answer says so."""
+    height = float(figure.get_figheight())
+    figure.text(LEFT, 1 - 0.34 / height, title, fontsize=14, weight="bold", color=INK)
+    figure.text(LEFT, 1 - 0.58 / height, detail, fontsize=9, color=INK)
+    if is_synthetic:
         made_up(figure)
 
 
@@ -179,4 +190,12 @@ def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     with style():
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as lines and letters, as :func:`png` without dates."""
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()

@@ -40,6 +40,12 @@ def require(root: Path) -> None:
     _kind(objects)
 
 
+def is_synthetic(root: Path) -> bool:
+    """Whether a warehouse holds made-up data. Raises ``StoreError`` as :func:`require`."""
+    require(root)
+    return _kind(LocalObjects(root)) == "synthetic"
+
+
 def _refuse_used(root: Path, objects: LocalObjects) -> None:
     """Raise ``StoreError`` for a folder that cannot become a warehouse."""
     layout.refuse_odd_names(objects.root)

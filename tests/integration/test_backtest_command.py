@@ -20,7 +20,9 @@ from gex_pipeline import cli, open_warehouse
 from gex_pipeline.engine.build import build
 from gex_pipeline.schema import BACKTESTS, CANDLES, CHAIN
 from gex_pipeline.schema.types import polars_schema
+from gex_pipeline.store.layout import MARKER
 from gex_pipeline.store.verify import verify
+from tests.html_pages import Page
 from tests.unit.backtest.drifts import DRIFTS, START, VOLS, Parameters
 from tests.unit.store.build import OVER, chain, data_files, store
 
@@ -207,8 +209,13 @@ def test_out_writes_plain_files_of_the_same_rows(gex: Gex, root: Path, tmp_path:
     folder = tmp_path / "new" / "results"
     assert gex("drifts", "--out", str(folder))[0] == 0
     assert sorted(path.name for path in folder.iterdir()) == [
+        "drifts_equity.png",
+        "drifts_equity.svg",
+        "drifts_price.png",
+        "drifts_price.svg",
         "equity.parquet",
         "events.parquet",
+        "report.html",
         "run.json",
         "stats.parquet",
         "trades.parquet",
@@ -220,10 +227,42 @@ def test_out_writes_plain_files_of_the_same_rows(gex: Gex, root: Path, tmp_path:
     assert document == json.loads(query(root, "FROM backtest_runs")["document"].item())
 
 
+def test_the_report_says_what_the_run_says(gex: Gex, root: Path, tmp_path: Path) -> None:
+    status, out, err = gex("--report", str(tmp_path / "r.html"), "--out", str(tmp_path / "out"))
+    assert status == 0, err
+    assert f"report {tmp_path / 'r.html'}\n" in out
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert text == (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    document = json.loads((tmp_path / "out" / "run.json").read_text())
+    verdicts = Page(text).tables[0][1:]
+    assert [(row[0], row[-1]) for row in verdicts] == [(o["rule"], o["verdict"]) for o in document["outcomes"]]
+    for words in (document["run_id"], document["configuration_sha256"], *document["inputs_sha256"].values()):
+        assert words in text
+    assert "SYNTHETIC" not in text
+
+
+def test_a_report_of_made_up_data_says_so(gex: Gex, root: Path, tmp_path: Path) -> None:
+    (root / MARKER).write_text('{"format": 1, "kind": "synthetic"}')
+    assert gex("drifts", "--report", str(tmp_path / "r.html"))[0] == 0
+    assert "SYNTHETIC DATA" in Page((tmp_path / "r.html").read_text(encoding="utf-8")).text
+
+
+@pytest.mark.parametrize("place", ["none/r.html", "."])
+def test_a_report_that_cannot_be_written_is_told_before_the_run(
+    gex: Gex, root: Path, tmp_path: Path, place: str
+) -> None:
+    before = data_files(root)
+    status, out, err = gex("drifts", "--report", str(tmp_path / place))
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "name a file in a folder that exists" in err
+    assert data_files(root) == before
+
+
 def test_out_may_not_be_in_a_warehouse(gex: Gex, root: Path) -> None:
     before = data_files(root)
-    status, out, err = gex("drifts", "--out", str(root / "levels"))
-    assert (status, out, err.count("\n")) == (2, "", 1)
+    for words in (("--out", str(root / "levels")), ("--report", str(root / "levels" / "r.html"))):
+        status, out, err = gex("drifts", *words)
+        assert (status, out, err.count("\n")) == (2, "", 1)
     assert data_files(root) == before
 
 

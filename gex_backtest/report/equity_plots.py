@@ -1,0 +1,55 @@
+"""What trading forms came to, net of costs, beside holding the coin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gex_backtest.bars import Bars
+from gex_backtest.report.pictures import FIRST, Picture, legend, seen, times
+from gex_backtest.suite import Outcome
+from gex_pipeline.core.black76 import Floats
+from gex_pipeline.present.history_plots import SHARE
+from gex_pipeline.present.plot_style import FAINT, new_figure, style, titled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_DETAIL = "above: of 1 at the start, after fees, spread, slippage and funding; below: fall from the last peak"
+
+
+def equity(outcomes: Sequence[Outcome], bars: Bars, is_synthetic: bool) -> Picture:
+    """Equity and drawdown of every variant that trades, and of buying at the first open (without costs)."""
+    rule, rows = outcomes[0].rule.name, seen(len(bars))
+    at, curves = times(bars.close_at[rows]), [o.trading.equity[rows] for o in outcomes if o.trading]
+    with style():
+        figure, upper = new_figure(height=4.8, above=0.85, share=SHARE)
+        box = upper.get_position()
+        upper.set_position((box.x0, box.y0 + 0.36 * box.height, box.width, 0.64 * box.height))
+        lower = figure.add_axes((box.x0, box.y0, box.width, 0.30 * box.height), sharex=upper)
+        for axes, of in ((upper, np.asarray), (lower, drawdown)):
+            _line(axes, at, of(bars.close[rows] / bars.open[0]), FAINT, "buy and hold, no costs", "--")
+            for i, curve in enumerate(curves):
+                _line(axes, at, of(curve), FIRST, None if i else _label(len(curves)), "-", 1.0 / len(curves) ** 0.5)
+        upper.axhline(1.0, color=FAINT, linewidth=0.8)
+        upper.tick_params(labelbottom=False)
+        lower.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}".replace("%", " %"))
+        legend(upper)
+        titled(figure, f"{rule}  equity and drawdown", _DETAIL, is_synthetic=is_synthetic)
+    return Picture(f"{rule}_equity", f"{rule}: equity and drawdown after costs beside buying and holding", figure)
+
+
+def drawdown(equity: Floats) -> Floats:
+    """Fall from the last peak, as a negative fraction of it."""
+    return equity / np.maximum.accumulate(equity) - 1.0
+
+
+def _label(n: int) -> str:
+    return "trading form" if n == 1 else f"trading form, {n:,} variants"
+
+
+def _line(axes: Axes, at: Any, values: Floats, colour: str, label: str | None, line: str, alpha: float = 1.0) -> None:
+    axes.plot(at, values, line, color=colour, linewidth=1.2, label=label, alpha=alpha)
+    axes.margins(x=0)
