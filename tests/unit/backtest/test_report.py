@@ -152,7 +152,11 @@ def of_rules() -> tuple[Record, History]:
 def test_rules_have_their_pictures(of_rules: tuple[Record, History]) -> None:
     made = report(*of_rules, is_synthetic=True)
     names = {name for name in made if name != "report.html"}
-    shown = {"opex_pin": "price distance equity", "regime": "price over_time equity", "wall_bounce": "price equity"}
+    shown = {
+        "opex_pin": "price distance equity",
+        "regime": "price over_time equity",
+        "wall_bounce": "price path_1 equity",
+    }
     expected = {f"{rule}_{each}" for rule, words in shown.items() for each in words.split()}
     assert names == {f"{name}.{kind}" for name in expected for kind in ("png", "svg")}
     assert all(content.startswith(b"\x89PNG") for name, content in made.items() if name.endswith("png"))
