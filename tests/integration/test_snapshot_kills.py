@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ def seconds(root: Path, urls: Mapping[str, str], at: datetime) -> tuple[float, f
     mine, theirs = FORKS.Pipe()
     process = FORKS.Process(target=take, args=(root, urls, at, theirs))
     process.start()
+    theirs.close()  # so that the end of a process that fails is heard
     times = {mine.recv(): time.monotonic() for _ in range(3)}
     process.join()
     return times["first write"] - times["begun"], times["over"] - times["begun"]
@@ -40,14 +42,16 @@ def kill(root: Path, urls: Mapping[str, str], at: datetime, wait_for: str, secon
     mine, theirs = FORKS.Pipe()
     process = FORKS.Process(target=take, args=(root, urls, at, theirs))
     process.start()
+    theirs.close()
     said = [mine.recv()]
     while said[-1] != wait_for:
         said.append(mine.recv())
     time.sleep(seconds)
     process.kill()
     process.join()
-    while mine.poll():
-        said.append(mine.recv())
+    with suppress(EOFError):  # what it said before its end
+        while True:
+            said.append(mine.recv())
     return "first write" in said
 
 
