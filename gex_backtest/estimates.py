@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gex_backtest.bars import Ints
-from gex_backtest.study import TOO_LITTLE, Estimate
+from gex_backtest.study import BEYOND, TOO_LITTLE, Estimate
 from gex_pipeline.core.black76 import Bools, Floats
 
 #: Fewer observations than this are an anecdote.
@@ -21,7 +21,6 @@ LEAST = 20
 LEAST_INDEPENDENT = 8
 #: Of yes and no, in each of two groups that are compared.
 _LEAST_OF_EACH = 5
-_Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
 SEED, _DRAWS = 20_260_105, 999
 
 
@@ -150,8 +149,8 @@ def _newcombe(name: str, group: str, unit: str, first: Floats, rest: Floats) -> 
 def _wilson(values: Floats) -> tuple[float, float, float]:
     """Share of yes, and Wilson's (1927) interval."""
     n, p = len(values), float(values.mean())
-    middle, reach = p + _Z**2 / (2 * n), _Z * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2))
-    return p, (middle - reach) / (1 + _Z**2 / n), (middle + reach) / (1 + _Z**2 / n)
+    middle, reach = p + BEYOND**2 / (2 * n), BEYOND * math.sqrt(p * (1 - p) / n + BEYOND**2 / (4 * n**2))
+    return p, (middle - reach) / (1 + BEYOND**2 / n), (middle + reach) / (1 + BEYOND**2 / n)
 
 
 def share(name: str, group: str, values: Floats) -> Estimate:
@@ -225,10 +224,10 @@ def _hac(name: str, group: str, unit: str, n: int, method: str, value: float, er
 
     Kiefer and Vogelsang 2005, doi:10.1017/S0266466605050565, table 1: Bartlett, 97.5 %.
     """
-    reach = error * (_Z + 2.9694 * b + 0.4160 * b**2 - 0.5324 * b**3)
+    reach = error * (BEYOND + 2.9694 * b + 0.4160 * b**2 - 0.5324 * b**3)
     return Estimate(name, group, unit, n, method, value, error, value - reach, value + reach, _p_value(value, reach))
 
 
 def _p_value(value: float, reach: float) -> float:
     """Of 0, by a normal distribution of which 95 % lie within a reach."""
-    return math.erfc(_Z * abs(value) / reach / math.sqrt(2.0)) if reach else 1.0
+    return math.erfc(BEYOND * abs(value) / reach / math.sqrt(2.0)) if reach else 1.0

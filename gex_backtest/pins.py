@@ -9,17 +9,16 @@ import polars as pl
 
 from gex_backtest import returns
 from gex_backtest.as_of import known_rows
-from gex_backtest.bars import DAY_US, HOUR_US, Bars, Ints
+from gex_backtest.bars import DAY_US, HOUR_US, YEAR_HOURS, Bars, Ints
 from gex_backtest.panel import Panel, micros
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.calendar import expiry_type
-from gex_pipeline.core.units import FLOOR, SECONDS_PER_YEAR
+from gex_pipeline.core.units import FLOOR
 
 #: Types of expiries that are at least a week apart; the others are daily.
 FRIDAYS = ("weekly", "monthly", "quarterly")
 MAX_GAMMA, PERMUTED = "max_gamma", "placebo: permuted"
 _BOOK = ("strikes", "gross_gex_usd", "oi_coin", "max_pain_usd")
-_YEAR_HOURS = SECONDS_PER_YEAR / 3_600
 #: Candidates that are ranked, and the least strikes that a table of them holds.
 _RANKS = 3
 
@@ -38,7 +37,7 @@ def decisions(panel: Panel, leads_hours: Sequence[int], volatility_days: int) ->
     every = expiring.select(pl.col("expiry_at").unique().sort()).join(_leads(leads_hours), how="cross")
     every = every.with_columns(decided_at=pl.col("expiry_at") - pl.duration(hours="lead_hours"))
     decided_us = micros(every["decided_at"])
-    years = every["lead_hours"].to_numpy() / _YEAR_HOURS
+    years = every["lead_hours"].to_numpy() / YEAR_HOURS
     sd = returns.realised(panel.bars, decided_us - volatility_days * DAY_US, decided_us) * np.sqrt(years)
     every = every.with_columns(_last_snapshot(panel, decided_us), spot_usd=closes(panel.bars, decided_us), sd=sd)
     book = expiring.select("snapshot_at", "expiry_at", *_BOOK, known_at="knowledge_time")

@@ -26,8 +26,8 @@ EVENTS = {
     "value": pl.Float64,
 }
 OK, TOO_LITTLE = "ok", "too little data"
-#: Quantiles of the normal distribution: 80 % and 97.5 %.
-_POWER, _LEVEL = 0.8416212335729143, 1.959963984540054
+#: Quantiles of the normal distribution: 80 % (of tests find it) and 97.5 % (of moves by chance stay below).
+FOUND, BEYOND = 0.8416212335729143, 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Estimate:
         """The smallest true size that four such tests of five find: of a normal distribution with this interval."""
         if self.low is None or self.high is None:
             return None
-        return (self.high - self.low) / 2.0 * (1.0 + _POWER / _LEVEL)
+        return (self.high - self.low) / 2.0 * (1.0 + FOUND / BEYOND)
 
     def document(self) -> dict[str, Any]:
         """All of it by name."""

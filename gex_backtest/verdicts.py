@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from gex_backtest.study import Estimate
+from gex_backtest.study import BEYOND, FOUND, Estimate
 
 SUPPORTED, NOT_SUPPORTED, TOO_LITTLE_TO_SAY = "supported", "not supported", "too little data to say"
 LEVEL = 0.05
@@ -34,9 +34,5 @@ def power(headline: Estimate, claimed: float) -> float | None:
     """
     if headline.detectable is None:
         return None
-    shift = abs(claimed) / headline.detectable * (_FOUND + _BEYOND)
-    return 0.5 * math.erfc((_BEYOND - shift) / math.sqrt(2.0)) + 0.5 * math.erfc((_BEYOND + shift) / math.sqrt(2.0))
-
-
-#: Quantiles of the normal distribution: 80 % (of tests find it) and 97.5 % (of moves by chance stay below).
-_FOUND, _BEYOND = 0.8416212335729143, 1.959963984540054
+    shift = abs(claimed) / headline.detectable * (FOUND + BEYOND)
+    return 0.5 * math.erfc((BEYOND - shift) / math.sqrt(2.0)) + 0.5 * math.erfc((BEYOND + shift) / math.sqrt(2.0))

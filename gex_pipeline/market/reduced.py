@@ -29,7 +29,7 @@ from gex_pipeline.market.minutes import Bars, longer, minute_bars
 from gex_pipeline.market.positions import Day
 from gex_pipeline.schema.derived import EXTREMES, WALLS
 
-_HOUR_US = 3_600_000_000
+HOUR_US = 3_600_000_000
 #: Every other point of the search grid: enough to find a crossing, which is then refined.
 _STEP, _GRID = 2 * SEARCH_STEP, search_grid()[1:-1:2]
 #: Every so many points, and hours, are enough for strikes wider than so many steps between two such points.
@@ -52,14 +52,15 @@ def candles(market: Market, seed: int, minutes: int) -> Bars:
 def levels(market: Market) -> dict[str, pl.DataFrame]:
     """Scope -> levels of every hour, named as in `levels_wide`; NaN where there is none."""
     start_us = round(market.start.timestamp() * 1e6)
-    hours = start_us + _HOUR_US * np.arange(len(market.gamma_usd))
-    days = [_Strikes.of(market, held, at) for held, at in _by_day(market, hours)]
+    hours = start_us + HOUR_US * np.arange(len(market.gamma_usd))
+    days = [_Strikes.of(market, held, at) for held, at in by_day(market, hours)]
     times = pl.Series("snapshot_at", hours).cast(pl.Datetime("us", "UTC"))
     books = {"all_expiry": days, "odte": [day.expiring() for day in days]}
     return {scope: pl.DataFrame({"snapshot_at": times, **_columns(parts)}) for scope, parts in books.items()}
 
 
-def _by_day(market: Market, hours: Ints) -> Iterator[tuple[Day, Ints]]:
+def by_day(market: Market, hours: Ints) -> Iterator[tuple[Day, Ints]]:
+    """Hours (microseconds since 1970), with the positions that are held then."""
     for held in market.held:
         is_in = (hours >= held.begin_us) & (hours < held.begin_us + DAY_US)
         if is_in.any():
@@ -86,7 +87,7 @@ class _Strikes:
     @staticmethod
     def of(market: Market, held: Day, hours: Ints) -> _Strikes:
         """All that is held at some hours of a day."""
-        shares, hour = (hours - held.begin_us) / DAY_US, (hours - round(market.start.timestamp() * 1e6)) // _HOUR_US
+        shares, hour = (hours - held.begin_us) / DAY_US, (hours - round(market.start.timestamp() * 1e6)) // HOUR_US
         spot = market.price[60 * hour]
         x = np.log(spot / spot[0])
         middle, width = bumps(held, shares, np.log(spot)[:, None], market.volatility[hour], COINS[market.coin][1])

@@ -21,8 +21,8 @@ from gex_pipeline.market.economy import Market
 from gex_pipeline.market.hedging import bell, bumps
 from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.positions import Day
+from gex_pipeline.market.reduced import HOUR_US, by_day
 
-_HOUR_US = 3_600_000_000
 _TIME = pl.Datetime("us", "UTC")
 #: Hours before an expiry from which on its strikes are told one by one.
 _AHEAD = 97
@@ -34,17 +34,17 @@ _SETTLING = 30
 
 def books(market: Market) -> pl.DataFrame:
     """Per hour ``snapshot_at``, ``iv30``, ``call_near_share``, volumes of puts and calls (coins) and ``strikes``."""
-    days = [_of_day(market, held, hours) for held, hours in by_day(market)]
+    days = [_of_day(market, held, hours) for held, hours in _by_day(market)]
     columns = {name: np.concatenate([day[name] for day in days]) for name in days[0] if name != "strikes"}
     strikes = pl.Series("strikes", [each for day in days for each in day["strikes"]], pl.List(pl.Float64))
     return pl.DataFrame(columns).with_columns(strikes, pl.col("snapshot_at").cast(_TIME))
 
 
-def by_day(market: Market) -> Iterator[tuple[Day, Ints]]:
+def _by_day(market: Market) -> Iterator[tuple[Day, Ints]]:
     """The hours of a market, numbered from its start, with the positions that are held then."""
-    hours = np.arange(len(market.gamma_usd))
-    day = (_start_us(market) + hours * _HOUR_US - market.held[0].begin_us) // DAY_US
-    yield from ((held, hours[day == i]) for i, held in enumerate(market.held) if (day == i).any())
+    start_us = _start_us(market)
+    at = start_us + HOUR_US * np.arange(len(market.gamma_usd))
+    yield from ((held, (hours - start_us) // HOUR_US) for held, hours in by_day(market, at))
 
 
 def _of_day(market: Market, held: Day, hours: Ints) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def _of_day(market: Market, held: Day, hours: Ints) -> dict[str, Any]:
 def expiring(market: Market, hours_of_day: Iterable[int] = range(24)) -> pl.DataFrame:
     """Per snapshot at some hours and expiry ahead: ``strikes``, ``gross_gex_usd``, ``oi_coin``, ``max_pain_usd``."""
     wanted = sorted(hours_of_day)
-    days = ((held, hours[np.isin(hours % 24, wanted)]) for held, hours in by_day(market))
+    days = ((held, hours[np.isin(hours % 24, wanted)]) for held, hours in _by_day(market))
     rows = [row for held, hours in days for row in _expiries(market, held, hours)]
     names = ("snapshot_at", "expiry_at", "strikes", "gross_gex_usd", "oi_coin", "max_pain_usd")
     frame = pl.DataFrame(rows, schema=names, orient="row").sort("snapshot_at", "expiry_at")
@@ -77,14 +77,14 @@ def expiring(market: Market, hours_of_day: Iterable[int] = range(24)) -> pl.Data
 def _expiries(market: Market, held: Day, hours: Ints) -> Iterator[tuple[object, ...]]:
     at, _, share = _at(market, held, hours)
     coins = held.open_interest + share[:, None, None] * held.new
-    is_ahead = held.ladder.expiry_us <= held.begin_us + DAY_US + _AHEAD * _HOUR_US
+    is_ahead = held.ladder.expiry_us <= held.begin_us + DAY_US + _AHEAD * HOUR_US
     gross = _gross(market, held, hours, is_ahead)
     for expiry_us in np.unique(held.ladder.expiry_us[is_ahead]).tolist():
         here = np.flatnonzero(held.ladder.expiry_us == expiry_us)
         strikes, (calls, puts) = held.ladder.strike[here], np.moveaxis(coins[:, :, here], 1, 0)
         payout = payout_usd(np.broadcast_to(strikes, calls.shape), calls, puts)
         pain = strikes[lowest(payout, np.ones_like(payout, dtype=bool))]
-        for i in np.flatnonzero(at >= expiry_us - _AHEAD * _HOUR_US).tolist():
+        for i in np.flatnonzero(at >= expiry_us - _AHEAD * HOUR_US).tolist():
             yield int(at[i]), expiry_us, strikes, gross[i, here], calls[i] + puts[i], float(pain[i])
 
 
@@ -107,7 +107,7 @@ def settlements(market: Market) -> pl.DataFrame:
 
 def _at(market: Market, held: Day, hours: Ints) -> tuple[Ints, Floats, Floats]:
     """Instants, spot and the share of the day that is over."""
-    at = _start_us(market) + hours * _HOUR_US
+    at = _start_us(market) + hours * HOUR_US
     return at, market.price[60 * hours], (at - held.begin_us) / DAY_US
 
 
