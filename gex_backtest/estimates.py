@@ -19,20 +19,24 @@ from gex_pipeline.core.black76 import Bools, Floats
 LEAST = 20
 #: Observations that share nothing say something sooner.
 LEAST_INDEPENDENT = 8
+#: Days of each of two groups: on fewer, one spell decides.
+_LEAST_DAYS = 10
 #: Of yes and no, in each of two groups that are compared.
 _LEAST_OF_EACH = 5
 SEED, _DRAWS = 20_260_105, 999
 
 
-def mean(name: str, group: str, unit: str, values: Floats, overlap: int = 1) -> Estimate:
+def mean(
+    name: str, group: str, unit: str, values: Floats, overlap: int = 1, windows: int = LEAST_INDEPENDENT
+) -> Estimate:
     """Mean of observations in the order of time, of which each shares its outcome with the next ``overlap`` - 1.
 
-    NaN are left out.
+    NaN are left out. ``windows``: the least that share nothing.
     """
     kept = values[np.isfinite(values)]
     n, lags = len(kept), _lags(np.isfinite(values).sum(), overlap)
     method = f"HAC, {lags} lags"
-    if n < max(LEAST, overlap * LEAST_INDEPENDENT) or np.ptp(kept) == 0:
+    if n < max(LEAST, overlap * windows) or np.ptp(kept) == 0:
         return Estimate(name, group, unit, n, method, status=TOO_LITTLE)
     error = _hac_error(kept, np.ones((n, 1)), lags)
     return _hac(name, group, unit, n, method, float(kept.mean()), error, (lags + 1) / n)
@@ -91,9 +95,9 @@ def complete(y: Floats, columns: Sequence[Floats]) -> tuple[Floats, Floats, Bool
 
 
 def n_told(x: Floats) -> int:
-    """Observations that tell one value of x from the other; all of them where it has many."""
+    """Observations that tell one value of x from the other; all of them where it has many, none where it has one."""
     values, counts = np.unique(x, return_counts=True)
-    return int(counts.min()) if len(values) == 2 else len(x)
+    return len(x) if len(values) > 2 else int(counts.min()) if len(values) == 2 else 0
 
 
 def is_enough(y: Floats, columns: Floats) -> bool:
@@ -107,26 +111,36 @@ def _solved(y: Floats, columns: Floats) -> Floats:
 
 
 def difference(name: str, group: str, unit: str, values: Floats, is_first: Bools, day: Ints) -> Estimate:
-    """Mean of the first group minus that of the rest; interval by a stationary bootstrap that draws days.
+    """Mean of the first group minus that of the rest; interval by a stationary bootstrap of t that draws days.
 
-    Where yes or no is rare among outcomes of yes and no, the interval is that of two independent shares.
-    ``day``: the day of each observation, ascending; days of both groups stay together.
+    Where yes or no is rare among outcomes of yes and no, the interval is that of two independent shares, of as many
+    outcomes as there are days. ``day``: the day of each observation, ascending; days of both groups stay together.
+    Too little data where either group has few observations, or has them on few days.
     """
     kept = np.isfinite(values)
     values, is_first, day = values[kept], is_first[kept], day[kept]
     smaller = int(min(is_first.sum(), (~is_first).sum()))
-    method = f"bootstrap of days, {_DRAWS} draws"
-    if smaller < LEAST or len(np.unique(day)) < LEAST or np.ptp(values) == 0:
+    days = [len(np.unique(day[of_group])) for of_group in (is_first, ~is_first)]
+    method = f"bootstrap of t by days, {_DRAWS} draws"
+    if smaller < LEAST or min(days) < _LEAST_DAYS or len(np.unique(day)) < LEAST or np.ptp(values) == 0:
         return Estimate(name, group, unit, smaller, method, status=TOO_LITTLE)
     if _is_rare(values, is_first):
-        return _newcombe(name, group, unit, values[is_first], values[~is_first])
+        return _newcombe(name, group, unit, values, is_first, days)
     sums = _daily(values, is_first, day)
-    value = float(_gap(sums))
-    draws = _gap(sums[_drawn_days(len(sums), _block_length(sums))])
-    low, high = (float(q) for q in np.nanquantile(draws, (0.025, 0.975)))
-    beyond = min(np.count_nonzero(draws <= 0.0), np.count_nonzero(draws >= 0.0))
-    p_value = min(1.0, 2.0 * (beyond + 1) / (_DRAWS + 1))
-    return Estimate(name, group, unit, smaller, method, value, float(np.nanstd(draws)), low, high, p_value)
+    block = _block_length(sums)
+    draws = sums[_drawn_days(len(sums), block)]
+    value, error, gaps = float(_gap(sums)), float(_spread(sums)), _gap(draws)
+    with np.errstate(divide="ignore", invalid="ignore"):  # draws without one of the groups
+        t = _widened((block - 1) / len(sums)) * np.abs(gaps - value) / _spread(draws)
+    reach, p_value = _by_draws(abs(value) / error, np.sort(t[np.isfinite(t)])[::-1])
+    low, high = value - error * reach, value + error * reach
+    return Estimate(name, group, unit, smaller, method, value, float(np.nanstd(gaps)), low, high, p_value)
+
+
+def _by_draws(t: float, drawn: Floats) -> tuple[float, float]:
+    """What 95 % of drawn t, descending, stay below, and the p-value of t: under 5 % where t is above that."""
+    beyond, n = np.count_nonzero(drawn >= t), len(drawn) + 1
+    return float(drawn[math.ceil(0.05 * n) - 2]), (beyond + 1) / n
 
 
 def _is_rare(values: Floats, is_first: Bools) -> bool:
@@ -137,18 +151,22 @@ def _is_rare(values: Floats, is_first: Bools) -> bool:
     return any(min(ones, n - ones) < _LEAST_OF_EACH for ones, n in shares)
 
 
-def _newcombe(name: str, group: str, unit: str, first: Floats, rest: Floats) -> Estimate:
-    """Difference of two shares (Newcombe 1998, method 10), which needs no outcome to be there twice."""
-    (p, low, high), (q, low_q, high_q) = _wilson(first), _wilson(rest)
+def _newcombe(name: str, group: str, unit: str, values: Floats, is_first: Bools, days: Sequence[int]) -> Estimate:
+    """Difference of two shares (Newcombe 1998, method 10), which needs no outcome to be there twice.
+
+    ``days``: of each group; outcomes of one day count as one, as what moves one level moves its neighbour.
+    """
+    of_first, of_rest = values[is_first], values[~is_first]
+    of_each = zip((of_first, of_rest), days, strict=True)
+    (p, low, high), (q, low_q, high_q) = (_wilson(float(of.mean()), n) for of, n in of_each)
     below, above = math.hypot(p - low, high_q - q), math.hypot(high - p, q - low_q)
-    n, method = min(len(first), len(rest)), "Newcombe's interval, all independent"
+    n, method = min(len(of_first), len(of_rest)), "Newcombe's interval of days"
     gap, reach = p - q, below if p > q else above
     return Estimate(name, group, unit, n, method, gap, None, gap - below, gap + above, _p_value(gap, reach))
 
 
-def _wilson(values: Floats) -> tuple[float, float, float]:
-    """Share of yes, and Wilson's (1927) interval."""
-    n, p = len(values), float(values.mean())
+def _wilson(p: float, n: int) -> tuple[float, float, float]:
+    """A share of yes, and Wilson's (1927) interval."""
     middle, reach = p + BEYOND**2 / (2 * n), BEYOND * math.sqrt(p * (1 - p) / n + BEYOND**2 / (4 * n**2))
     return p, (middle - reach) / (1 + BEYOND**2 / n), (middle + reach) / (1 + BEYOND**2 / n)
 
@@ -181,10 +199,18 @@ def _gap(sums: Floats) -> Floats:
 
 
 def _influence(sums: Floats) -> Floats:
-    """What each day adds to the difference, shape (days,): the blocks are as long as this depends on itself."""
-    total = sums.sum(axis=0)
-    first, rest = (sums[:, i] - total[i] / total[i + 1] * sums[:, i + 1] for i in (0, 2))
-    return np.asarray(first / total[1] - rest / total[3])
+    """What each day adds to the difference, shape (..., days): the blocks are as long as this depends on itself."""
+    first, n_first, rest, n_rest = (sums[..., i] for i in range(4))
+    total = sums.sum(axis=-2, keepdims=True)
+    of_first, total_first, of_rest, total_rest = (total[..., i] for i in range(4))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        less_first = (first - of_first / total_first * n_first) / total_first
+        return np.asarray(less_first - (rest - of_rest / total_rest * n_rest) / total_rest)
+
+
+def _spread(sums: Floats) -> Floats:
+    """Error of the difference if days were independent, of sums of shape (..., days, 4)."""
+    return np.sqrt((_influence(sums) ** 2).sum(axis=-1))
 
 
 def _block_length(sums: Floats) -> int:
@@ -215,17 +241,22 @@ def _hac_error(y: Floats, columns: Floats, lags: int) -> float:
 
 
 def _lags(n: int, overlap: int) -> int:
-    """Newey and West's (1994) rule; twice the overlap where there is one, as Bartlett's weights fall to nothing."""
-    return max(int(4 * (n / 100) ** (2 / 9)) if n else 0, 2 * overlap if overlap > 1 else 0)
+    """Newey and West's (1994) rule; half of the observations where they overlap, as these remember beyond it."""
+    return max(n // 2 if overlap > 1 else 0, int(4 * (n / 100) ** (2 / 9)) if n else 0)
 
 
 def _hac(name: str, group: str, unit: str, n: int, method: str, value: float, error: float, b: float) -> Estimate:
-    """With the quantile that allows for the errors being estimated, ``b`` the share of the sample that lags take.
+    """With the quantile that allows for the errors being estimated, see :func:`_widened`."""
+    reach = error * BEYOND * _widened(b)
+    return Estimate(name, group, unit, n, method, value, error, value - reach, value + reach, _p_value(value, reach))
+
+
+def _widened(b: float) -> float:
+    """How much wider an interval is as its errors are estimated from lags that take a share b of the sample.
 
     Kiefer and Vogelsang 2005, doi:10.1017/S0266466605050565, table 1: Bartlett, 97.5 %.
     """
-    reach = error * (BEYOND + 2.9694 * b + 0.4160 * b**2 - 0.5324 * b**3)
-    return Estimate(name, group, unit, n, method, value, error, value - reach, value + reach, _p_value(value, reach))
+    return 1.0 + (2.9694 * b + 0.4160 * b**2 - 0.5324 * b**3) / BEYOND
 
 
 def _p_value(value: float, reach: float) -> float:

@@ -52,15 +52,25 @@ def study(panel: Panel, p: Parameters, direction: float, condition: Floats) -> S
     ``condition``: 1 where it holds, 0 where not, NaN where that is unknown, shape (bars,). The outcome is the return of
     the hours that follow in the direction, in sigmas of that time; the headline is the difference of its means.
     """
-    made = _moved(panel, p, direction)
-    made = Decisions(panel, made.rows[np.isfinite(condition[made.rows])])
-    holds = condition[made.rows] > 0
-    going_on = direction * made.moves(p.horizon_hours) / sigma(made, p.horizon_hours)
+    made, holds, going_on = _known(panel, p, direction, condition)
     kinds = np.where(holds, "condition", "move alone")
     subject = "rise" if direction > 0 else "fall"
     table = events(made, p.horizon_hours, kinds, subject, "move_going_on", "sigma", going_on)
     path = event_path(panel.bars, *price_path(panel.bars, p.horizon_hours), made.at[holds], direction)
     return Study(table, list(_estimates(made, holds, going_on)), {"condition": path})
+
+
+def headline(panel: Panel, p: Parameters, direction: float, condition: Floats) -> Estimate:
+    """How much further price goes where the condition holds; as :func:`study`."""
+    return next(_estimates(*_known(panel, p, direction, condition)))
+
+
+def _known(panel: Panel, p: Parameters, direction: float, condition: Floats) -> tuple[Decisions, Bools, Floats]:
+    """Moves at which it is known whether the condition holds, whether it does, and how price went on."""
+    made = _moved(panel, p, direction)
+    made = Decisions(panel, made.rows[np.isfinite(condition[made.rows])])
+    going_on = direction * made.moves(p.horizon_hours) / sigma(made, p.horizon_hours)
+    return made, condition[made.rows] > 0, going_on
 
 
 def _estimates(made: Decisions, holds: Bools, going_on: Floats) -> Iterator[Estimate]:

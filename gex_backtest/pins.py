@@ -68,7 +68,7 @@ def candidates(known: pl.DataFrame, band_pct: float, seed: int) -> dict[str, Flo
     spot = known["spot_usd"].to_numpy()
     is_near = np.abs(strikes / spot[:, None] - 1.0) <= band_pct / 100.0
     permuted = _permuted(gross, coins, is_near, micros(known["expiry_at"]) // HOUR_US, seed)
-    ranked = _strongest(strikes, gross)
+    ranked = strongest(known)
     return {
         MAX_GAMMA: ranked[:, 0],
         "gamma_2": ranked[:, 1],
@@ -79,6 +79,11 @@ def candidates(known: pl.DataFrame, band_pct: float, seed: int) -> dict[str, Flo
         "placebo: round": np.round(spot / round_step(spot)) * round_step(spot),
         "placebo: nearest": nearest(strikes, spot)[0],
     }
+
+
+def strongest(known: pl.DataFrame) -> Floats:
+    """The strikes with the largest gross gamma of rows of :func:`decisions`, shape (rows, ranks); NaN for none."""
+    return _strongest(table(known["strikes"]), table(known["gross_gex_usd"]))
 
 
 def nearest(strikes: Floats, price: Floats) -> tuple[Floats, Floats]:

@@ -19,17 +19,20 @@ from gex_pipeline.core.black76 import Floats
 def shifted(name: str, group: str, unit: str, y: Floats, x: Floats, controls: Sequence[Floats]) -> Estimate:
     """Coefficient of a state x in a regression of y on x, controls and a constant; rows in the order of time.
 
-    The interval is as many of its errors wide as 95 % of the moved states' t reach, so that it excludes 0 where the
-    p-value is below 5 %. ``n``: how often the rarer state is there. Too little data where the state changes seldom.
+    The p-value is the share of moved states whose t is as large. The interval is as many errors wide as 95 % of the
+    moved states' t reach where what was found is taken off y first: else, what is there would widen it. ``n``: how
+    often the rarer state is there. Too little data where the state changes seldom.
     """
     y, columns, _ = complete(y, [x, *controls])
     n, changes = n_told(columns[:, 0]), np.count_nonzero(np.diff(columns[:, 0]))
     method = f"OLS beside {columns.shape[1] - 2} controls, circular shifts"
     if n < LEAST or changes < LEAST_INDEPENDENT or not is_enough(y, columns):
         return Estimate(name, group, unit, n, method, status=TOO_LITTLE)
-    slope, t = around(y, columns[:, 0], columns[:, 1:])
+    x, controls_told = columns[:, 0], columns[:, 1:]
+    slope, t = around(y, x, controls_told)
+    _, t_without = around(y - slope * x, x, controls_told)
     error = abs(slope / t[0])
-    reach = error * float(np.quantile(np.abs(t), 0.95, method="higher"))
+    reach = error * float(np.quantile(np.abs(t_without), 0.95, method="higher"))
     p_value = float(np.mean(np.abs(t) >= abs(t[0]) * (1.0 - 1e-9)))
     return Estimate(name, group, unit, n, method, slope, error, slope - reach, slope + reach, p_value)
 

@@ -75,7 +75,8 @@ class Study:
 class Rule:
     """A claim and how it is confronted.
 
-    ``parameters``: a frozen dataclass, its defaults what is tested; ``claimed``: the smallest headline that would
+    ``parameters``: a frozen dataclass, its defaults what is tested; ``headline``: the first estimate of the study, alone
+    and in less time; ``claimed``: the smallest headline that would
     matter, with the sign that the claim has, in the headline's unit; ``needs``: tables of the history without which
     there is nothing to test; ``orders``: the trading form, where there is one.
     """
@@ -84,6 +85,7 @@ class Rule:
     hypothesis: str
     parameters: type[Any]
     study: Callable[[Panel, Any], Study]
+    headline: Callable[[Panel, Any], Estimate]
     claimed: float
     needs: tuple[str, ...] = ("levels",)
     orders: Callable[[Panel, Any], Orders] | None = None

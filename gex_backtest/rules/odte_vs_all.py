@@ -33,11 +33,17 @@ _GROUPS = {"walls 1 to 3": list(range(6)), "call_resistance, put_support": [0, 3
 _WATCHES = ("until settlement", "session after")
 
 
+def headline(panel: Panel, p: TouchParameters) -> Estimate:
+    """Bounce rate of 0DTE walls less that of all expiries' until the settlement."""
+    at, levels = _levels(panel, p)
+    watched = watch(at, levels)
+    bounced = touches(panel.bars, watched, p.barrier_sigmas).bounced
+    return _less("bounced", _WATCHES[0], "walls 1 to 3", watched.level_usd, bounced, at.begin_us)
+
+
 def study(panel: Panel, p: TouchParameters) -> Study:
     """Touches of both scopes' levels until the settlement and over the session after."""
-    at = sessions(panel, p.volatility_days)
-    found_walls = walls(panel, at)
-    levels = np.stack([found_walls[:, columns(scope, *_NAMES)] for scope in _SCOPES], axis=1)
+    at, levels = _levels(panel, p)
     watched = _both(watch(at, levels), _after(panel.bars, at, levels))
     found = touches(panel.bars, watched, p.barrier_sigmas)
     kinds = np.array([[[f"{scope}: {when}"] for scope in _SCOPES] for when in _WATCHES])
@@ -48,6 +54,13 @@ def study(panel: Panel, p: TouchParameters) -> Study:
     ]
     table = events(panel.bars, watched, found, (kinds, np.array(_NAMES)), outcomes)
     return Study(table, list(_estimates(at.begin_us, watched.level_usd, found)))
+
+
+def _levels(panel: Panel, p: TouchParameters) -> tuple[Sessions, Floats]:
+    """Sessions and their first levels, shape (sessions, scopes, names)."""
+    at = sessions(panel, p.volatility_days)
+    found = walls(panel, at)
+    return at, np.stack([found[:, columns(scope, *_NAMES)] for scope in _SCOPES], axis=1)
 
 
 def _after(bars: Bars, at: Sessions, level_usd: Floats) -> Watch:
@@ -73,8 +86,8 @@ def _estimates(day: Ints, level_usd: Floats, found: Touches) -> Iterator[Estimat
         is_shared = _is_shared(level_usd[..., names], _IS_CALL[names])
         for i, when in enumerate(_WATCHES):
             for outcome in ("bounced", "held"):
+                yield _less(outcome, when, group, level_usd[:, i], getattr(found, outcome)[:, i], day)
                 values = np.where(is_shared, np.nan, getattr(found, outcome)[..., names])[:, i]
-                yield _difference(f"{outcome}_odte_less_all", f"{group}: {when}", values, day)
                 for j, scope in enumerate(_SCOPES):
                     yield mean(outcome, f"{group}: {when}, {scope}", "1", values[:, j].ravel())
             left_out = is_shared[:, i, 0] & (found.row[:, i, 0][..., names] >= 0)
@@ -88,10 +101,14 @@ def _is_shared(level_usd: Floats, is_call: np.ndarray) -> np.ndarray:
     return is_same.any(axis=-1)
 
 
-def _difference(name: str, group: str, values: Floats, day: Ints) -> Estimate:
+def _less(outcome: str, when: str, group: str, level_usd: Floats, values: Floats, day: Ints) -> Estimate:
+    """0DTE less all expiries in one watch, arrays of shape (sessions, scopes, names)."""
+    names = _GROUPS[group]
+    values = np.where(_is_shared(level_usd[..., names], _IS_CALL[names]), np.nan, values[..., names])
     is_odte = np.broadcast_to(np.array([[True], [False]]), values.shape)
     days = np.broadcast_to(per_session(day, values), values.shape)
-    return difference(name, group, "1", values.ravel(), is_odte.ravel(), days.ravel())
+    name = f"{outcome}_odte_less_all"
+    return difference(name, f"{group}: {when}", "1", values.ravel(), is_odte.ravel(), days.ravel())
 
 
 RULE = Rule(
@@ -99,5 +116,6 @@ RULE = Rule(
     "0DTE levels hold better until the 08:00 UTC settlement, all-expiry levels better over the session after it.",
     TouchParameters,
     study,
+    headline,
     claimed=0.15,
 )

@@ -76,6 +76,12 @@ class Parameters:
         require("seed", self.seed, 0, 2**32)
 
 
+def headline(panel: Panel, parameters: Parameters) -> Estimate:
+    """How much nearer settlements are to the strike with the largest gross gamma than to its mirror image."""
+    drawn = _to_max_gamma(panel, parameters, _LEADS[0])
+    return _mean("closer", f"{pins.MAX_GAMMA}, {_LEADS[0]} h, all", drawn.outcomes["closer"], _LEADS[0])
+
+
 def study(panel: Panel, parameters: Parameters) -> Study:
     """All events and estimates; see the module."""
     known = pins.decisions(panel, _LEADS, parameters.volatility_days)
@@ -92,16 +98,20 @@ def study(panel: Panel, parameters: Parameters) -> Study:
 
 def orders(panel: Panel, parameters: Parameters) -> Orders:
     """Towards the strike with the largest gross gamma until the settlement, where it is within reach and not here."""
-    known = pins.decisions(panel, (parameters.trade_lead_hours,), parameters.volatility_days)
-    level = pins.candidates(known, parameters.band_pct, parameters.seed)[pins.MAX_GAMMA]
-    drawn = Drawn.to(known, level, parameters.reach_sigmas)
-    is_far = np.abs(level / known["spot_usd"].to_numpy() - 1.0) >= parameters.trade_least_bps * 1e-4
+    drawn = _to_max_gamma(panel, parameters, parameters.trade_lead_hours)
+    known = drawn.known
+    is_far = np.abs(drawn.level / known["spot_usd"].to_numpy() - 1.0) >= parameters.trade_least_bps * 1e-4
     chosen, bars = drawn.is_near & is_far, panel.bars
     targets = np.full(len(bars), np.nan)
     ends = np.searchsorted(bars.close_at, micros(known["expiry_at"])[chosen])
     targets[ends[ends < len(bars)]] = 0.0
     targets[np.searchsorted(bars.close_at, micros(known["decided_at"])[chosen])] = np.sign(drawn.distance[chosen])
     return Orders(targets)
+
+
+def _to_max_gamma(panel: Panel, parameters: Parameters, lead_hours: int) -> Drawn:
+    known = pins.decisions(panel, (lead_hours,), parameters.volatility_days)
+    return Drawn.to(known, pins.strongest(known)[:, 0], parameters.reach_sigmas)
 
 
 def _pulls(known: pl.DataFrame, drawn: dict[str, Drawn]) -> Iterator[Estimate]:
@@ -152,6 +162,7 @@ RULE = Rule(
     hypothesis="Settlements are drawn to the strike with the largest gross gamma of their expiry, or to its max pain.",
     parameters=Parameters,
     study=study,
+    headline=headline,
     claimed=0.15,
     needs=("expiring", "settlements"),
     orders=orders,

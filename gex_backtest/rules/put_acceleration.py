@@ -17,7 +17,7 @@ from gex_backtest.bounds import require
 from gex_backtest.decisions import is_known
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
-from gex_backtest.study import Rule, Study
+from gex_backtest.study import Estimate, Rule, Study
 from gex_pipeline.core.black76 import Floats
 
 
@@ -44,6 +44,11 @@ def _condition(panel: Panel, p: Parameters) -> Floats:
     return np.where(is_known(net, puts, calls), (net < 0) & (puts >= p.put_share * (puts + calls)), np.nan)
 
 
+def headline(panel: Panel, p: Parameters) -> Estimate:
+    """How much further a fall goes with the condition than without."""
+    return follow.headline(panel, p, -1.0, _condition(panel, p))
+
+
 def study(panel: Panel, p: Parameters) -> Study:
     """Falls with and without the condition."""
     return follow.study(panel, p, -1.0, _condition(panel, p))
@@ -59,6 +64,7 @@ RULE = Rule(
     "In negative gamma with more puts than calls traded, a fall goes on more than other falls do.",
     Parameters,
     study,
+    headline,
     claimed=0.25,
     needs=("levels", "books"),
     orders=orders,

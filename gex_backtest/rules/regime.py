@@ -21,7 +21,7 @@ import polars as pl
 from gex_backtest.bars import HOUR_US
 from gex_backtest.bounds import require_divisor
 from gex_backtest.decisions import LINES, Decisions, every, is_known, positive, regime
-from gex_backtest.estimates import coefficient, difference, gain
+from gex_backtest.estimates import coefficient, gain
 from gex_backtest.events import events
 from gex_backtest.forecasts import out_of_sample
 from gex_backtest.holdings import Orders
@@ -77,22 +77,38 @@ def study(panel: Panel, p: Parameters) -> Study:
     return Study(pl.concat([found for found, _ in parts]), [each for _, of_line in parts for each in of_line])
 
 
-def _of_line(made: Decisions, seen: _Seen, p: Parameters, line: str) -> tuple[pl.DataFrame, list[Estimate]]:
+def headline(panel: Panel, p: Parameters) -> Estimate:
+    """What positive net GEX adds to the logarithm of the volatility that follows."""
+    made = every(panel, p.horizon_hours)
+    return _beyond_controls("net_gex", *_where_known(made, _Seen.of(made, p.horizon_hours), "net_gex"))
+
+
+def _where_known(made: Decisions, seen: _Seen, line: str) -> tuple[Decisions, Floats, _Seen]:
+    """Decisions whose regime by a line is known, with it."""
     state = regime(made.panel, line)[made.rows]
     known = is_known(state)
-    made, state, seen = Decisions(made.panel, made.rows[known]), state[known], _Seen(*(each[known] for each in seen))
+    return Decisions(made.panel, made.rows[known]), state[known], _Seen(*(each[known] for each in seen))
+
+
+def _of_line(made: Decisions, seen: _Seen, p: Parameters, line: str) -> tuple[pl.DataFrame, list[Estimate]]:
+    made, state, seen = _where_known(made, seen, line)
     kinds = np.where(state > 0, "positive", "negative")
     table = events(made, p.horizon_hours, kinds, line, "realised_vol", "1, annual", seen.vol)
-    return table, [*_volatility(made, p, line, state, seen), *_autocorrelation(line, state, seen)]
+    found = [_beyond_controls(line, made, state, seen), *_volatility(made, p, line, state, seen)]
+    return table, [*found, *_autocorrelation(line, state, seen)]
+
+
+def _beyond_controls(line: str, made: Decisions, state: Floats, seen: _Seen) -> Estimate:
+    controls = [*seen.controls.T, *made.calendar()]
+    return shifted("vol_beyond_controls", line, "log", np.log(positive(seen.vol)), (state > 0).astype(float), controls)
 
 
 def _volatility(made: Decisions, p: Parameters, line: str, state: Floats, seen: _Seen) -> Iterator[Estimate]:
     is_long, log_vol = state > 0, np.log(positive(seen.vol))
     controls = [*seen.controls.T, *made.calendar()]
-    yield shifted("vol_beyond_controls", line, "log", log_vol, is_long.astype(float), controls)
     yield gain("r_squared_gain", line, log_vol, is_long.astype(float), controls)
     yield from out_of_sample(line, "log", log_vol, is_long.astype(float), controls, made.at, p.horizon_hours * HOUR_US)
-    yield difference("vol_positive_minus_negative", line, "1, annual", seen.vol, is_long, made.day)
+    yield shifted("vol_positive_minus_negative", line, "1, annual", seen.vol, is_long.astype(float), [])
 
 
 def _autocorrelation(line: str, state: Floats, seen: _Seen) -> Iterator[Estimate]:
@@ -116,6 +132,7 @@ RULE = Rule(
     "In positive gamma the next hours are calmer than past volatility, IV and the calendar say, in negative wilder.",
     Parameters,
     study,
+    headline,
     claimed=-0.10,
     orders=orders,
 )

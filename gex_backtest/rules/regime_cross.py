@@ -1,9 +1,10 @@
 """When spot crosses the line between the regimes, volatility is said to expand: the hours around.
 
 An event is a decision at which the regime by a line is the other than at the bar before, the first after some quiet
-hours. Its outcome, the logarithm of realised volatility in the hours that follow, is compared with that of decisions on
-a grid of hours that have had no crossing for as long, beside trailing volatility (HAR and the last hours), the size of
-the last move, IV, hour of day and weekend: crossings happen when price moves, and moves cluster.
+hours. What follows is measured from the next full hour on: its outcome, the logarithm of realised volatility in the
+next hours, is compared with that of full hours that have had no crossing for as long, beside trailing volatility (HAR,
+the last hours and the last one), the size of the last moves, IV, hour of day and weekend: crossings happen when price
+moves, and moves cluster.
 
 Headline: that coefficient for `zero_gamma`; the claim is that it is positive.
 """
@@ -64,18 +65,33 @@ def study(panel: Panel, p: Parameters) -> Study:
 
 def crossings(state: Floats, at: Ints, quiet_us: int) -> Ints:
     """Decisions whose known regime is not that of the decision before, none within a time after another."""
-    changed = np.flatnonzero(state[1:] * state[:-1] < 0) + 1
     kept, last = [], -np.inf
-    for row in changed.tolist():
+    for row in _changes(state).tolist():
         if at[row] - last > quiet_us:
             kept.append(row)
         last = at[row]
     return np.asarray(kept, dtype=np.int64)
 
 
-def _of_line(panel: Panel, p: Parameters, line: str) -> tuple[pl.DataFrame, list[Estimate], pl.DataFrame]:
+def headline(panel: Panel, p: Parameters) -> Estimate:
+    """What a crossing of zero gamma adds to the logarithm of the volatility that follows."""
+    made, is_crossing = _beside_calm(panel, p, *_crossed(panel, p, "zero_gamma"))
+    return _expansion(made, p, "zero_gamma", is_crossing)
+
+
+def _crossed(panel: Panel, p: Parameters, line: str) -> tuple[Floats, Decisions]:
+    """The regime at every decision, and its crossings."""
     state = regime(panel, line)
-    crossed = Decisions(panel, crossings(state, panel.bars.close_at, p.quiet_hours * HOUR_US))
+    return state, Decisions(panel, crossings(state, panel.bars.close_at, p.quiet_hours * HOUR_US))
+
+
+def _changes(state: Floats) -> Ints:
+    """Decisions whose known regime is not that of the decision before."""
+    return np.flatnonzero(state[1:] * state[:-1] < 0) + 1
+
+
+def _of_line(panel: Panel, p: Parameters, line: str) -> tuple[pl.DataFrame, list[Estimate], pl.DataFrame]:
+    state, crossed = _crossed(panel, p, line)
     kinds = np.where(state[crossed.rows] > 0, "into positive", "into negative")
     vol = crossed.following(p.horizon_hours)
     level = None if line == "net_gex" else panel.level(line)[crossed.rows]
@@ -87,24 +103,29 @@ def _of_line(panel: Panel, p: Parameters, line: str) -> tuple[pl.DataFrame, list
 
 
 def _beside_calm(panel: Panel, p: Parameters, state: Floats, crossed: Decisions) -> tuple[Decisions, Bools]:
-    """Crossings, and decisions of the grid of hours that have had none in so many hours; which are crossings.
+    """Full hours after an hour with an event, or after so many hours without a crossing; which are the former.
 
     What comes after a decision does not choose it.
     """
-    grid = every(panel, p.horizon_hours).rows
-    last = np.searchsorted(crossed.at, panel.bars.close_at[grid], side="right") - 1
-    since = panel.bars.close_at[grid] - np.append(crossed.at, np.iinfo(np.int64).min // 2)[last]
-    calm = grid[(since > p.horizon_hours * HOUR_US) & np.isfinite(state[grid])]
-    rows = np.concatenate([crossed.rows, calm])
-    order = np.argsort(rows, kind="stable")
-    return Decisions(panel, rows[order]), (np.arange(len(rows)) < len(crossed.rows))[order]
+    hourly, at = every(panel, 1), panel.bars.close_at
+    is_crossing = _since(crossed.at, hourly.at) < HOUR_US
+    is_calm = _since(at[_changes(state)], hourly.at) > p.horizon_hours * HOUR_US
+    chosen = (is_crossing | is_calm) & np.isfinite(state[hourly.rows])
+    return Decisions(panel, hourly.rows[chosen]), is_crossing[chosen]
+
+
+def _since(instants: Ints, at: Ints) -> Ints:
+    """Microseconds from the last of some instants, ages where there is none."""
+    last = np.searchsorted(instants, at, side="right") - 1
+    return at - np.append(instants, np.iinfo(np.int64).min // 2)[last]
 
 
 def _expansion(made: Decisions, p: Parameters, line: str, is_crossing: Bools) -> Estimate:
     """What a crossing adds to the volatility that follows."""
     h = p.horizon_hours
-    trailing = [np.log(positive(made.trailing(h))), *made.har(), np.abs(made.moved(h))]
-    controls = [*trailing, np.log(positive(made.iv())), *made.calendar(h)]
+    trailing = [np.log(positive(made.trailing(hours))) for hours in (1, h)]
+    moved = [np.abs(made.moved(hours)) for hours in (1, h)]
+    controls = [*trailing, *made.har(), *moved, np.log(positive(made.iv())), *made.calendar()]
     outcome = np.log(positive(made.following(h)))
     return shifted("vol_beyond_controls", line, "log", outcome, is_crossing.astype(float), controls)
 
@@ -129,5 +150,6 @@ RULE = Rule(
     "When spot crosses the line between the regimes, volatility expands beyond what the move itself explains.",
     Parameters,
     study,
+    headline,
     claimed=0.10,
 )

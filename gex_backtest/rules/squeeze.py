@@ -15,7 +15,7 @@ from gex_backtest.bounds import require
 from gex_backtest.decisions import is_known
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
-from gex_backtest.study import Rule, Study
+from gex_backtest.study import Estimate, Rule, Study
 from gex_pipeline.core.black76 import Floats
 
 
@@ -42,6 +42,11 @@ def _condition(panel: Panel, p: Parameters) -> Floats:
     return np.where(is_known(net, share), (net < 0) & (share >= p.heavy_share), np.nan)
 
 
+def headline(panel: Panel, p: Parameters) -> Estimate:
+    """How much further a rise goes with the condition than without."""
+    return follow.headline(panel, p, 1.0, _condition(panel, p))
+
+
 def study(panel: Panel, p: Parameters) -> Study:
     """Rises with and without the condition."""
     return follow.study(panel, p, 1.0, _condition(panel, p))
@@ -57,6 +62,7 @@ RULE = Rule(
     "In negative gamma with heavy call open interest near spot, a rise goes on more than other rises do.",
     Parameters,
     study,
+    headline,
     claimed=0.25,
     needs=("levels", "books"),
     orders=orders,

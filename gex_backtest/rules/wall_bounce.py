@@ -84,12 +84,16 @@ class _Seen:
         return difference(name, group, unit, both.ravel(), is_wall.ravel(), day.ravel())
 
 
+def headline(panel: Panel, p: Parameters) -> Estimate:
+    """How much further price moves away from the two walls than from their placebos."""
+    seen, watched = _watched(panel, p)
+    found = touches(panel.bars, watched, p.barrier_sigmas)
+    return _away_less(seen, moved_away(panel.bars, watched, found, p.away_hours)[0])
+
+
 def study(panel: Panel, p: Parameters) -> Study:
     """Touches of walls and placebos and what followed; bounce rates beside each other."""
-    at = sessions(panel, p.volatility_days)
-    wall = walls(panel, at)
-    made = placebos(panel, at, wall, barrier(at.sigma, p.barrier_sigmas), p.seed)
-    watched = watch(at, np.concatenate([wall[:, None], made], axis=1))
+    seen, watched = _watched(panel, p)
     found = touches(panel.bars, watched, p.barrier_sigmas)
     away, away_us = moved_away(panel.bars, watched, found, p.away_hours)
     outcomes = [
@@ -98,9 +102,16 @@ def study(panel: Panel, p: Parameters) -> Study:
         ("moved_away", _AWAY, away, away_us),
     ]
     table = events(panel.bars, watched, found, (_KIND_OF_LEVEL, np.array(SUBJECTS)), outcomes)
-    seen = _Seen(at.begin_us, np.isfinite(watched.level_usd))
     path = _away_from_walls(panel, watched, found, p)
     return Study(table, [*_first_walls(seen, found, away), *_every_wall(seen, found)], {_NAME: path})
+
+
+def _watched(panel: Panel, p: Parameters) -> tuple[_Seen, Watch]:
+    at = sessions(panel, p.volatility_days)
+    wall = walls(panel, at)
+    made = placebos(panel, at, wall, barrier(at.sigma, p.barrier_sigmas), p.seed)
+    watched = watch(at, np.concatenate([wall[:, None], made], axis=1))
+    return _Seen(at.begin_us, np.isfinite(watched.level_usd)), watched
 
 
 def _away_from_walls(panel: Panel, watched: Watch, found: Touches, p: Parameters) -> pl.DataFrame:
@@ -111,7 +122,7 @@ def _away_from_walls(panel: Panel, watched: Watch, found: Touches, p: Parameters
 
 
 def _first_walls(seen: _Seen, found: Touches, away: Floats) -> Iterator[Estimate]:
-    yield seen.less_placebos("moved_away_less_placebos", _NAME, _AWAY, away, (_FIRST, _EVERY))
+    yield _away_less(seen, away)
     yield seen.less_placebos("bounced_less_placebos", _NAME, "1", found.bounced, (_FIRST, _EVERY))
     for i, kind in enumerate(KINDS, 1):
         yield seen.less_placebos("bounced_less_placebos", f"{_NAME}: {kind}", "1", found.bounced, (_FIRST, [i]))
@@ -119,6 +130,10 @@ def _first_walls(seen: _Seen, found: Touches, away: Floats) -> Iterator[Estimate
     for i, kind in enumerate(("wall", *KINDS)):
         yield share("touched", f"{_NAME}: {kind}", found.touched[:, i, _FIRST].ravel())
         yield mean("bounced", f"{_NAME}: {kind}", "1", found.bounced[:, i, _FIRST].ravel())
+
+
+def _away_less(seen: _Seen, away: Floats) -> Estimate:
+    return seen.less_placebos("moved_away_less_placebos", _NAME, _AWAY, away, (_FIRST, _EVERY))
 
 
 def _every_wall(seen: _Seen, found: Touches) -> Iterator[Estimate]:
@@ -162,6 +177,7 @@ RULE = Rule(
     "Price turns at its first touch of a gamma wall more often than at levels that are no walls, equally far away.",
     Parameters,
     study,
+    headline,
     claimed=0.25,
     orders=orders,
 )

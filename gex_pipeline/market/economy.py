@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 import numpy as np
 
@@ -102,6 +103,19 @@ def simulate(coin: str, start: datetime, days: int, seed: int, switches: Switche
     volatility = shaken.volatility * multiplier
     minutes = (np.exp(log_price), multiplier, pull, volatility)
     return Market(coin, start, *minutes, gammas, levels, tuple(held), np.array(mornings), np.array(walls))
+
+
+def unhedged(coin: str, start: datetime, days: int, seed: int, premium: float) -> tuple[Floats, Floats]:
+    """Log-price by the minute and level of volatility by the hour of a market that feels no hedging, as `simulate`."""
+    spot, usual = COINS[coin]
+    log_price = np.log(spot) + np.append(0.0, np.cumsum(shocks(seed, coin, usual, start, days).returns))
+    squares = np.diff(log_price).reshape(-1, _STRETCH * _HOUR) ** 2
+    realised = squares.sum(axis=1) * 24.0 * 365.0 / _STRETCH
+    keep = 1.0 - _STRETCH / _MEMORY
+    variances = np.array(list(accumulate(realised, lambda v, r: keep * v + (1 - keep) * r, initial=usual**2)))
+    ends = (1.0 + _PREMIUM * premium) * np.array([usual, *(_level(v, usual) for v in variances[:-1])])
+    at = np.arange(24 * days)
+    return log_price, np.interp(at, _STRETCH * np.arange(len(ends)), ends)
 
 
 def _level(variance: float, usual: float) -> float:

@@ -1,0 +1,45 @@
+"""Which markets calibration draws. All of it was fixed before the first was drawn; see decision note 10. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gex_pipeline.market.switches import NULL, Switches
+
+COIN, START = "BTC", datetime(2026, 1, 5, tzinfo=UTC)
+#: Seeds of the null markets, and of the others; no market that was looked at before has one of them.
+NULL_SEEDS, POWER_SEEDS = range(1_000), range(1_000, 1_200)
+#: What the usual market's effects are multiplied by, all of them.
+EFFECTS = (0.25, 0.5, 1.0, 1.5, 2.0)
+#: Days of each sample: of all rules but `vol_premium`, whose outcome alone takes 30 days.
+DAYS, PREMIUM_DAYS = (45, 90, 180), (720, 1080, 1440)
+_NULL_DAYS, _NULL_PREMIUM_DAYS = (90,), (1080,)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A market: its seed, and the size of its effects, 0 for none; samples are its first so many days."""
+
+    seed: int
+    effect: float
+    days: tuple[int, ...]
+    premium_days: tuple[int, ...]
+
+    @property
+    def switches(self) -> Switches:
+        """Of the market."""
+        if not self.effect:
+            return NULL
+        return Switches(feedback=self.effect, walls=self.effect, pinning=self.effect, premium=self.effect)
+
+
+def null(markets: int = len(NULL_SEEDS)) -> Iterator[Draw]:
+    """Markets in which no price feels hedging and no option is dear."""
+    return (Draw(seed, 0.0, _NULL_DAYS, _NULL_PREMIUM_DAYS) for seed in NULL_SEEDS[:markets])
+
+
+def power(markets: int = len(POWER_SEEDS)) -> Iterator[Draw]:
+    """So many markets of each size of effects."""
+    return (Draw(seed, effect, DAYS, PREMIUM_DAYS) for seed in POWER_SEEDS[:markets] for effect in EFFECTS)
