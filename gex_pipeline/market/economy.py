@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 
@@ -42,8 +43,8 @@ class Market:
 
     By the minute, the last of each: ``price`` in USD (one more at the front: the price at the start), ``multiplier`` m,
     ``pull`` (log-return by hedges that decay and by walls that are defended) and ``minute_volatility``, annual (a
-    fraction), hedging included. By the hour, its beginning: ``gamma_usd`` the dealers' true gamma in USD per 1 %,
-    ``volatility`` the level that options are priced at (a fraction).
+    fraction), hedging included. By the hour, its beginning: ``volatility`` the level that options are priced at (a
+    fraction).
     ``held``: the positions of each day from 08:00 UTC on, the first of the day before ``start``; ``mornings``: spot at
     08:00 UTC, with ``WARM_UP`` days more at the front, in which positions have grown. ``defended``: of each day of
     ``held`` the strikes that are defended, of calls and of puts (USD, NaN for none), shape (days, 2).
@@ -55,11 +56,15 @@ class Market:
     multiplier: Floats
     pull: Floats
     minute_volatility: Floats
-    gamma_usd: Floats
     volatility: Floats
     held: tuple[Day, ...]
     mornings: Floats
     defended: Floats
+
+    @cached_property
+    def gamma_usd(self) -> Floats:
+        """The dealers' true gamma at the begin of each hour in USD per 1 %."""
+        return at_spot(self.held, np.log(self.price[:-1:_HOUR]), self.volatility, COINS[self.coin][1])
 
     def day(self, instant_us: int) -> tuple[Day, float]:
         """The positions at an instant (microseconds since 1970): their day, and the share of it that is over."""
@@ -73,7 +78,8 @@ def simulate(coin: str, start: datetime, days: int, seed: int, switches: Switche
     shaken = shocks(seed, coin, usual, start, days)
     habits, mornings = Habits(seed, coin, switches), mornings_before(seed, coin).tolist()
     held = [habits.first(start.date() - timedelta(days=1), np.array(mornings))]
-    walls, defence = [defended(held[0], mornings[-1], usual)], switches.feedback * switches.walls
+    defence = switches.feedback * switches.walls
+    walls = [_walls(defence, held[0], mornings[-1], usual)]
     feel = switches.feedback / (_DEPTH_USD * SIZES[coin])
     log_price = np.empty(days * MINUTES_A_DAY + 1)
     multiplier, pull = np.ones(days * MINUTES_A_DAY), np.zeros(days * MINUTES_A_DAY)
@@ -83,7 +89,7 @@ def simulate(coin: str, start: datetime, days: int, seed: int, switches: Switche
         if begin % 24 == _EIGHT:
             mornings.append(float(np.exp(log_price[begin * _HOUR])))
             held.append(habits.next(held[-1], mornings[-1]))
-            walls.append(defended(held[-1], mornings[-1], usual))
+            walls.append(_walls(defence, held[-1], mornings[-1], usual))
         before, level = level, asked * _level(variance, usual)
         hours = begin + np.arange(_STRETCH)
         levels[hours] = before + (level - before) * np.arange(_STRETCH) / _STRETCH
@@ -98,10 +104,14 @@ def simulate(coin: str, start: datetime, days: int, seed: int, switches: Switche
             log_price[span.start + 1 : span.stop + 1] = origin + np.cumsum(moves)
         realised = float(np.sum(np.diff(log_price[span.start : span.stop + 1]) ** 2)) * 24.0 * 365.0 / _STRETCH
         variance += (realised - variance) * _STRETCH / _MEMORY
-    gammas = at_spot(held, log_price[:-1:_HOUR], levels, usual)
     volatility = shaken.volatility * multiplier
     minutes = (np.exp(log_price), multiplier, pull, volatility)
-    return Market(coin, start, *minutes, gammas, levels, tuple(held), np.array(mornings), np.array(walls))
+    return Market(coin, start, *minutes, levels, tuple(held), np.array(mornings), np.array(walls))
+
+
+def _walls(defence: float, held: Day, spot: float, usual: float) -> Floats:
+    """What is defended; nothing where there is no defence."""
+    return defended(held, spot, usual) if defence else np.full(2, np.nan)
 
 
 def _level(variance: float, usual: float) -> float:

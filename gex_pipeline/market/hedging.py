@@ -117,9 +117,12 @@ def bumps(held: Day, shares: Floats, log_spot: Floats | float, levels: Floats, u
 
     ``shares``, ``levels`` as in :func:`gamma_profiles`; ``log_spot`` at all times or of each, shape (times, 1).
     """
-    tenor = (held.ladder.expiry_us - held.begin_us - shares[:, None] * DAY_US) / 1e6 / SECONDS_PER_YEAR
-    moneyness = np.log(held.ladder.strike) - log_spot - CARRY * tenor
-    iv = surface.smile(surface.at_the_money(levels[:, None], usual, tenor), tenor, moneyness)
+    listed = held.ladder
+    tenor = (listed.ends - held.begin_us - shares[:, None] * DAY_US) / 1e6 / SECONDS_PER_YEAR
+    at_the_money = surface.at_the_money(levels[:, None], usual, tenor)[:, listed.expiry]
+    tenor = tenor[:, listed.expiry]
+    moneyness = listed.log_strike - log_spot - CARRY * tenor
+    iv = surface.smile(at_the_money, tenor, moneyness)
     return moneyness - 0.5 * iv**2 * tenor, iv * np.sqrt(tenor)
 
 

@@ -43,7 +43,7 @@ def books(market: Market) -> pl.DataFrame:
 def _by_day(market: Market) -> Iterator[tuple[Day, Ints]]:
     """The hours of a market, numbered from its start, with the positions that are held then."""
     start_us = _start_us(market)
-    at = start_us + HOUR_US * np.arange(len(market.gamma_usd))
+    at = start_us + HOUR_US * np.arange(len(market.volatility))
     yield from ((held, (hours - start_us) // HOUR_US) for held, hours in by_day(market, at))
 
 
