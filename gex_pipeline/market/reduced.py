@@ -127,19 +127,21 @@ class _Strikes:
         """Net gamma, but for factors that all strikes share, shape (hours, points of the grid)."""
         least = self.width.min(axis=0) / (_STEPS_PER_WIDTH * _STEP)
         parts = zip(_STRIDES, (0, *_STRIDES[1:]), (*_STRIDES[1:], np.inf), strict=True)
-        return np.sum([self._net(stride, (low <= least) & (least < high)) for stride, low, high in parts], axis=0)
+        strikes = ((stride, np.flatnonzero((low <= least) & (least < high))) for stride, low, high in parts)
+        some = (self._net(stride, mine) for stride, mine in strikes if len(mine))
+        return sum(some, np.zeros((len(self.spot), len(_GRID))))
 
-    def _net(self, stride: int, is_mine: Bools) -> Floats:
+    def _net(self, stride: int, mine: Ints) -> Floats:
         """That of some strikes; worked out every so many hours and points, between them a line and a spline."""
         hours = np.unique([*range(0, len(self.spot), stride), len(self.spot) - 1])
-        middle, width, net = (each[hours][:, is_mine] for each in (self.middle, self.width, self.call - self.put))
+        here = np.ix_(hours, mine)
+        middle, width, net = self.middle[here], self.width[here], self.call[here] - self.put[here]
         points = _GRID[::stride]
         out = np.zeros((len(hours), len(points)))
-        if is_mine.any():
-            reach = (middle - _FAR * width).min(), (middle + _FAR * width).max()
-            near = slice(*np.searchsorted(points, reach).tolist())
-            single = (np.asarray(each, dtype=np.float32) for each in (points[near], middle, width, net))
-            out[:, near] = densities(*single)  # seven digits are enough to find a crossing
+        reach = (middle - _FAR * width).min(), (middle + _FAR * width).max()
+        near = slice(*np.searchsorted(points, reach).tolist())
+        single = (each.astype(np.float32) for each in (points[near], middle, width, net))
+        out[:, near] = densities(*single)  # seven digits are enough to find a crossing
         return out if stride == 1 else _lines(len(self.spot), tuple(hours)) @ out @ _spline(stride)
 
 
