@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
@@ -43,8 +44,8 @@ class Market:
 
     By the minute, the last of each: ``price`` in USD (one more at the front: the price at the start), ``multiplier`` m,
     ``pull`` (log-return by hedges that decay and by walls that are defended) and ``minute_volatility``, annual (a
-    fraction), hedging included. By the hour, its beginning: ``gamma_usd`` the dealers' true gamma in USD per 1 %,
-    ``volatility`` the level that options are priced at (a fraction).
+    fraction), hedging included. By the hour, its beginning: ``volatility`` the level that options are priced at (a
+    fraction).
     ``held``: the positions of each day from 08:00 UTC on, the first of the day before ``start``; ``mornings``: spot at
     08:00 UTC, with ``WARM_UP`` days more at the front, in which positions have grown. ``defended``: of each day of
     ``held`` the strikes that are defended, of calls and of puts (USD, NaN for none), shape (days, 2).
@@ -56,11 +57,15 @@ class Market:
     multiplier: Floats
     pull: Floats
     minute_volatility: Floats
-    gamma_usd: Floats
     volatility: Floats
     held: tuple[Day, ...]
     mornings: Floats
     defended: Floats
+
+    @cached_property
+    def gamma_usd(self) -> Floats:
+        """The dealers' true gamma at the begin of each hour in USD per 1 %."""
+        return at_spot(self.held, np.log(self.price[:-1:_HOUR]), self.volatility, COINS[self.coin][1])
 
     def day(self, instant_us: int) -> tuple[Day, float]:
         """The positions at an instant (microseconds since 1970): their day, and the share of it that is over."""
@@ -74,7 +79,8 @@ def simulate(coin: str, start: datetime, days: int, seed: int, switches: Switche
     shaken = shocks(seed, coin, usual, start, days)
     habits, mornings = Habits(seed, coin, switches), mornings_before(seed, coin).tolist()
     held = [habits.first(start.date() - timedelta(days=1), np.array(mornings))]
-    walls, defence = [defended(held[0], mornings[-1], usual)], switches.feedback * switches.walls
+    defence = switches.feedback * switches.walls
+    walls = [_walls(defence, held[0], mornings[-1], usual)]
     feel = switches.feedback / (_DEPTH_USD * SIZES[coin])
     log_price = np.empty(days * MINUTES_A_DAY + 1)
     multiplier, pull = np.ones(days * MINUTES_A_DAY), np.zeros(days * MINUTES_A_DAY)
@@ -84,12 +90,12 @@ def simulate(coin: str, start: datetime, days: int, seed: int, switches: Switche
         if begin % 24 == _EIGHT:
             mornings.append(float(np.exp(log_price[begin * _HOUR])))
             held.append(habits.next(held[-1], mornings[-1]))
-            walls.append(defended(held[-1], mornings[-1], usual))
+            walls.append(_walls(defence, held[-1], mornings[-1], usual))
         before, level = level, asked * _level(variance, usual)
         hours = begin + np.arange(_STRETCH)
         levels[hours] = before + (level - before) * np.arange(_STRETCH) / _STRETCH
         span = slice(begin * _HOUR, (begin + _STRETCH) * _HOUR)
-        origin, moves = log_price[span.start], shaken.returns[span]
+        origin, moves = float(log_price[span.start]), shaken.returns[span]
         if feel:
             x, gamma, decay = profiles(held[-1], (hours - _EIGHT) % 24 / 24, origin, levels[hours], usual)
             drift = feel * decay + defence * push(origin + x, walls[-1], usual)
@@ -99,10 +105,14 @@ def simulate(coin: str, start: datetime, days: int, seed: int, switches: Switche
             log_price[span.start + 1 : span.stop + 1] = origin + np.cumsum(moves)
         realised = float(np.sum(np.diff(log_price[span.start : span.stop + 1]) ** 2)) * 24.0 * 365.0 / _STRETCH
         variance += (realised - variance) * _STRETCH / _MEMORY
-    gammas = at_spot(held, log_price[:-1:_HOUR], levels, usual)
     volatility = shaken.volatility * multiplier
     minutes = (np.exp(log_price), multiplier, pull, volatility)
-    return Market(coin, start, *minutes, gammas, levels, tuple(held), np.array(mornings), np.array(walls))
+    return Market(coin, start, *minutes, levels, tuple(held), np.array(mornings), np.array(walls))
+
+
+def _walls(defence: float, held: Day, spot: float, usual: float) -> Floats:
+    """What is defended; nothing where there is no defence."""
+    return defended(held, spot, usual) if defence else np.full(2, np.nan)
 
 
 def unhedged(coin: str, start: datetime, days: int, seed: int, premium: float) -> tuple[Floats, Floats]:
@@ -131,38 +141,38 @@ def mornings_before(seed: int, coin: str) -> Floats:
 
 
 Walked = tuple[list[float], list[float], list[float]]
+#: Multiplier at a point and its rise to the next, and the same of the pull.
+_Row = list[float]
 
 
 def _felt(start: float, x: Floats, moves: Floats, feel: Floats, drift: Floats) -> Walked:
-    """As :func:`_walk`, hour by hour: ``feel`` and ``drift`` of each, (hours, points), at distances from the start."""
-    prices, multipliers, pulls = [start], [], []
-    for hour, along, away in zip(moves.reshape(len(feel), -1), feel, drift, strict=True):
-        more = _walk(prices[-1], start + x[0], x[1] - x[0], hour, along, away)
-        prices += more[0]
-        multipliers += more[1]
-        pulls += more[2]
-    return prices[1:], multipliers, pulls
+    """Prices (log), multipliers and pulls, minute by minute, from a start on.
 
-
-def _walk(price: float, origin: float, step: float, moves: Floats, feel: Floats, drift: Floats) -> Walked:
-    """Prices (log), multipliers and pulls, minute by minute.
-
-    ``feel``: kappa G / L, ``drift``: kappa C / L and the defence of walls, at prices from an origin on, by steps;
-    between them straight lines.
+    ``feel``: kappa G / L, ``drift``: kappa C / L and the defence of walls, of each hour at distances x from the start,
+    shape (hours, points); between points straight lines.
     """
-    values = np.clip(1.0 / np.maximum(1.0 + feel, 1.0 / MOST), LEAST, MOST)
-    table, rises, last = values.tolist(), np.diff(values).tolist(), len(values) - 2
-    pulls_there, climbs = (values * drift).tolist(), np.diff(values * drift).tolist()
-    prices, multipliers, pulls = [], [], []
-    for move in moves.tolist():
+    m = np.clip(1.0 / np.maximum(1.0 + feel, 1.0 / MOST), LEAST, MOST)
+    rows = [each for at in (m, m * drift) for each in (at[:, :-1], np.diff(at))]
+    walked: Walked = [start], [], []
+    hours = zip(np.stack(rows, axis=2).tolist(), moves.reshape(len(feel), -1).tolist(), strict=True)
+    for table, hour in hours:
+        _walk(walked, float(start + x[0]), float(x[1] - x[0]), hour, table)
+    return walked[0][1:], *walked[1:]
+
+
+def _walk(walked: Walked, origin: float, step: float, moves: list[float], table: list[_Row]) -> None:
+    """Walk on through an hour whose table begins at a price: plain numbers, those of numpy take twice the time."""
+    prices, multipliers, pulls = walked
+    price, last = prices[-1], len(table) - 1
+    for move in moves:
         place = (price - origin) / step
         below = int(place)
         if not 0 <= below <= last:
             place = below = 0 if below < 0 else last
+        m, rise, pull, climb = table[below]
         rest = place - below
-        m, pull = table[below] + rest * rises[below], pulls_there[below] + rest * climbs[below]
+        m, pull = m + rest * rise, pull + rest * climb
         price += move * m + pull
         prices.append(price)
         multipliers.append(m)
         pulls.append(pull)
-    return prices, multipliers, pulls

@@ -14,14 +14,17 @@ from gex_pipeline.core.black76 import INV_SQRT_2PI, Floats
 from gex_pipeline.core.units import SECONDS_PER_YEAR
 from gex_pipeline.market import surface
 from gex_pipeline.market.books import CARRY
+from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.positions import Day
 from gex_pipeline.market.shocks import MINUTES_A_DAY
 
 Reals = NDArray[np.float32] | Floats
+_ALL = slice(None)
 
 #: Prices around those at its begin for which gamma is known, in usual standard deviations of a day.
-_REACH, _POINTS = 2.5, 49
+_REACH = 2.5
+_PLACES = np.linspace(-_REACH, _REACH, 49)
 #: Such deviations of a log-price to expiry above which a strike's gamma is smooth: then every eighth price is enough.
 _WIDE, _SPARSE = 2.0, 8
 #: Standard deviations from which on a strike's gamma is nothing.
@@ -43,38 +46,46 @@ def profiles(held: Day, shares: Floats, log_spot: float, levels: Floats, usual: 
     Distances x in log-price, shape (points,), gamma in USD per 1 % at spot exp(x), shape (times, points), and what
     hedges trade because time passes, as gamma times log-return per minute: those of strikes that are near expiry.
     """
-    day = usual / np.sqrt(365.0)
-    middle, width = bumps(held, shares, log_spot, levels, usual)
-    net, minutes = _dealers(held, shares), np.broadcast_to(_minutes_left(held, shares), middle.shape)
+    day, ends = usual / np.sqrt(365.0), [0, -1]
+    x = day * _PLACES
+    middle, width = bumps(held, shares[ends], log_spot, levels[ends], usual)
     is_near = (np.abs(middle) < _REACH * day + _FAR * width).any(axis=0)
-    middle, width, net, minutes = middle[:, is_near], width[:, is_near], net[:, is_near], minutes[:, is_near]
     is_wide = (width > _WIDE * day).all(axis=0)
-    x = day * np.linspace(-_REACH, _REACH, _POINTS)
-    ends = [0, -1]
-    middle, width, net, minutes = (each.astype(np.float32) for each in (middle, width, net, minutes))
-    wide = densities(x[::_SPARSE].astype(np.float32), *(each[np.ix_(ends, is_wide)] for each in (middle, width, net)))
-    first, last = (np.interp(x, x[::_SPARSE], row) for row in wide)
-    between = first + np.linspace(0.0, 1.0, len(shares))[:, None] * (last - first)
-    narrow, decay = _decaying(x.astype(np.float32), *(each[:, ~is_wide] for each in (middle, width, net, minutes)))
+    wide, narrow = np.flatnonzero(is_near & is_wide), np.flatnonzero(is_near & ~is_wide)
+    smooth = _smooth(x, middle.take(wide, axis=1), width.take(wide, axis=1), _dealers(held, shares[ends], wide))
+    between = smooth[0] + np.linspace(0.0, 1.0, len(shares))[:, None] * (smooth[1] - smooth[0])
+    of_narrow = bumps(held, shares, log_spot, levels, usual, narrow)
+    rest, decay = _decaying(x, *of_narrow, _dealers(held, shares, narrow), _minutes_left(held, shares, narrow))
     # gamma x coins x S^2 / 100; gamma = phi(d1) / (S s sqrt t)
     scale = 0.01 * np.exp(log_spot + x)
-    return x, scale * (narrow + between), scale * decay
+    return x, scale * (rest + between), scale * decay
 
 
-def _decaying(x: Reals, middle: Reals, width: Reals, net: Reals, minutes: Reals) -> tuple[Floats, Floats]:
+def _smooth(x: Floats, middle: Floats, width: Floats, net: Floats) -> Floats:
+    """Sums of wide bumps at x: straight lines between a few of its points."""
+    some = x[::_SPARSE]
+    return np.stack([np.interp(x, some, row) for row in densities(*_single(some, middle, width, net))])
+
+
+def _single(*of: Floats) -> list[NDArray[np.float32]]:
+    return [each.astype(np.float32) for each in of]
+
+
+def _decaying(x: Floats, middle: Floats, width: Floats, net: Floats, minutes: Floats) -> tuple[Floats, Floats]:
     """Sums of bumps at x, and the flow that their narrowing makes: d1 = (x - middle) / width grows as 1 / (2 minutes).
 
     Delta grows by phi(d1) times that where d1 is above 0 and falls where it is below; whoever holds it sells and buys.
     """
-    height = np.float32(INV_SQRT_2PI) * net / width
-    weights = np.stack([height, height / (2.0 * minutes), middle * height / (2.0 * minutes)], axis=2)
-    sums = np.matmul(_shapes(x, middle, width), weights).astype(np.float64)
-    return sums[:, :, 0], sums[:, :, 2] - x * sums[:, :, 1]
+    points, middles, widths, nets, lefts = _single(x, middle, width, net, minutes)
+    height = np.float32(INV_SQRT_2PI) * nets / widths
+    weights = np.stack([height, height / (2.0 * lefts), middles * height / (2.0 * lefts)], axis=2)
+    sums = np.matmul(_shapes(points, middles, widths), weights).astype(np.float64)
+    return sums[:, :, 0], sums[:, :, 2] - points * sums[:, :, 1]
 
 
-def _minutes_left(held: Day, shares: Floats) -> Floats:
-    """Until each strike's expiry, shape (times, strikes)."""
-    return (held.ladder.expiry_us - held.begin_us - shares[:, None] * DAY_US) / 60e6
+def _minutes_left(held: Day, shares: Floats, chosen: Ints) -> Floats:
+    """Until the expiries of some strikes, shape (times, strikes)."""
+    return (held.ladder.expiry_us[chosen] - held.begin_us - shares[:, None] * DAY_US) / 60e6
 
 
 def defended(held: Day, spot: float, usual: float) -> Floats:
@@ -107,19 +118,30 @@ def at_spot(held: Sequence[Day], log_spot: Floats, levels: Floats, usual: float)
     return np.concatenate(found)
 
 
-def _dealers(held: Day, shares: Floats) -> Floats:
+def _dealers(held: Day, shares: Floats, chosen: Ints | slice = _ALL) -> Floats:
     """Dealers' coins of options, calls and puts, shape (times, strikes)."""
-    return held.dealers.sum(axis=0) + shares[:, None] * held.bought.sum(axis=0)
+    return held.dealers.sum(axis=0)[chosen] + shares[:, None] * held.bought.sum(axis=0)[chosen]
 
 
-def bumps(held: Day, shares: Floats, log_spot: Floats | float, levels: Floats, usual: float) -> tuple[Floats, Floats]:
+def bumps(
+    held: Day,
+    shares: Floats,
+    log_spot: Floats | float,
+    levels: Floats,
+    usual: float,
+    chosen: Ints | slice = _ALL,
+) -> tuple[Floats, Floats]:
     """Strikes as bumps along the log-price from spot on, see `core.profile`: middle and width, (times, strikes).
 
-    ``shares``, ``levels`` as in :func:`gamma_profiles`; ``log_spot`` at all times or of each, shape (times, 1).
+    ``shares``, ``levels`` as in :func:`gamma_profiles`; ``log_spot`` at all times or of each, shape (times, 1);
+    ``chosen``: which strikes.
     """
-    tenor = (held.ladder.expiry_us - held.begin_us - shares[:, None] * DAY_US) / 1e6 / SECONDS_PER_YEAR
-    moneyness = np.log(held.ladder.strike) - log_spot - CARRY * tenor
-    iv = surface.smile(surface.at_the_money(levels[:, None], usual, tenor), tenor, moneyness)
+    listed = held.ladder
+    tenor = (listed.ends - held.begin_us - shares[:, None] * DAY_US) / 1e6 / SECONDS_PER_YEAR
+    at_the_money = surface.at_the_money(levels[:, None], usual, tenor)
+    at_the_money, tenor = (each[:, listed.expiry[chosen]] for each in (at_the_money, tenor))
+    moneyness = listed.log_strike[chosen] - log_spot - CARRY * tenor
+    iv = surface.smile(at_the_money, tenor, moneyness)
     return moneyness - 0.5 * iv**2 * tenor, iv * np.sqrt(tenor)
 
 

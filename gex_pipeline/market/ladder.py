@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -31,10 +31,25 @@ class Ladder:
     steps: Ints
     strike: Floats
 
-    @property
+    @cached_property
     def number(self) -> Ints:
         """A number that stays with a strike of an expiry; ascending."""
         return self.expiry_us // DAY_US * _MANY + self.steps
+
+    @cached_property
+    def ends(self) -> Ints:
+        """Each expiry once, ascending (microseconds since 1970)."""
+        return np.unique(self.expiry_us)
+
+    @cached_property
+    def expiry(self) -> Ints:
+        """Where each strike's expiry is in ``ends``."""
+        return np.searchsorted(self.ends, self.expiry_us)
+
+    @cached_property
+    def log_strike(self) -> Floats:
+        """Natural logarithm of ``strike``."""
+        return np.log(self.strike)
 
     def places(self, other: Ladder) -> tuple[Bools, Ints]:
         """Which strikes of another ladder are here, and where."""

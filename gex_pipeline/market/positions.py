@@ -114,7 +114,7 @@ class Habits:
         centres = np.stack([distance - 0.5, distance + 0.5])
         gathers = np.where(listed.steps % _ROUND == 0, _GATHER, 1.0)
         weight = np.exp(-0.5 * centres**2) * gathers * np.exp(self._luck("habits", day, listed))
-        flow = self._flow_usd(day, listed) * weight / _sums(weight, listed.expiry_us) / spot
+        flow = self._flow_usd(day, listed) * weight / _sums(weight, listed.expiry) / spot
         return flow * self._appetite()[:, None]
 
     def _appetite(self) -> Floats:
@@ -124,10 +124,9 @@ class Habits:
 
     def _flow_usd(self, day: date, listed: Ladder) -> Floats:
         """USD of new open interest of each strike's expiry."""
-        ends, place = np.unique(listed.expiry_us, return_inverse=True)
-        kinds = [expiry_type(datetime.fromtimestamp(us / 1e6, UTC).date()) for us in ends.tolist()]
+        kinds = [expiry_type(datetime.fromtimestamp(us / 1e6, UTC).date()) for us in listed.ends.tolist()]
         weekend = _WEEKEND if day.weekday() >= 5 else 1.0
-        return np.array([_FLOW_USD[kind] for kind in kinds])[place] * SIZES[self._coin] * weekend
+        return np.array([_FLOW_USD[kind] for kind in kinds])[listed.expiry] * SIZES[self._coin] * weekend
 
     def _signs(self, day: date, listed: Ladder) -> Floats:
         """The dealers' share of new positions: long calls and short puts where customers have the usual habits."""
@@ -154,10 +153,9 @@ def _days_left(day: date, listed: Ladder) -> Floats:
     return (listed.expiry_us // DAY_US - (day - date(1970, 1, 1)).days).astype(np.float64)
 
 
-def _sums(weight: Floats, group: Ints) -> Floats:
+def _sums(weight: Floats, expiry: Ints) -> Floats:
     """Sum of both sides' weights over each strike's expiry."""
-    _, number = np.unique(group, return_inverse=True)
-    return np.asarray(np.bincount(number, weight.sum(axis=0)), dtype=np.float64)[number]
+    return np.asarray(np.bincount(expiry, weight.sum(axis=0)), dtype=np.float64)[expiry]
 
 
 def _nearest(rank: Floats, chosen: np.ndarray, group: Ints) -> Ints:

@@ -52,11 +52,13 @@ def candles(market: Market, seed: int, minutes: int) -> Bars:
 def levels(market: Market) -> dict[str, pl.DataFrame]:
     """Scope -> levels of every hour, named as in `levels_wide`; NaN where there is none."""
     start_us = round(market.start.timestamp() * 1e6)
-    hours = start_us + HOUR_US * np.arange(len(market.gamma_usd))
+    hours = start_us + HOUR_US * np.arange(len(market.volatility))
     days = [_Strikes.of(market, held, at) for held, at in by_day(market, hours)]
     times = pl.Series("snapshot_at", hours).cast(pl.Datetime("us", "UTC"))
-    books = {"all_expiry": days, "odte": [day.expiring() for day in days]}
-    return {scope: pl.DataFrame({"snapshot_at": times, **_columns(parts)}) for scope, parts in books.items()}
+    first, later = ([day.where(day.is_next == is_next) for day in days] for is_next in (True, False))
+    net = [np.concatenate([day.net() for day in part]) for part in (first, later)]
+    found = {"all_expiry": _columns(days, net[0] + net[1]), "odte": _columns(first, net[0])}
+    return {scope: pl.DataFrame({"snapshot_at": times, **columns}) for scope, columns in found.items()}
 
 
 def by_day(market: Market, hours: Ints) -> Iterator[tuple[Day, Ints]]:
@@ -95,11 +97,15 @@ class _Strikes:
         call, put = forward * (held.open_interest[:, None] + shares[:, None] * held.new[:, None])
         return _Strikes(spot, x, held.ladder.expiry_us, held.ladder.strike, middle + x[:, None], width, call, put)
 
-    def expiring(self) -> _Strikes:
-        """Those of the next 08:00 UTC."""
-        is_next = self.expiry_us == self.expiry_us.min()
-        rows = (each[:, is_next] for each in (self.middle, self.width, self.call, self.put))
-        return _Strikes(self.spot, self.x, self.expiry_us[is_next], self.strike[is_next], *rows)
+    @property
+    def is_next(self) -> Bools:
+        """Which of them expire at the next 08:00 UTC."""
+        return self.expiry_us == self.expiry_us.min()
+
+    def where(self, is_kept: Bools) -> _Strikes:
+        """Some of them."""
+        rows = (each[:, is_kept] for each in (self.middle, self.width, self.call, self.put))
+        return _Strikes(self.spot, self.x, self.expiry_us[is_kept], self.strike[is_kept], *rows)
 
     def books(self) -> StrikeBooks:
         """Gamma at spot per strike, all expiries together."""
@@ -121,19 +127,21 @@ class _Strikes:
         """Net gamma, but for factors that all strikes share, shape (hours, points of the grid)."""
         least = self.width.min(axis=0) / (_STEPS_PER_WIDTH * _STEP)
         parts = zip(_STRIDES, (0, *_STRIDES[1:]), (*_STRIDES[1:], np.inf), strict=True)
-        return np.sum([self._net(stride, (low <= least) & (least < high)) for stride, low, high in parts], axis=0)
+        strikes = ((stride, np.flatnonzero((low <= least) & (least < high))) for stride, low, high in parts)
+        some = (self._net(stride, mine) for stride, mine in strikes if len(mine))
+        return sum(some, np.zeros((len(self.spot), len(_GRID))))
 
-    def _net(self, stride: int, is_mine: Bools) -> Floats:
+    def _net(self, stride: int, mine: Ints) -> Floats:
         """That of some strikes; worked out every so many hours and points, between them a line and a spline."""
         hours = np.unique([*range(0, len(self.spot), stride), len(self.spot) - 1])
-        middle, width, net = (each[hours][:, is_mine] for each in (self.middle, self.width, self.call - self.put))
+        here = np.ix_(hours, mine)
+        middle, width, net = self.middle[here], self.width[here], self.call[here] - self.put[here]
         points = _GRID[::stride]
         out = np.zeros((len(hours), len(points)))
-        if is_mine.any():
-            reach = (middle - _FAR * width).min(), (middle + _FAR * width).max()
-            near = slice(*np.searchsorted(points, reach).tolist())
-            single = (np.asarray(each, dtype=np.float32) for each in (points[near], middle, width, net))
-            out[:, near] = densities(*single)  # seven digits are enough to find a crossing
+        reach = (middle - _FAR * width).min(), (middle + _FAR * width).max()
+        near = slice(*np.searchsorted(points, reach).tolist())
+        single = (each.astype(np.float32) for each in (points[near], middle, width, net))
+        out[:, near] = densities(*single)  # seven digits are enough to find a crossing
         return out if stride == 1 else _lines(len(self.spot), tuple(hours)) @ out @ _spline(stride)
 
 
@@ -150,11 +158,12 @@ def _spline(stride: int) -> Floats:
     return np.asarray(CubicSpline(some, np.eye(len(some)))(_GRID)).T
 
 
-def _columns(days: Sequence[_Strikes]) -> Columns:
+def _columns(days: Sequence[_Strikes], net: Floats) -> Columns:
+    """Levels of some days one after the other; ``net`` as of :meth:`_Strikes.net`."""
     some = (days[i : i + _TOGETHER] for i in range(0, len(days), _TOGETHER))
     found = [_at_strikes(_together([day.books() for day in each])) for each in some]
     columns = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
-    spot_x, net = np.concatenate([day.x for day in days]), np.concatenate([day.net() for day in days])
+    spot_x = np.concatenate([day.x for day in days])
     gross = columns.pop("gross_gex_usd") / (ONE_PERCENT * columns["spot_usd"]) * np.exp(spot_x)
     x = _crossing(net * np.exp(_GRID), gross, spot_x)
     parts = np.split(x, np.cumsum([len(day.x) for day in days])[:-1])

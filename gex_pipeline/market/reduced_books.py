@@ -6,7 +6,6 @@ Tables are named as those that `gex_backtest` reads of a warehouse; instants are
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -23,6 +22,7 @@ from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.positions import Day
 from gex_pipeline.market.reduced import HOUR_US, by_day
 
+Columns = dict[str, Floats | Ints]
 _TIME = pl.Datetime("us", "UTC")
 #: Hours before an expiry from which on its strikes are told one by one.
 _AHEAD = 97
@@ -34,20 +34,22 @@ _SETTLING = 30
 
 def books(market: Market) -> pl.DataFrame:
     """Per hour ``snapshot_at``, ``iv30``, ``call_near_share``, volumes of puts and calls (coins) and ``strikes``."""
-    days = [_of_day(market, held, hours) for held, hours in _by_day(market)]
-    columns = {name: np.concatenate([day[name] for day in days]) for name in days[0] if name != "strikes"}
-    strikes = pl.Series("strikes", [each for day in days for each in day["strikes"]], pl.List(pl.Float64))
+    parts = list(_by_day(market))
+    days = [_of_day(market, held, hours) for held, hours in parts]
+    columns = {name: np.concatenate([day[name] for day in days]) for name in days[0]}
+    listed = pl.Series("strikes", [np.unique(held.ladder.strike) for held, _ in parts], pl.List(pl.Float64))
+    strikes = listed.gather(np.repeat(np.arange(len(parts)), [len(hours) for _, hours in parts]))
     return pl.DataFrame(columns).with_columns(strikes, pl.col("snapshot_at").cast(_TIME))
 
 
 def _by_day(market: Market) -> Iterator[tuple[Day, Ints]]:
     """The hours of a market, numbered from its start, with the positions that are held then."""
     start_us = _start_us(market)
-    at = start_us + HOUR_US * np.arange(len(market.gamma_usd))
+    at = start_us + HOUR_US * np.arange(len(market.volatility))
     yield from ((held, (hours - start_us) // HOUR_US) for held, hours in by_day(market, at))
 
 
-def _of_day(market: Market, held: Day, hours: Ints) -> dict[str, Any]:
+def _of_day(market: Market, held: Day, hours: Ints) -> Columns:
     at, spot, share = _at(market, held, hours)
     calls = held.open_interest[0] + share[:, None] * held.new[0]
     is_near = np.abs(held.ladder.strike / spot[:, None] - 1.0) <= _NEAR
@@ -60,7 +62,6 @@ def _of_day(market: Market, held: Day, hours: Ints) -> dict[str, Any]:
         "call_near_share": (calls * is_near).sum(axis=1) / calls.sum(axis=1),
         "put_volume_coin": np.full(len(hours), volume[1]),
         "call_volume_coin": np.full(len(hours), volume[0]),
-        "strikes": len(hours) * [np.unique(held.ladder.strike)],
     }
 
 
@@ -68,33 +69,46 @@ def expiring(market: Market, hours_of_day: Iterable[int] = range(24)) -> pl.Data
     """Per snapshot at some hours and expiry ahead: ``strikes``, ``gross_gex_usd``, ``oi_coin``, ``max_pain_usd``."""
     wanted = sorted(hours_of_day)
     days = ((held, hours[np.isin(hours % 24, wanted)]) for held, hours in _by_day(market))
-    rows = [row for held, hours in days for row in _expiries(market, held, hours)]
-    names = ("snapshot_at", "expiry_at", "strikes", "gross_gex_usd", "oi_coin", "max_pain_usd")
-    frame = pl.DataFrame(rows, schema=names, orient="row").sort("snapshot_at", "expiry_at")
-    return frame.with_columns(pl.col("snapshot_at", "expiry_at").cast(_TIME))
+    parts = [part for held, hours in days for part in _expiries(market, held, hours)]
+    flat = pl.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+    keys = ["snapshot_at", "expiry_at"]
+    rows = flat.group_by(keys, maintain_order=True).agg(pl.exclude("max_pain_usd"), pl.col("max_pain_usd").first())
+    return rows.sort(keys).with_columns(pl.col(keys).cast(_TIME))
 
 
-def _expiries(market: Market, held: Day, hours: Ints) -> Iterator[tuple[object, ...]]:
+def _expiries(market: Market, held: Day, hours: Ints) -> Iterator[Columns]:
+    """Expiry by expiry, a row for each strike and hour."""
+    ahead = np.flatnonzero(held.ladder.expiry_us <= held.begin_us + DAY_US + _AHEAD * HOUR_US)
     at, _, share = _at(market, held, hours)
-    coins = held.open_interest + share[:, None, None] * held.new
-    is_ahead = held.ladder.expiry_us <= held.begin_us + DAY_US + _AHEAD * HOUR_US
-    gross = _gross(market, held, hours, is_ahead)
-    for expiry_us in np.unique(held.ladder.expiry_us[is_ahead]).tolist():
-        here = np.flatnonzero(held.ladder.expiry_us == expiry_us)
-        strikes, (calls, puts) = held.ladder.strike[here], np.moveaxis(coins[:, :, here], 1, 0)
-        payout = payout_usd(np.broadcast_to(strikes, calls.shape), calls, puts)
-        pain = strikes[lowest(payout, np.ones_like(payout, dtype=bool))]
-        for i in np.flatnonzero(at >= expiry_us - _AHEAD * HOUR_US).tolist():
-            yield int(at[i]), expiry_us, strikes, gross[i, here], calls[i] + puts[i], float(pain[i])
+    coins = held.open_interest[:, ahead] + share[:, None, None] * held.new[:, ahead]
+    gross = _gross(market, held, hours, ahead) * coins.sum(axis=1)
+    strike, expiry_us = held.ladder.strike[ahead], held.ladder.expiry_us[ahead]
+    for us in np.unique(expiry_us).tolist():
+        is_told, is_here = at >= us - _AHEAD * HOUR_US, expiry_us == us
+        strikes, (calls, puts) = strike[is_here], np.moveaxis(coins[is_told][:, :, is_here], 1, 0)
+        yield {
+            "snapshot_at": np.repeat(at[is_told], len(strikes)),
+            "expiry_at": np.full(calls.size, us),
+            "strikes": np.tile(strikes, len(calls)),
+            "gross_gex_usd": gross[is_told][:, is_here].ravel(),
+            "oi_coin": (calls + puts).ravel(),
+            "max_pain_usd": np.repeat(_pain(strikes, calls, puts), len(strikes)),
+        }
 
 
-def _gross(market: Market, held: Day, hours: Ints, chosen: np.ndarray) -> Floats:
-    """Gross gamma of each strike in USD per 1 %, shape (hours, strikes); 0 where a strike is not chosen."""
+def _pain(strikes: Floats, calls: Floats, puts: Floats) -> Floats:
+    """Max pain of each hour; coins of shape (hours, strikes)."""
+    payout = payout_usd(np.broadcast_to(strikes, calls.shape), calls, puts)
+    return strikes[lowest(payout, np.ones_like(payout, dtype=bool))]
+
+
+def _gross(market: Market, held: Day, hours: Ints, chosen: Ints) -> Floats:
+    """Gross gamma of a coin at each of some strikes in USD per 1 %, shape (hours, strikes)."""
     at, spot, share = _at(market, held, hours)
-    middle, width = bumps(held, share, np.log(spot)[:, None], market.volatility[hours], COINS[market.coin][1])
-    forward = np.exp(CARRY * (held.ladder.expiry_us - at[:, None]) / 1e6 / SECONDS_PER_YEAR)
-    coins = (held.open_interest + share[:, None, None] * held.new).sum(axis=1)
-    return np.where(chosen, ONE_PERCENT * spot[:, None] * forward * bell(middle, width) * coins, 0.0)
+    usual, log_spot = COINS[market.coin][1], np.log(spot)[:, None]
+    middle, width = bumps(held, share, log_spot, market.volatility[hours], usual, chosen)
+    forward = np.exp(CARRY * (held.ladder.expiry_us[chosen] - at[:, None]) / 1e6 / SECONDS_PER_YEAR)
+    return ONE_PERCENT * spot[:, None] * forward * bell(middle, width)
 
 
 def settlements(market: Market) -> pl.DataFrame:
