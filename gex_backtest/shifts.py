@@ -31,7 +31,7 @@ def shifted(name: str, group: str, unit: str, y: Floats, x: Floats, controls: Se
     x, controls_told = columns[:, 0], columns[:, 1:]
     slope, t = around(y, x, controls_told)
     _, t_without = around(y - slope * x, x, controls_told)
-    error = abs(slope / t[0])
+    error = abs(slope / float(t[0]))
     reach = error * float(np.quantile(np.abs(t_without), 0.95, method="higher"))
     p_value = float(np.mean(np.abs(t) >= abs(t[0]) * (1.0 - 1e-9)))
     return Estimate(name, group, unit, n, method, slope, error, slope - reach, slope + reach, p_value)

@@ -34,7 +34,7 @@ FOUND, BEYOND = 0.8416212335729143, 1.959963984540054
 class Estimate:
     """One number of a study, with its interval and what it rests on.
 
-    ``low``, ``high``: 95 %, by ``method``; ``p_value``: two-sided, of 0, below 0.05 where these exclude it; ``n``:
+    ``low``, ``high``: 95 %, by ``method``; ``p_value``: two-sided, of 0; ``n``:
     observations. None for all of them, and the reason as ``status``, where there is too little data.
     """
 

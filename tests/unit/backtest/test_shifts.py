@@ -53,12 +53,33 @@ def test_a_state_that_matters_is_found() -> None:
     assert found.low is not None and found.p_value is not None and found.low > 0 and found.p_value < 0.05
 
 
-def test_the_interval_excludes_0_where_the_p_value_is_below_5_percent() -> None:
+def test_what_is_found_does_not_widen_the_interval() -> None:
+    """One market after another with an effect of none, some and much: what could be detected is the same."""
+    detectable = []
+    for effect in (0.0, 0.5, 2.0):
+        random = np.random.default_rng(5)
+        of_each = []
+        for _ in range(100):
+            noise, level = random.normal(size=(2, 400))
+            x = (np.convolve(level, np.ones(30))[:400] > 0).astype(float)
+            found = shifted("a", "b", "1", effect * x + noise, x, [])
+            of_each += [found.detectable] if found.detectable else []
+        assert len(of_each) > 80
+        detectable.append(np.median(of_each))
+    assert detectable[1:] == pytest.approx([detectable[0]] * 2, rel=1e-6)
+
+
+def test_the_interval_says_what_the_p_value_says() -> None:
+    """They come from two distributions that differ by what was found: apart near 5 % at most."""
+    n = 0
     for i in range(60):
         x = (lasting(200, 0.9) > 0).astype(float)
         found = shifted("a", "b", "1", 0.02 * i * x + lasting(200, 0.5), x, [])
         if found.p_value is not None and found.low is not None and found.high is not None:
-            assert (found.low > 0 or found.high < 0) == (found.p_value < 0.05)
+            n += 1
+            if abs(found.p_value - 0.05) > 0.04:
+                assert (found.low > 0 or found.high < 0) == (found.p_value < 0.05)
+    assert n > 40
 
 
 @pytest.mark.parametrize(
