@@ -32,9 +32,10 @@ def table(results: Results) -> Group:
             found.add_row(name, Text(outcome.status, style="dim"))
     for place in (1, 6):
         found.columns[place].justify = "left"
-    covered = _covered(results.coverage, results.configuration.costs)
-    name, chance = f"configuration {results.configuration.sha256[:16]}", words.chance(results.outcomes)
-    return Group(covered, name, "", found, "", chance)
+    asked = results.configuration
+    covered, sized = _covered(results.coverage, asked.costs), words.sized(asked.sizing)
+    name, chance = f"configuration {asked.sha256[:16]}", words.chance(results.outcomes)
+    return Group(covered, *sized, name, "", found, "", chance)
 
 
 def listing(rules: Iterable[Rule]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from gex_backtest.sizing import Sizing
 from gex_backtest.study import Estimate
 from gex_backtest.suite import Outcome
 
@@ -35,6 +36,14 @@ def interval(estimate: Estimate) -> str:
 def finite(value: float, form: str, unit: str = "") -> str:
     """A number, or a dash for what cannot be told."""
     return f"{value:{form}}{unit}" if abs(value) < float("inf") else "-"
+
+
+def sized(sizing: Sizing | None) -> list[str]:
+    """That positions are scaled, and how; nothing where they are not."""
+    if sizing is None:
+        return []
+    by = f"by that of the price in the {sizing.window_hours:g} hours before, at most {sizing.cap:g} times"
+    return [f"positions are scaled to an annual volatility of {sizing.annual_vol:g}, {by}"]
 
 
 def chance(outcomes: Iterable[Outcome]) -> str:

@@ -76,6 +76,7 @@ def trading(record: Record, outcomes: Sequence[Outcome]) -> Iterator[str]:
     traded = [(outcome, outcome.trading) for outcome in outcomes if outcome.trading]
     if not traded:
         return
+    yield from map(paragraph, words.sized(record.results.configuration.sizing))
     yield table(_TRADING, [_traded(outcome, found) for outcome, found in traded])
     metrics = _of_rule(record, outcomes[0].rule.name, "metric")
     rows = [[row["name"], str(row["variant"]), numbers(row)[0], row["unit"]] for row in metrics.iter_rows(named=True)]
