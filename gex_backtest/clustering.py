@@ -13,8 +13,9 @@ import polars as pl
 
 from gex_backtest import estimates, pins
 from gex_backtest.bars import DAY_US
+from gex_backtest.events import table
 from gex_backtest.panel import Panel, micros
-from gex_backtest.study import EVENTS, Estimate
+from gex_backtest.study import Estimate
 from gex_pipeline.core.black76 import Bools, Floats
 
 #: Hours from a settlement to 00:00, 04:00, 12:00, 16:00 and 20:00 of its day.
@@ -49,15 +50,9 @@ def other_hours(panel: Panel, known: pl.DataFrame) -> pl.DataFrame:
 
 def events(measured: pl.DataFrame) -> pl.DataFrame:
     """Distances as events that are decided when they are known."""
-    return measured.with_columns(
-        decided_at="at",
-        ends_at="at",
-        subject="expiry_type",
-        spot_usd="price_usd",
-        outcome=pl.lit("strike distance"),
-        unit=pl.lit(_UNIT),
-        value="distance",
-    ).select(*EVENTS)
+    names = {"expiry_type": "subject", "price_usd": "spot_usd", "distance": "value"}
+    at = dict.fromkeys(("decided_at", "ends_at"), measured["at"])
+    return table(measured.rename(names).to_dict() | at | {"outcome": "strike distance", "unit": _UNIT})
 
 
 def compared(settlements: pl.DataFrame, others: pl.DataFrame) -> Iterator[Estimate]:

@@ -14,6 +14,11 @@
     [costs]
     taker_fee_bps = 5
 
+    [sizing]                       # scales what rules hold to a volatility; without the section nothing is scaled
+    annual_vol = 0.2               # of a position of target 1, a fraction of equity a year
+    window_hours = 168             # over which the volatility of the price is measured
+    cap = 1                        # most that a target is multiplied by
+
     [rules.some_rule]              # with such sections only these rules are run, unless the command line names others
     hours = [12, 24]               # a list makes variants: all combinations are run, and counted
 
@@ -36,12 +41,13 @@ from typing import Any, get_type_hints
 from gex_backtest import rules as registry
 from gex_backtest.costs import Costs
 from gex_backtest.parameters import one, variants
+from gex_backtest.sizing import Sizing
 from gex_backtest.study import Rule
 from gex_pipeline.core.instruments import underlying_of
 from gex_pipeline.errors import UsageError, known
 
 _LONGEST_LATENCY = 30 * 86_400
-_TOP = ("underlying", "from", "to", "latency_seconds", "candles", "costs", "rules")
+_TOP = ("underlying", "from", "to", "latency_seconds", "candles", "costs", "sizing", "rules")
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Configuration:
-    """One run. ``start``, ``end``: None for all that is stored; ``rules`` in the order of their names."""
+    """One run. ``rules`` in the order of their names.
+
+    ``start``, ``end``: None for all that is stored; ``sizing``: None for positions as large as rules want them.
+    """
 
     rules: tuple[Choice, ...]
     underlying: str = "BTC"
@@ -77,6 +86,7 @@ class Configuration:
     latency_seconds: float = 60.0
     candles: Candles = Candles()
     costs: Costs = field(default_factory=Costs)
+    sizing: Sizing | None = None
 
     def __post_init__(self) -> None:
         """Raise ``UsageError`` for a span or a latency that cannot be."""
@@ -95,6 +105,7 @@ class Configuration:
             "latency_seconds": self.latency_seconds,
             "candles": asdict(self.candles),
             "costs": asdict(self.costs),
+            "sizing": asdict(self.sizing) if self.sizing else None,
             "rules": {choice.rule.name: [asdict(v) for v in choice.variants] for choice in self.rules},
         }
 
@@ -160,6 +171,8 @@ def _checked(given: Mapping[str, Any], rules: Mapping[str, Rule], where: str) ->
 
 
 _FIELDS = {"from": "start", "to": "end"}
+#: Sections without variants.
+_SINGLE = {"costs": Costs, "sizing": Sizing}
 
 
 def _value(key: str, value: Any, rules: Mapping[str, Rule]) -> Any:
@@ -172,8 +185,8 @@ def _value(key: str, value: Any, rules: Mapping[str, Rule]) -> Any:
     table = _table(key, value)
     if key == "rules":
         return {name: _choice(name, section, rules) for name, section in table.items()}
-    if key == "costs":
-        return _single(Costs, table, key)
+    if key in _SINGLE:
+        return _single(_SINGLE[key], table, key)
     hints = get_type_hints(Candles)
     found = {known(name, hints, f"key in [{key}]"): one(f"[{key}] {name}", table[name], hints[name]) for name in table}
     return {name: value.lower() if isinstance(value, str) else value for name, value in found.items()}

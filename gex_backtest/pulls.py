@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from gex_backtest.study import EVENTS
+from gex_backtest.events import table
 from gex_pipeline.core.black76 import Bools, Floats
 
 UNIT = "sigma sqrt(lead)"
@@ -43,18 +43,11 @@ class Drawn:
 
     def events(self, name: str) -> pl.DataFrame:
         """All outcomes as events of a kind; their subject is the type of the expiry."""
-        known = self.known.with_columns(level_usd=self.level, is_near=self.is_near)
-        return pl.concat([_events(known, name, outcome, value) for outcome, value in self.outcomes.items()])
-
-
-def _events(known: pl.DataFrame, name: str, outcome: str, value: Floats) -> pl.DataFrame:
-    is_event = pl.col("level_usd").is_not_nan() & (pl.col("is_near") | pl.lit(outcome == "miss"))
-    events = known.with_columns(
-        ends_at="settled_at",
-        kind=pl.lit(name),
-        subject="expiry_type",
-        outcome=pl.format("{}, {} h", pl.lit(outcome), "lead_hours"),
-        unit=pl.lit(UNIT),
-        value=pl.Series(value).fill_nan(None),
-    )
-    return events.filter(is_event).select(*EVENTS)
+        known = self.known.rename({"settled_at": "ends_at", "expiry_type": "subject"})
+        shared = known.to_dict() | {"kind": name, "level_usd": self.level, "unit": UNIT}
+        is_there, parts = np.isfinite(self.level), []
+        for outcome, value in self.outcomes.items():
+            told = known.select(pl.format("{}, {} h", pl.lit(outcome), "lead_hours")).to_series()
+            made = table(shared | {"outcome": told, "value": value})
+            parts.append(made.filter(is_there & (self.is_near | (outcome == "miss"))))
+        return pl.concat(parts)

@@ -1,7 +1,7 @@
 """A run -> the tables of backtests and one JSON document: into the warehouse, and into a folder.
 
 All of it is a function of the run, without a clock: the same run gives the same bytes. A run is there once its row in
-`backtest_runs`, which holds the document, is: it is written last.
+`backtest_runs`, which holds the document, is: it is written last, and queries leave out rows of a run without it.
 """
 
 from __future__ import annotations

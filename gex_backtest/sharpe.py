@@ -18,6 +18,9 @@ import numpy as np
 from gex_backtest.estimates import LEAST
 from gex_pipeline.core.black76 import Floats
 
+#: Probability from which on a record tells something.
+_LEVEL = 0.95
+
 
 class Sharpe(NamedTuple):
     """A Sharpe ratio and what its error depends on; ``n``: returns."""
@@ -49,7 +52,7 @@ def probabilistic(found: Sharpe, benchmark: float = 0.0) -> float:
     return float(ndtr((found.value - benchmark) * math.sqrt(found.n - 1) / found.spread))
 
 
-def least_record(found: Sharpe, benchmark: float = 0.0, level: float = 0.95) -> float:
+def least_record(found: Sharpe, benchmark: float = 0.0, level: float = _LEVEL) -> float:
     """Returns needed for a probability of ``level`` that the true ratio is above a benchmark; NaN if it is not."""
     from scipy.special import ndtri
 
@@ -83,6 +86,12 @@ class TrackRecord:
     deflated_sharpe: float = math.nan
     least_record_days: float = math.nan
     note: str | None = None
+
+    @property
+    def is_too_short(self) -> bool:
+        """Whether its days are too few to tell, at 95 %, if the true ratio is above 0 or below."""
+        above = self.probabilistic_sharpe
+        return not max(above, 1.0 - above) >= _LEVEL  # so is one that is NaN
 
 
 def track_records(daily: Sequence[Floats]) -> list[TrackRecord]:

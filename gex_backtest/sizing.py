@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from gex_backtest.bars import YEAR_US, Bars
+from gex_backtest import returns
+from gex_backtest.bars import HOUR_US, Bars
+from gex_backtest.bounds import require
 from gex_backtest.errors import BacktestError
 from gex_backtest.holdings import changes
 from gex_pipeline.core.black76 import Floats
 
+#: Fewer bars than this do not tell a volatility.
+_LEAST_BARS = 5
 
-def vol_target(bars: Bars, targets: Floats, annual_vol: float, window: int, cap: float = 1.0) -> Floats:
-    """Targets (bars,) times annual_vol / realised volatility, at most ``cap`` times, where they change; NaN elsewhere.
 
-    A position is sized once, when it is decided, from the ``window`` bars up to and including that one, and not touched
-    until the next change: sizing it anew at each bar would trade at each bar. Without so many bars the target is 0.
+@dataclass(frozen=True)
+class Sizing:
+    """The volatility that positions are scaled to. Raises ``BacktestError`` for a value out of bounds.
+
+    Attributes
+    ----------
+    annual_vol
+        Volatility of a position of target 1 when it is decided, a fraction of equity a year.
+    window_hours
+        Hours before the decision over which the volatility of the price is measured.
+    cap
+        Most that a target is multiplied by.
     """
-    if not (annual_vol > 0 and window > 0 and cap > 0):
-        raise BacktestError(f"annual_vol {annual_vol:g}, window {window} and cap {cap:g} must be positive")
-    scaled, decided = np.full(len(bars), np.nan), changes(targets)
-    realised = realised_vol(bars, window)[decided]
-    with np.errstate(divide="ignore"):  # a price that stood still takes the cap
-        scale = np.minimum(annual_vol / realised, cap)
-    scaled[decided] = targets[decided] * np.where(np.isnan(realised), 0.0, scale)
-    return scaled
 
+    annual_vol: float = 0.2
+    window_hours: float = 168.0
+    cap: float = 1.0
 
-def realised_vol(bars: Bars, window: int) -> Floats:
-    """Annualised volatility of the last ``window`` log returns from close to close, (bars,); NaN for the first bars.
+    def __post_init__(self) -> None:
+        require("annual_vol", self.annual_vol, 0.01, 5)
+        require("window_hours", self.window_hours, 0.1, 8_760)
+        require("cap", self.cap, 0.01, 100)
 
-    The root of the sum of squares over the time they took, so that a missing bar does not count as a quiet one.
-    """
-    vol = np.full(len(bars), np.nan)
-    squares = np.append(0.0, np.cumsum(np.diff(np.log(bars.close)) ** 2))
-    years = (bars.close_at[window:] - bars.close_at[:-window]) / YEAR_US
-    vol[window:] = np.sqrt((squares[window:] - squares[:-window]) / years)
-    return vol
+    def scaled(self, bars: Bars, targets: Floats) -> Floats:
+        """Targets (bars,) times annual_vol / realised volatility, at most ``cap`` times, where they change; else NaN.
+
+        A position is sized once, when it is decided, and not touched until the next change: sizing it anew at each bar
+        would trade at each bar. Where the window lacks bars (`returns.COVERED`) the target is 0. Raises
+        ``BacktestError`` for bars that are too long for the window.
+        """
+        window_us = round(self.window_hours * HOUR_US)
+        if window_us < _LEAST_BARS * bars.length_us:
+            least = _LEAST_BARS * bars.length_us / HOUR_US
+            raise BacktestError(f"[sizing] window_hours = {self.window_hours:g} is too short: from {least:g} on here")
+        scaled, decided = np.full(len(bars), np.nan), changes(targets)
+        at = bars.close_at[decided]
+        realised = returns.realised(bars, at - window_us, at)
+        with np.errstate(divide="ignore"):  # a price that stood still takes the cap
+            scale = np.minimum(self.annual_vol / realised, self.cap)
+        scaled[decided] = targets[decided] * np.where(np.isnan(realised), 0.0, scale)
+        return scaled

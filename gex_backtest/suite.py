@@ -96,7 +96,7 @@ def run(history: History, configuration: Configuration, done: Callable[[str], No
     for choice in configuration.rules:
         variants: list[Outcome] = []
         for i, parameters in enumerate(choice.variants, 1):
-            variants.append(_outcome(panel, configuration.costs, choice.rule, i, parameters))
+            variants.append(_outcome(panel, configuration, choice.rule, i, parameters))
             done(choice.rule.name)
         outcomes += _with_records(history.bars, variants)
     if all(outcome.study is None for outcome in outcomes):
@@ -124,13 +124,13 @@ def coverage(panel: Panel) -> Coverage:
     )
 
 
-def _outcome(panel: Panel, costs: Costs, rule: Rule, variant: int, parameters: Any) -> Outcome:
+def _outcome(panel: Panel, asked: Configuration, rule: Rule, variant: int, parameters: Any) -> Outcome:
     study, status = _attempt(lambda: _study(panel, rule, parameters))
     if study is None:
         return Outcome(rule, variant, parameters, None, status, None, status)
     if rule.orders is None:
         return Outcome(rule, variant, parameters, study, status, None, NO_FORM)
-    trading, trading_status = _attempt(lambda: _trading(panel, costs, rule, parameters))
+    trading, trading_status = _attempt(lambda: _trading(panel, asked, rule, parameters))
     return Outcome(rule, variant, parameters, study, status, trading, trading_status)
 
 
@@ -161,11 +161,12 @@ def _study(panel: Panel, rule: Rule, parameters: Any) -> Study:
     return rule.study(panel, parameters)
 
 
-def _trading(panel: Panel, costs: Costs, rule: Rule, parameters: Any) -> Trading:
+def _trading(panel: Panel, asked: Configuration, rule: Rule, parameters: Any) -> Trading:
     assert rule.orders is not None
     orders, bars = rule.orders(panel, parameters), panel.bars
-    funding = _funding(panel.history, costs)
-    done = simulate(bars, orders.targets, costs, funding=funding, stops=orders.stops, takes=orders.takes)
+    targets = asked.sizing.scaled(bars, orders.targets) if asked.sizing else orders.targets
+    funding = _funding(panel.history, asked.costs)
+    done = simulate(bars, targets, asked.costs, funding=funding, stops=orders.stops, takes=orders.takes)
     equity = done.equity[:, 0]
     return Trading(equity, done.trades(), metrics(bars, equity, done.ledgers[0]))
 

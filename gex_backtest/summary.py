@@ -12,7 +12,7 @@ from rich.text import Text
 from gex_backtest import words
 from gex_backtest.costs import Costs
 from gex_backtest.study import OK, Estimate, Rule
-from gex_backtest.suite import Coverage, Outcome, Results, Trading
+from gex_backtest.suite import Coverage, Outcome, Results
 from gex_backtest.verdicts import verdict
 from gex_pipeline.present import text
 from gex_pipeline.present.summaries import count
@@ -27,14 +27,15 @@ def table(results: Results) -> Group:
     for outcome in results.outcomes:
         name = " ".join([outcome.rule.name, *words.varied(outcome, results.outcomes)])
         if outcome.study:
-            found.add_row(name, *_headline(outcome), *_trading(outcome.trading))
+            found.add_row(name, *_headline(outcome), *_trading(outcome))
         else:
             found.add_row(name, Text(outcome.status, style="dim"))
     for place in (1, 6):
         found.columns[place].justify = "left"
-    covered = _covered(results.coverage, results.configuration.costs)
-    name, chance = f"configuration {results.configuration.sha256[:16]}", words.chance(results.outcomes)
-    return Group(covered, name, "", found, "", chance)
+    asked = results.configuration
+    covered, sized = _covered(results.coverage, asked.costs), words.sized(asked.sizing)
+    name, chance = f"configuration {asked.sha256[:16]}", words.chance(results.outcomes)
+    return Group(covered, *sized, name, "", found, "", *words.too_short(results.outcomes), chance)
 
 
 def listing(rules: Iterable[Rule]) -> Iterator[str]:
@@ -70,15 +71,15 @@ def _value(estimate: Estimate) -> RenderableType:
     return " ".join([f"{estimate.value:+.3g}", *words.unit(estimate)])
 
 
-def _trading(trading: Trading | None) -> tuple[str, ...]:
-    if trading is None:
+def _trading(outcome: Outcome) -> tuple[str, ...]:
+    if outcome.trading is None:
         return "", "", ""
-    found = trading.metrics
+    found = outcome.trading.metrics
     if not found.n_trades:
         return "no trades", "", ""
     return (
         text.percent(found.total_return),
-        words.finite(found.sharpe, ".2f"),
+        words.sharpe(outcome),
         words.finite(found.break_even_bps, ".1f", " bps"),
     )
 

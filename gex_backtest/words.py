@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from gex_backtest.estimates import LEAST
+from gex_backtest.sizing import Sizing
 from gex_backtest.study import Estimate
 from gex_backtest.suite import Outcome
 
@@ -35,6 +37,32 @@ def interval(estimate: Estimate) -> str:
 def finite(value: float, form: str, unit: str = "") -> str:
     """A number, or a dash for what cannot be told."""
     return f"{value:{form}}{unit}" if abs(value) < float("inf") else "-"
+
+
+def sharpe(outcome: Outcome) -> str:
+    """The Sharpe ratio of what was simulated, annual, marked where its record is too short."""
+    assert outcome.trading is not None
+    return finite(outcome.trading.metrics.sharpe, ".2f") + mark(outcome)
+
+
+def mark(outcome: Outcome) -> str:
+    """What stands behind a Sharpe ratio that says nothing of its sign; nothing where there is none."""
+    is_told = outcome.trading is not None and abs(outcome.trading.metrics.sharpe) < float("inf")
+    return " (too short)" if is_told and outcome.record and outcome.record.is_too_short else ""
+
+
+def too_short(outcomes: Iterable[Outcome]) -> list[str]:
+    """What the mark means, where there is one."""
+    told = f"too short: fewer than {LEAST} days, or too few to tell with 95 % which sign the true Sharpe ratio has"
+    return [told] if any(map(mark, outcomes)) else []
+
+
+def sized(sizing: Sizing | None) -> list[str]:
+    """That positions are scaled, and how; nothing where they are not."""
+    if sizing is None:
+        return []
+    by = f"by that of the price in the {sizing.window_hours:g} hours before, at most {sizing.cap:g} times"
+    return [f"positions are scaled to an annual volatility of {sizing.annual_vol:g}, {by}"]
 
 
 def chance(outcomes: Iterable[Outcome]) -> str:

@@ -76,15 +76,22 @@ def trading(record: Record, outcomes: Sequence[Outcome]) -> Iterator[str]:
     traded = [(outcome, outcome.trading) for outcome in outcomes if outcome.trading]
     if not traded:
         return
+    yield from map(paragraph, words.sized(record.results.configuration.sizing))
     yield table(_TRADING, [_traded(outcome, found) for outcome, found in traded])
+    yield from map(paragraph, words.too_short(outcomes))
     metrics = _of_rule(record, outcomes[0].rule.name, "metric")
-    rows = [[row["name"], str(row["variant"]), numbers(row)[0], row["unit"]] for row in metrics.iter_rows(named=True)]
+    marks = {("sharpe", outcome.variant): words.mark(outcome) for outcome in outcomes}
+    rows = [
+        [name, str(variant), numbers(row)[0] + marks.get((name, variant), ""), row["unit"]]
+        for row in metrics.iter_rows(named=True)
+        for name, variant in [(row["name"], row["variant"])]
+    ]
     yield folded("All metrics", table(["metric", "variant", "value", "unit"], rows, [3]))
 
 
 def _traded(outcome: Outcome, trading: Trading) -> list[str]:
     found = trading.metrics
-    returns = [text.percent(found.total_return), words.finite(found.sharpe, ".2f"), text.percent(found.max_drawdown)]
+    returns = [text.percent(found.total_return), words.sharpe(outcome), text.percent(found.max_drawdown)]
     held = [f"{found.n_trades:,}", f"{found.exposure:.0%}".replace("%", " %")]
     paid = [text.percent(-found.fees - found.spread_and_slippage), text.percent(-found.funding)]
     return [str(outcome.variant), *returns, *held, *paid, words.finite(found.break_even_bps, ".1f", " bps")]

@@ -76,7 +76,8 @@ def backtest(
     rules
         Names of rules. Default: those that the file has sections for, else all.
     config
-        TOML file: what the options say, latency, costs, and parameters of rules; a list of values makes variants.
+        TOML file: what the options say, latency, costs, sizing, and parameters of rules; a list of values makes
+        variants.
     out
         Write the run to this folder too: run.json, a Parquet file per table, report.html, and its pictures as PNG and
         SVG.

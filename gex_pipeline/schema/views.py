@@ -96,5 +96,12 @@ EXPIRIES = Table(
     key=("underlying", "expiry_at"),
 )
 
+#: Tables whose rows count once their run has its row in `backtest_runs`, which is written last.
+OF_RUNS = ("backtest_events", "backtest_trades", "backtest_equity", "backtest_stats")
 #: View -> the tables it reads.
-NEEDS = {"exposure": ("chain",), "levels_wide": ("levels",), "expiries": ("chain",)}
+NEEDS = {
+    "exposure": ("chain",),
+    "levels_wide": ("levels",),
+    "expiries": ("chain",),
+    **dict.fromkeys(OF_RUNS, ("backtest_runs",)),
+}

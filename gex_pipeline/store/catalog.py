@@ -12,7 +12,7 @@ from gex_pipeline.schema import TABLES
 from gex_pipeline.schema.derived import LEVELS_ODTE
 from gex_pipeline.schema.model import Table
 from gex_pipeline.schema.types import duckdb_type
-from gex_pipeline.schema.views import NEEDS, SIDED
+from gex_pipeline.schema.views import NEEDS, OF_RUNS, SIDED
 from gex_pipeline.store.quoting import text
 
 #: Views that call the session's functions.
@@ -53,8 +53,9 @@ def _over_files(table: Table, paths: list[str]) -> str:
     names = ", ".join(table.names)
     listed = ", ".join(text(p) for p in paths)
     types = ", ".join(f"{text(h)}: VARCHAR" for h in table.hive)
+    is_counted = " WHERE run_id IN (SELECT run_id FROM backtest_runs)" if table.name in OF_RUNS else ""
     # Names come from the declarations and the store's own listing, quoted: nothing a user types gets here.
-    return f"SELECT {names} FROM read_parquet([{listed}], hive_partitioning=true, hive_types={{{types}}})"  # noqa: S608
+    return f"SELECT {names} FROM read_parquet([{listed}], hive_partitioning=true, hive_types={{{types}}}){is_counted}"  # noqa: S608
 
 
 def view_sql(table: Table) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from gex_pipeline.errors import StoreError
 from gex_pipeline.schema import DERIVED, TABLES
 from gex_pipeline.schema.types import arrow_schema
+from gex_pipeline.schema.views import OF_RUNS
 from gex_pipeline.store import layout
 from gex_pipeline.store.commits import way_out
 from gex_pipeline.store.layout import DATA, MANIFEST, PENDING, TEMPORARY, Partition
@@ -76,6 +77,8 @@ def _data_problems(store: Store, partition: Partition, names: set[str]) -> Itera
         yield "its columns are not those of the table"
     elif pq.read_metadata(path).num_rows != manifest.rows:
         yield f"it has {pq.read_metadata(path).num_rows} rows, the manifest says {manifest.rows}"
+    if table.name in OF_RUNS and replace(partition, table="backtest_runs").path not in names:
+        yield "left over by a run that was stopped, so queries leave it out: run `gex backtest` again, or delete it"
     if partition.is_day and f"{partition.folder}/{partition.period[:7]}{DATA}" in names:
         yield "superseded by the month's file beside it; the next write of the month removes it"
 

@@ -205,6 +205,20 @@ def test_variants_of_a_file(gex: Gex, root: Path, tmp_path: Path) -> None:
     assert query(root, "SELECT variants FROM backtest_runs").item() == 4
 
 
+def test_sizing_is_told_and_scales_what_is_held(gex: Gex, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("[sizing]\nannual_vol = 0.05\nwindow_hours = 12")
+    status, out, err = gex("drifts", "--config", str(tmp_path / "run.toml"), "--report", str(tmp_path / "r.html"))
+    assert status == 0, err
+    by = "by that of the price in the 12 hours before, at most 1 times"
+    told = f"positions are scaled to an annual volatility of 0.05, {by}"
+    assert told in out.splitlines()
+    assert told in Page((tmp_path / "r.html").read_text(encoding="utf-8")).text
+    weights = query(root, "SELECT abs(weight) AS w FROM backtest_trades")["w"]
+    assert weights.min() > 0 and weights.max() < 1
+    (tmp_path / "run.toml").write_text("[rules.drifts]")
+    assert "scaled" not in gex("--config", str(tmp_path / "run.toml"))[1]
+
+
 def test_out_writes_plain_files_of_the_same_rows(gex: Gex, root: Path, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "results"
     assert gex("drifts", "--out", str(folder))[0] == 0

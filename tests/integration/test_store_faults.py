@@ -20,14 +20,18 @@ from typing import Any
 import polars as pl
 import pytest
 
+from gex_backtest import results
+from gex_backtest.config import configure
+from gex_backtest.suite import run
 from gex_pipeline.errors import StoreError
-from gex_pipeline.schema import CHAIN
+from gex_pipeline.schema import BACKTESTS, CHAIN
 from gex_pipeline.store.manifest import file_hash
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.store.session import Session
 from gex_pipeline.store.verify import verify
 from tests.integration import writers
 from tests.integration.writers import COMMITTED, DAY, FORKS, STAGES, state
+from tests.unit.backtest import drifts
 from tests.unit.store.build import OVER, all_files, chain, data_files, fold_all, partition, rows, store
 
 MONTH = partition("2026-03")
@@ -60,7 +64,7 @@ def number(made: Store) -> int:
 
 def assert_only_leftovers(root: Path) -> None:
     problems = [f.problem for f in verify(root)]
-    assert all(p.startswith(("left over by a writer", "superseded")) for p in problems), problems
+    assert all(p.startswith(("left over", "superseded")) for p in problems), problems
 
 
 # ---------------------------------------------------------------- killed writers
@@ -143,6 +147,33 @@ def test_a_kill_while_a_month_is_folded(tmp_path, stage):
     replace(made, clock=lambda: OVER).merge(CHAIN, chain("2026-03-09T00:00", 1), {})
     assert rows(made).height == before.height + 12
     assert verify(tmp_path) == []
+
+
+KILLS_OF_A_RUN = [("backtest_events", "manifest"), ("backtest_stats", "renamed")]
+
+
+@pytest.mark.parametrize(("table", "stage"), [*KILLS_OF_A_RUN, *(("backtest_runs", stage) for stage in STAGES)])
+def test_a_run_that_is_killed_while_it_is_stored_is_there_whole_or_not_at_all(tmp_path, table, stage):
+    Store(tmp_path).create()
+    record, is_whole = run_of_drifts(), table == "backtest_runs" and stage in COMMITTED
+    killed(writers.store_run_and_die, tmp_path, record, table, stage)
+    rows = {name: frame.height if is_whole else 0 for name, frame in record.frames.items()}
+    assert counted(tmp_path) == rows
+    assert verify(tmp_path) != []
+    assert_only_leftovers(tmp_path)
+    results.store(tmp_path, record)
+    assert counted(tmp_path) == {name: frame.height for name, frame in record.frames.items()}
+    assert verify(tmp_path) == []
+
+
+def run_of_drifts() -> results.Record:
+    of, instrument = drifts.history(), {"venue": "okx", "market": "perp", "symbol": "BTC-PERP", "interval": "1h"}
+    return results.Record.of(run(of, configure(["drifts"], rules=drifts.RULES)), of, [instrument])
+
+
+def counted(root: Path) -> dict[str, int]:
+    session = Session(root)
+    return {table.name: session.query(f"SELECT count(*) FROM {table.name}").item() for table in BACKTESTS}
 
 
 # ---------------------------------------------------------------- several processes

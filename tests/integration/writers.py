@@ -21,12 +21,14 @@ from typing import Any
 
 import polars as pl
 
+from gex_backtest import results
 from gex_pipeline.engine import live, polls
 from gex_pipeline.errors import StoreError
 from gex_pipeline.market.world import World
 from gex_pipeline.schema import CHAIN
 from gex_pipeline.settings import load
 from gex_pipeline.store import layout, parquet
+from gex_pipeline.store.manifest import Manifest
 from gex_pipeline.store.objects import LocalObjects
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.store.session import Session
@@ -77,6 +79,19 @@ def fold_and_die(root: Path, stage: str) -> None:
     """Fold the month of the partition and be killed at a stage."""
     _kill_at(stage)
     fold_all(Store(root))
+
+
+def store_run_and_die(root: Path, record: results.Record, table: str, stage: str) -> None:
+    """Store the run of a backtest and be killed at a stage of the write of a table."""
+    replace = Store.replace
+
+    def replaced(self: Store, partition: layout.Partition, *rest: Any) -> Manifest:
+        if partition.table == table:
+            _kill_at(stage)
+        return replace(self, partition, *rest)
+
+    Store.replace = replaced  # type: ignore[method-assign]
+    results.store(root, record)
 
 
 def _kill_at(stage: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,7 @@ from gex_backtest.history import History
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel, micros
 from gex_backtest.rules import RULES
+from gex_backtest.sizing import Sizing
 from gex_backtest.study import Rule, Study
 from gex_pipeline.market.economy import simulate
 from gex_pipeline.market.switches import Switches
@@ -36,6 +38,19 @@ def market() -> History:
 def test_what_comes_later_changes_nothing(market: History, name: str, until: datetime) -> None:
     assert RULES[name].study(Panel(market), RULES[name].parameters()).events.height > 20
     assert_blind_to_the_future(RULES[name], market, until)
+
+
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.orders])
+def test_what_comes_later_changes_no_size(market: History, name: str) -> None:
+    rule = RULES[name]
+
+    def sized(panel: Panel, parameters: Any) -> Orders:
+        assert rule.orders is not None
+        made = rule.orders(panel, parameters)
+        return made._replace(targets=Sizing(cap=10).scaled(panel.bars, made.targets))
+
+    only_orders = replace(HONEST, parameters=rule.parameters, orders=sized)
+    assert_blind_to_the_future(only_orders, market, CUTS[1])
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -124,6 +124,15 @@ def test_another_meaning_has_another_hash(tmp_path: Path, old: str, new: str) ->
     assert configured(tmp_path, FULL.replace(old, new)).sha256 != configured(tmp_path, FULL).sha256
 
 
+def test_sizing_is_part_of_the_meaning(tmp_path: Path) -> None:
+    texts = ["", "[sizing]", "[sizing]\nannual_vol = 0.2\ncap = 1", "[sizing]\nannual_vol = 0.3"]
+    without, defaults, written_out, other = (configured(tmp_path, text) for text in texts)
+    assert (without.sizing, json.loads(without.canonical)["sizing"]) == (None, None)
+    assert json.loads(other.canonical)["sizing"] == {"annual_vol": 0.3, "window_hours": 168.0, "cap": 1.0}
+    assert defaults.sha256 == written_out.sha256
+    assert len({without.sha256, defaults.sha256, other.sha256}) == 3
+
+
 def test_the_canonical_text_is_json_with_every_parameter(file: Path) -> None:
     document = json.loads(configure((), file, {}, RULES).canonical)
     assert document["from"] == "2026-01-01T00:00:00Z"
@@ -151,6 +160,13 @@ def test_the_canonical_text_is_json_with_every_parameter(file: Path) -> None:
         ("[costs]\ntaker_fee = 5", "unknown key in [costs] 'taker_fee'; nearest is 'taker_fee_bps'"),
         ("[costs]\ntaker_fee_bps = -5", "[costs] taker_fee_bps -5 must lie between"),
         ("[costs]\ntaker_fee_bps = [1, 2]", "[costs] takes one value a key"),
+        ("sizing = 0.2", "sizing must be a section, [sizing], not 0.2"),
+        ("[sizing]\nwindow_bars = 5", "unknown key in [sizing] 'window_bars'; nearest is 'window_hours'"),
+        ("[sizing]\nannual_vol = 0", "[sizing] annual_vol = 0.0 cannot be: from 0.01 to 5"),
+        ("[sizing]\nannual_vol = 20", "[sizing] annual_vol = 20.0 cannot be: from 0.01 to 5"),
+        ("[sizing]\nwindow_hours = -24", "[sizing] window_hours = -24.0 cannot be: from 0.1 to 8760"),
+        ("[sizing]\ncap = 0", "[sizing] cap = 0.0 cannot be: from 0.01 to 100"),
+        ("[sizing]\ncap = [1, 2]", "[sizing] takes one value a key"),
         ("[rules.drift]", "unknown rule 'drift'; nearest is 'drifts'"),
         ("[rules]\ndrifts = 4", "rules.drifts must be a section, [rules.drifts], not 4"),
         ("[rules.drifts]\nhour = 4", "unknown key in [rules.drifts] 'hour'; nearest is 'hours'"),

@@ -12,7 +12,9 @@ import numpy as np
 import polars as pl
 import pytest
 from matplotlib.patches import StepPatch
+from rich.console import Console
 
+from gex_backtest import summary
 from gex_backtest.config import Choice, Configuration, configure
 from gex_backtest.history import History
 from gex_backtest.made_up import history as made_up
@@ -119,6 +121,25 @@ def test_made_up_data_is_marked() -> None:
 def test_a_rule_without_its_data_says_why() -> None:
     page = Page(html(asked(DRIFTS, VOLS), drifts.history()))
     assert page.text.count("no dvol in this span") == 2  # among the verdicts and in its section
+
+
+@pytest.mark.parametrize(("days", "is_marked"), [(4, True), (60, False)])
+def test_a_sharpe_ratio_of_a_short_record_is_marked_on_the_page_and_in_the_summary(days: int, is_marked: bool) -> None:
+    of = drifts.history(24 * days)
+    made = record(asked(DRIFTS), of)
+    (outcome,) = made.results.outcomes
+    shown = f"{outcome.trading.metrics.sharpe:.2f}{' (too short)' if is_marked else ''}"
+    page = Page(report(made, of, is_synthetic=False, has_pictures=False)["report.html"].decode())
+    (head, row), (_, *metrics) = (table for table in page.tables if {"net return", "metric"} & set(table[0]))
+    assert row[head.index("Sharpe")] == shown
+    assert [row[2].endswith("(too short)") for row in metrics if row[0] == "sharpe"] == [is_marked]
+    terminal = Console(width=300)
+    with terminal.capture() as captured:
+        terminal.print(summary.table(made.results))
+    (line,) = [line for line in captured.get().splitlines() if line.startswith("drifts")]
+    assert f"  {shown}  " in line
+    for text in (page.text, captured.get()):
+        assert ("too short: fewer than 20 days" in text) == is_marked
 
 
 def test_gaps_are_told() -> None:

@@ -97,6 +97,23 @@ def test_a_record_that_says_nothing_says_why(daily: np.ndarray, note: str) -> No
     assert all(map(math.isnan, (found.probabilistic_sharpe, found.deflated_sharpe, found.least_record_days)))
 
 
+def test_a_record_is_too_short_below_its_least_days_and_not_from_there_on() -> None:
+    """The same days again and again have the same moments, so that only their number differs."""
+    month = np.random.default_rng(8).normal(0, 0.01, 30)
+    month += 0.002 - month.mean()
+    for sign in (1, -1):
+        records = [track_records([sign * np.tile(month, n)])[0] for n in range(1, 40)]
+        is_short = [record.is_too_short for record in records]
+        assert is_short == sorted(is_short, reverse=True) and len(set(is_short)) == 2
+        if sign > 0:
+            assert is_short == [record.days < record.least_record_days for record in records]
+
+
+def test_a_week_is_too_short_whatever_its_ratio() -> None:
+    (found,) = track_records([np.array([0.02, 0.01, 0.02, 0.03, 0.01, 0.02, 0.02])])
+    assert found.is_too_short
+
+
 def test_no_length_of_record_proves_a_loss() -> None:
     (found,) = track_records([np.random.default_rng(7).normal(-0.002, 0.01, 400)])
     assert found.probabilistic_sharpe < 0.05
