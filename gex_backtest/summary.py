@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
+import polars as pl
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from gex_backtest import words
+from gex_backtest.calibration import told
 from gex_backtest.costs import Costs
 from gex_backtest.study import OK, Estimate, Rule
 from gex_backtest.suite import Coverage, Outcome, Results
@@ -36,6 +39,22 @@ def table(results: Results) -> Group:
     covered, sized = _covered(results.coverage, asked.costs), words.sized(asked.sizing)
     name, chance = f"configuration {asked.sha256[:16]}", words.chance(results.outcomes)
     return Group(covered, *sized, name, "", found, "", *words.too_short(results.outcomes), chance)
+
+
+def calibration(rows: pl.DataFrame) -> Group:
+    """Size and power of the rules' headlines, of rows of `calibration.judge`."""
+    parts = [
+        _cells(heading, list(cells))
+        for heading, cells in ((told.SIZE, told.size_rows(rows)), (told.POWER, told.power_rows(rows)))
+    ]
+    return Group(*(each for part in parts if part.row_count for each in (part, "")), *textwrap.wrap(told.NOTE, _WIDTH))
+
+
+def _cells(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    made = plain_table(*heading)
+    for row in rows:
+        made.add_row(*row)
+    return made
 
 
 def listing(rules: Iterable[Rule]) -> Iterator[str]:

@@ -115,6 +115,15 @@ _COMMANDS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
                 "gex backtest --config claims.toml --out results",
             ),
         ),
+        "calibrate": (
+            "calibrate:calibrate",
+            "Measure the backtests themselves, on made-up markets.",
+            (
+                "gex calibrate",
+                "gex calibrate --markets 100",
+                "gex calibrate --markets 1000 --power 200 --out calibration.parquet",
+            ),
+        ),
     },
     "Look after": {
         "status": (

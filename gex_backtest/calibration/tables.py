@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 from scipy.stats import binomtest
 
 from gex_backtest.rules import RULES
 from gex_backtest.verdicts import LEVEL
 
-#: What the size of a 5 % test has to lie within.
+#: What the size of a test at 5 % has to lie within.
 LEAST, MOST = 0.03, 0.08
 
 
 def size(rows: pl.DataFrame) -> pl.DataFrame:
-    """Per rule of null markets, as fractions of those that had enough data.
+    """Per rule of the markets without effects, as fractions of those that had enough data.
 
     Returns
     -------
     ``rule``, ``days``, ``markets``, ``told`` (markets with enough data), ``size`` (share of these apart from 0 at 5 %)
-    with its 95 % interval ``low`` and ``high`` (Wilson), ``careless`` (the same share of the twin).
+    with its 95 % interval ``low`` and ``high`` (Wilson), null where none had enough, and ``careless``, the same share
+    of the careless twin.
     """
-    null = rows.filter(pl.col("effect") == 0.0)
-    is_found, is_careless = pl.col("p_value") < LEVEL, pl.col("careless_p_value") < LEVEL
-    return _with_interval(_shares(null, ["rule", "days"], is_found, is_careless), "size", "told")
+    without = rows.filter(pl.col("effect") == 0.0)
+    return _shares(without, ["rule", "days"], pl.col("p_value") < LEVEL, "size", "told")
 
 
 def power(rows: pl.DataFrame) -> pl.DataFrame:
-    """Per rule, days and size of the effects, as fractions of all markets: too little data finds nothing.
+    """Per rule, days and size of effects, as fractions of all markets: too little data finds nothing.
 
     Returns
     -------
@@ -36,30 +38,31 @@ def power(rows: pl.DataFrame) -> pl.DataFrame:
     claimed = pl.col("rule").replace_strict({name: rule.claimed for name, rule in RULES.items()})
     is_found = (pl.col("p_value") < LEVEL) & (pl.col("value") * claimed > 0)
     there = rows.filter(pl.col("effect") > 0.0)
-    found = _shares(there, ["rule", "days", "effect"], is_found, pl.col("careless_p_value") < LEVEL)
-    return _with_interval(found, "power", "markets")
+    return _shares(there, ["rule", "days", "effect"], is_found, "power", "markets")
 
 
-def _shares(rows: pl.DataFrame, by: list[str], is_found: pl.Expr, is_careless: pl.Expr) -> pl.DataFrame:
-    return (
-        rows.group_by(by)
-        .agg(
-            markets=pl.len(),
-            told=pl.col("p_value").count(),
-            found=is_found.sum(),
-            careless=is_careless.mean(),
-        )
-        .sort(by)
+def document(rows: pl.DataFrame) -> dict[str, Any]:
+    """Both tables as JSON has them."""
+    return {"size": size(rows).to_dicts(), "power": power(rows).to_dicts()}
+
+
+def is_sound(measured: pl.DataFrame) -> bool:
+    """Whether every size, rows of :func:`size`, is within the bounds."""
+    return measured["size"].is_between(LEAST, MOST).all()
+
+
+def _shares(rows: pl.DataFrame, by: list[str], is_found: pl.Expr, name: str, of: str) -> pl.DataFrame:
+    counts = rows.group_by(by).agg(
+        markets=pl.len(),
+        told=pl.col("p_value").count(),
+        found=is_found.sum(),
+        careless=(pl.col("careless_p_value") < LEVEL).mean(),
     )
-
-
-def _with_interval(shares: pl.DataFrame, name: str, of: str) -> pl.DataFrame:
-    """The share found with its interval; null where there is nothing to take a share of."""
-    pairs = zip(shares["found"].to_list(), shares[of].to_list(), strict=True)
+    counts = counts.sort(by)
+    pairs = zip(counts["found"].to_list(), counts[of].to_list(), strict=True)
     bounds = [binomtest(k, n).proportion_ci(method="wilson") if n else None for k, n in pairs]
-    columns = {
-        name: pl.when(pl.col(of) > 0).then(pl.col("found") / pl.col(of)),
-        "low": pl.Series([each.low if each else None for each in bounds], dtype=pl.Float64),
-        "high": pl.Series([each.high if each else None for each in bounds], dtype=pl.Float64),
-    }
-    return shares.with_columns(**columns).drop("found")
+    return counts.with_columns(
+        pl.Series("low", [each and float(each.low) for each in bounds], dtype=pl.Float64),
+        pl.Series("high", [each and float(each.high) for each in bounds], dtype=pl.Float64),
+        **{name: pl.when(pl.col(of) > 0).then(pl.col("found") / pl.col(of))},
+    ).drop("found")

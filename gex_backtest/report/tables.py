@@ -7,9 +7,10 @@ from typing import Any
 import polars as pl
 
 from gex_backtest import words
+from gex_backtest.calibration import told
 from gex_backtest.results import Record
 from gex_backtest.suite import Outcome
-from gex_pipeline.present.page import cards, table
+from gex_pipeline.present.page import cards, paragraph, table
 
 _VERDICTS = {
     "rule": True,
@@ -90,13 +91,10 @@ def _told(value: Any) -> str:
 
 
 def calibration(measured: pl.DataFrame) -> list[str]:
-    """What the tests are worth, measured where the truth is known.
-
-    ``measured``: a row per ``rule``, with ``size`` (share of tests that find an effect where there is none) and
-    ``power`` (where it is there), fractions, null where unknown.
-    """
-    rows = [
-        [row["rule"], *(form(row[name], ".1%").replace("%", " %") for name in ("size", "power"))]
-        for row in measured.iter_rows(named=True)
+    """What the tests are worth where the truth is known, of rows of `calibration.judge`."""
+    code = ", ".join(measured["code"].unique().sort())
+    return [
+        paragraph(f"{told.NOTE} Measured with code {code}; `gex calibrate` draws them anew."),
+        table(told.SIZE, list(told.size_rows(measured)), [0]),
+        table(told.POWER, list(told.power_rows(measured)), [0]),
     ]
-    return [table(["rule", "size of a 5 % test", "power"], rows)]
