@@ -92,8 +92,23 @@ def study(panel: Panel, parameters: Parameters) -> Study:
 
 def orders(panel: Panel, parameters: Parameters) -> Orders:
     """Towards the strike with the largest gross gamma until the settlement, where it is within reach and not here."""
+    known, at = _candidates(panel, parameters)
+    return _towards(panel, parameters, known, at[pins.MAX_GAMMA])
+
+
+def placebo_orders(panel: Panel, parameters: Parameters) -> dict[str, Orders]:
+    """The same towards each placebo."""
+    known, at = _candidates(panel, parameters)
+    return {name: _towards(panel, parameters, known, level) for name, level in at.items() if "placebo" in name}
+
+
+def _candidates(panel: Panel, parameters: Parameters) -> tuple[pl.DataFrame, dict[str, Floats]]:
+    """Where a trade would begin, and the candidates there."""
     known = pins.decisions(panel, (parameters.trade_lead_hours,), parameters.volatility_days)
-    level = pins.candidates(known, parameters.band_pct, parameters.seed)[pins.MAX_GAMMA]
+    return known, pins.candidates(known, parameters.band_pct, parameters.seed)
+
+
+def _towards(panel: Panel, parameters: Parameters, known: pl.DataFrame, level: Floats) -> Orders:
     drawn = Drawn.to(known, level, parameters.reach_sigmas)
     is_far = np.abs(level / known["spot_usd"].to_numpy() - 1.0) >= parameters.trade_least_bps * 1e-4
     chosen, bars = drawn.is_near & is_far, panel.bars
@@ -155,4 +170,5 @@ RULE = Rule(
     claimed=0.15,
     needs=("expiring", "settlements"),
     orders=orders,
+    placebo_orders=placebo_orders,
 )
