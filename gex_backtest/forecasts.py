@@ -85,13 +85,13 @@ def _gain(group: str, method: str, squares: Floats) -> Estimate:
 
 
 def _diebold_mariano(group: str, unit: str, method: str, y: Floats, found: Floats) -> Estimate:
-    from scipy.special import stdtrit
-    from statsmodels.tsa.stattools import diebold_mariano_test
-
     name, n = "squared_error_gain_out_of_sample", len(y)
     gained = (y - found[:, 1]) ** 2 - (y - found[:, 0]) ** 2
     if n < LEAST or np.ptp(gained) == 0 or gained.mean() == 0:
         return Estimate(name, group, unit, n, f"{method}, Diebold-Mariano", status=TOO_LITTLE)
+    from scipy.special import stdtrit
+    from statsmodels.tsa.stattools import diebold_mariano_test
+
     test = diebold_mariano_test(y, found[:, 1], found[:, 0], harvey_adj=True)
     value, method = float(gained.mean()), f"{method}, Diebold-Mariano, HAC, {test.lags} lags"
     error = value / float(test.statistic)

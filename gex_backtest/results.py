@@ -162,5 +162,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "paths": {name: path.to_dict(as_series=False) for name, path in study.paths.items()} if study else {},
         "trading_status": outcome.trading_status,
         "metrics": asdict(trading.metrics) if trading else None,
+        "samples": asdict(trading.samples) if trading else None,
+        "placebo_metrics": {kind: asdict(each.metrics) for kind, each in trading.placebos.items()} if trading else {},
         "track_record": asdict(record) if record else None,
     }

@@ -78,7 +78,8 @@ class Rule:
     ``parameters``: a frozen dataclass, its defaults what is tested; ``headline``: the first estimate of the study, alone
     and in less time; ``claimed``: the smallest headline that would
     matter, with the sign that the claim has, in the headline's unit; ``needs``: tables of the history without which
-    there is nothing to test; ``orders``: the trading form, where there is one.
+    there is nothing to test; ``orders``: the trading form, where there is one; ``placebo_orders``: the same at levels
+    that are none, by kind, where it trades at levels.
     """
 
     name: str
@@ -89,3 +90,4 @@ class Rule:
     claimed: float
     needs: tuple[str, ...] = ("levels",)
     orders: Callable[[Panel, Any], Orders] | None = None
+    placebo_orders: Callable[[Panel, Any], Mapping[str, Orders]] | None = None

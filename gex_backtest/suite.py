@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -16,8 +16,10 @@ from gex_backtest.costs import BPS, Costs
 from gex_backtest.errors import BacktestError
 from gex_backtest.funding import funding_per_bar, unknown_instants
 from gex_backtest.history import History
+from gex_backtest.holdings import Orders
 from gex_backtest.metrics import Metrics, daily, metrics
 from gex_backtest.panel import Panel, micros
+from gex_backtest.samples import Samples, samples
 from gex_backtest.sharpe import TrackRecord, track_records
 from gex_backtest.simulate import simulate
 from gex_backtest.study import OK, Rule, Study
@@ -51,11 +53,16 @@ class Coverage:
 
 @dataclass(frozen=True, eq=False)
 class Trading:
-    """What the trading form of a variant came to; ``equity`` of shape (bars,) at each close, from 1."""
+    """What the trading form of a variant came to; ``equity`` of shape (bars,) at each close, from 1.
+
+    ``placebos``: the same orders at levels that are none, by kind; none where a rule trades at no levels.
+    """
 
     equity: Floats
     trades: pl.DataFrame
     metrics: Metrics
+    samples: Samples
+    placebos: Mapping[str, Trading] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,12 +170,17 @@ def _study(panel: Panel, rule: Rule, parameters: Any) -> Study:
 
 def _trading(panel: Panel, asked: Configuration, rule: Rule, parameters: Any) -> Trading:
     assert rule.orders is not None
-    orders, bars = rule.orders(panel, parameters), panel.bars
-    targets = asked.sizing.scaled(bars, orders.targets) if asked.sizing else orders.targets
     funding = _funding(panel.history, asked.costs)
+    placebos = rule.placebo_orders(panel, parameters) if rule.placebo_orders else {}
+    traded = {kind: _traded(panel.bars, asked, funding, orders) for kind, orders in placebos.items()}
+    return replace(_traded(panel.bars, asked, funding, rule.orders(panel, parameters)), placebos=traded)
+
+
+def _traded(bars: Bars, asked: Configuration, funding: Floats, orders: Orders) -> Trading:
+    targets = asked.sizing.scaled(bars, orders.targets) if asked.sizing else orders.targets
     done = simulate(bars, targets, asked.costs, funding=funding, stops=orders.stops, takes=orders.takes)
-    equity = done.equity[:, 0]
-    return Trading(equity, done.trades(), metrics(bars, equity, done.ledgers[0]))
+    equity, trades = done.equity[:, 0], done.trades()
+    return Trading(equity, trades, metrics(bars, equity, done.ledgers[0]), samples(bars, equity, trades))
 
 
 def _funding(history: History, costs: Costs) -> Floats:

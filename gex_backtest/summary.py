@@ -57,6 +57,15 @@ def _cells(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     return made
 
 
+def brief(results: Results) -> Table:
+    """What each headline says of its claim."""
+    found = plain_table(*words.VERDICTS)
+    for row in words.verdicts(results.outcomes):
+        found.add_row(*row)
+    found.columns[-1].justify = "left"
+    return found
+
+
 def listing(rules: Iterable[Rule]) -> Iterator[str]:
     """Lines on each rule: its name, its claim, its parameters as a file of configuration has them."""
     for rule in rules:
@@ -85,9 +94,8 @@ def _headline(outcome: Outcome) -> tuple[RenderableType, ...]:
 
 
 def _value(estimate: Estimate) -> RenderableType:
-    if estimate.value is None:
-        return Text(estimate.status, style="dim")
-    return " ".join([f"{estimate.value:+.3g}", *words.unit(estimate)])
+    shown = words.value(estimate)
+    return Text(shown, style="dim") if estimate.value is None else shown
 
 
 def _trading(outcome: Outcome) -> tuple[str, ...]:

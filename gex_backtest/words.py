@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +10,7 @@ from gex_backtest.estimates import LEAST
 from gex_backtest.sizing import Sizing
 from gex_backtest.study import Estimate
 from gex_backtest.suite import Outcome
+from gex_backtest.verdicts import TOO_LITTLE_TO_SAY, verdict
 
 
 def varied(outcome: Outcome, outcomes: Iterable[Outcome]) -> list[str]:
@@ -22,6 +23,27 @@ def varied(outcome: Outcome, outcomes: Iterable[Outcome]) -> list[str]:
 def named(estimate: Estimate) -> str:
     """Its name, and what it is of."""
     return f"{estimate.name}, {estimate.group}" if estimate.group else estimate.name
+
+
+#: Columns of :func:`verdicts`.
+VERDICTS = ("rule", "value", "95 %", "n", "verdict")
+
+
+def verdicts(outcomes: Sequence[Outcome]) -> list[list[str]]:
+    """What each headline says of its claim, in short."""
+    return [[" ".join([o.rule.name, *varied(o, outcomes)]), *_said(o)] for o in outcomes]
+
+
+def _said(outcome: Outcome) -> list[str]:
+    if outcome.study is None:
+        return [outcome.status, "", "", TOO_LITTLE_TO_SAY]
+    headline = outcome.study.estimates[0]
+    return [value(headline), interval(headline), f"{headline.n:,}", verdict(headline, outcome.rule.claimed)]
+
+
+def value(estimate: Estimate) -> str:
+    """Its value with the unit, or why there is none."""
+    return estimate.status if estimate.value is None else " ".join([f"{estimate.value:+.3g}", *unit(estimate)])
 
 
 def unit(estimate: Estimate) -> list[str]:

@@ -46,7 +46,7 @@ _COMMANDS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
             ("gex market", "gex market --venue deribit --underlying BTC --from 2026-11-01 --to 2026-11-08"),
         ),
         "demo": (
-            "fill:demo",
+            "demo:demo",
             "The whole job on the built-in synthetic market.",
             ("gex demo", "gex demo --out /srv/demo"),
         ),

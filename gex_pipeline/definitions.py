@@ -8,6 +8,7 @@ from dagster import Definitions, in_process_executor
 
 from gex_pipeline.defs.alerts import failed_run
 from gex_pipeline.defs.around import market
+from gex_pipeline.defs.backtests import backtests
 from gex_pipeline.defs.base import BASE
 from gex_pipeline.defs.derived import derived
 from gex_pipeline.defs.jobs import JOBS, SCHEDULES
@@ -19,7 +20,7 @@ from gex_pipeline.defs.views import VIEW_SPECS
 def build_defs(**overrides: Any) -> Definitions:
     """All definitions; ``overrides`` replace resources by name, as tests do."""
     return Definitions(
-        assets=[snapshots, market, *BASE, derived, *VIEW_SPECS],
+        assets=[snapshots, market, *BASE, derived, backtests, *VIEW_SPECS],
         jobs=JOBS,
         schedules=SCHEDULES,
         sensors=[failed_run],

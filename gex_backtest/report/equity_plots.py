@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gex_backtest.bars import Bars
-from gex_backtest.report.pictures import FIRST, Picture, legend, seen, times
+from gex_backtest.report.pictures import FIRST, SECOND, Picture, legend, seen, times
 from gex_backtest.suite import Outcome
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.present.history_plots import SHARE
@@ -21,9 +21,14 @@ _DETAIL = "above: of 1 at the start, after fees, spread, slippage and funding; b
 
 
 def equity(outcomes: Sequence[Outcome], bars: Bars, is_synthetic: bool) -> Picture:
-    """Equity and drawdown of every variant that trades, and of buying at the first open (without costs)."""
+    """Equity and drawdown of every variant that trades, and of buying at the first open (without costs).
+
+    Of the first variant also the same orders on placebo levels, where the rule trades at levels.
+    """
     rule, rows = outcomes[0].rule.name, seen(len(bars))
-    at, curves = times(bars.close_at[rows]), [o.trading.equity[rows] for o in outcomes if o.trading]
+    traded = [outcome.trading for outcome in outcomes if outcome.trading]
+    at, curves = times(bars.close_at[rows]), [each.equity[rows] for each in traded]
+    placebos = [each.equity[rows] for each in traded[0].placebos.values() if each.metrics.n_trades]
     with style():
         figure, upper = new_figure(height=4.8, above=0.85, share=SHARE)
         box = upper.get_position()
@@ -31,9 +36,13 @@ def equity(outcomes: Sequence[Outcome], bars: Bars, is_synthetic: bool) -> Pictu
         lower = figure.add_axes((box.x0, box.y0, box.width, 0.30 * box.height), sharex=upper)
         for axes, of in ((upper, np.asarray), (lower, drawdown)):
             _line(axes, at, of(bars.close[rows] / bars.open[0]), FAINT, "buy and hold, no costs", "--")
+            for i, curve in enumerate(placebos):
+                _line(axes, at, of(curve), SECOND, None if i else _placebos(len(placebos)), "-", 0.6)
             for i, curve in enumerate(curves):
                 _line(axes, at, of(curve), FIRST, None if i else _label(len(curves)), "-", 1.0 / len(curves) ** 0.5)
         upper.axhline(1.0, color=FAINT, linewidth=0.8)
+        low, high = upper.get_ylim()
+        upper.set_ylim(low, high + 0.15 * (high - low))  # the legend's
         upper.tick_params(labelbottom=False)
         lower.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}".replace("%", " %"))
         legend(upper)
@@ -50,6 +59,10 @@ def _label(n: int) -> str:
     return "trading form" if n == 1 else f"trading form, {n:,} variants"
 
 
+def _placebos(n: int) -> str:
+    return f"the same on placebo levels, {n} kind{'s' if n > 1 else ''}"
+
+
 def _line(axes: Axes, at: Any, values: Floats, colour: str, label: str | None, line: str, alpha: float = 1.0) -> None:
-    axes.plot(at, values, line, color=colour, linewidth=1.2, label=label, alpha=alpha)
+    axes.plot(at, values, line, color=colour, linewidth=0.7 if colour == SECOND else 1.2, label=label, alpha=alpha)
     axes.margins(x=0)

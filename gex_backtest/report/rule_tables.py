@@ -6,17 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from gex_backtest import words
 from gex_backtest.report.tables import form, named, numbers
 from gex_backtest.results import Record
+from gex_backtest.samples import FIRST, GAP_DAYS, Sample
 from gex_backtest.study import OK
 from gex_backtest.suite import Outcome, Trading
 from gex_pipeline.present import text
-from gex_pipeline.present.page import folded, paragraph, table
+from gex_pipeline.present.page import folded, paragraph, subheading, table
 
 _ESTIMATES = ["estimate", "value", "95 %", "p-value", "n", "error", "detectable", "method"]
+_SAMPLES = ["variant", *(f"{part}: {what}" for part in ("in", "out") for what in ("Sharpe", "net return", "trades"))]
 _TRADING = ["variant", "net return", "Sharpe", "drawdown", "trades", "exposure", "costs", "funding", "break-even"]
 
 
@@ -79,6 +82,8 @@ def trading(record: Record, outcomes: Sequence[Outcome]) -> Iterator[str]:
     yield from map(paragraph, words.sized(record.results.configuration.sizing))
     yield table(_TRADING, [_traded(outcome, found) for outcome, found in traded])
     yield from map(paragraph, words.too_short(outcomes))
+    yield from _samples(traded)
+    yield from _placebos(traded)
     metrics = _of_rule(record, outcomes[0].rule.name, "metric")
     marks = {("sharpe", outcome.variant): words.mark(outcome) for outcome in outcomes}
     rows = [
@@ -89,9 +94,37 @@ def trading(record: Record, outcomes: Sequence[Outcome]) -> Iterator[str]:
     yield folded("All metrics", table(["metric", "variant", "value", "unit"], rows, [3]))
 
 
+def _samples(traded: Sequence[tuple[Outcome, Trading]]) -> Iterator[str]:
+    """What a variant would have been chosen by, and what it came to after that."""
+    yield subheading(f"In-sample, the first {100 * FIRST:.0f} %, and out-of-sample, the rest after {GAP_DAYS} days")
+    rows = [[str(o.variant), *_sample(t.samples.first), *_sample(t.samples.last)] for o, t in traded]
+    yield table(_SAMPLES, rows)
+    known = [(outcome, found.samples) for outcome, found in traded if np.isfinite(found.samples.first.sharpe)]
+    if len(traded) > 1 and known:
+        best, found = max(known, key=lambda each: each[1].first.sharpe)
+        then = f"{words.finite(found.first.sharpe, '.2f')}, then {words.finite(found.last.sharpe, '.2f')}"
+        yield paragraph(f"Best of {len(traded):,} in-sample: variant {best.variant}, Sharpe {then} out-of-sample.")
+
+
+def _sample(found: Sample) -> list[str]:
+    return [words.finite(found.sharpe, ".2f"), text.percent(found.total_return), f"{found.n_trades:,}"]
+
+
+def _placebos(traded: Sequence[tuple[Outcome, Trading]]) -> Iterator[str]:
+    """What the same orders came to at levels that are none."""
+    rows = [
+        [str(o.variant), kind.removeprefix("placebo: "), *_traded(o, each)[1:]]
+        for o, found in traded
+        for kind, each in found.placebos.items()
+    ]
+    if rows:
+        yield folded("The same on placebo levels", table([_TRADING[0], "placebo", *_TRADING[1:]], rows, [1]))
+
+
 def _traded(outcome: Outcome, trading: Trading) -> list[str]:
     found = trading.metrics
-    returns = [text.percent(found.total_return), words.sharpe(outcome), text.percent(found.max_drawdown)]
+    sharpe = words.finite(found.sharpe, ".2f") + words.mark(outcome)
+    returns = [text.percent(found.total_return), sharpe, text.percent(found.max_drawdown)]
     held = [f"{found.n_trades:,}", f"{found.exposure:.0%}".replace("%", " %")]
     paid = [text.percent(-found.fees - found.spread_and_slippage), text.percent(-found.funding)]
     return [str(outcome.variant), *returns, *held, *paid, words.finite(found.break_even_bps, ".1f", " bps")]

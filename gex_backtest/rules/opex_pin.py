@@ -78,7 +78,8 @@ class Parameters:
 
 def headline(panel: Panel, parameters: Parameters) -> Estimate:
     """How much nearer settlements are to the strike with the largest gross gamma than to its mirror image."""
-    drawn = _to_max_gamma(panel, parameters, _LEADS[0])
+    known = pins.decisions(panel, _LEADS[:1], parameters.volatility_days)
+    drawn = Drawn.to(known, pins.strongest(known)[:, 0], parameters.reach_sigmas)
     return _mean("closer", f"{pins.MAX_GAMMA}, {_LEADS[0]} h, all", drawn.outcomes["closer"], _LEADS[0])
 
 
@@ -98,20 +99,31 @@ def study(panel: Panel, parameters: Parameters) -> Study:
 
 def orders(panel: Panel, parameters: Parameters) -> Orders:
     """Towards the strike with the largest gross gamma until the settlement, where it is within reach and not here."""
-    drawn = _to_max_gamma(panel, parameters, parameters.trade_lead_hours)
-    known = drawn.known
-    is_far = np.abs(drawn.level / known["spot_usd"].to_numpy() - 1.0) >= parameters.trade_least_bps * 1e-4
+    known = _traded(panel, parameters)
+    return _towards(panel, parameters, known, pins.strongest(known)[:, 0])
+
+
+def placebo_orders(panel: Panel, parameters: Parameters) -> dict[str, Orders]:
+    """The same towards each placebo."""
+    known = _traded(panel, parameters)
+    at = pins.candidates(known, parameters.band_pct, parameters.seed)
+    return {name: _towards(panel, parameters, known, level) for name, level in at.items() if "placebo" in name}
+
+
+def _traded(panel: Panel, parameters: Parameters) -> pl.DataFrame:
+    """Where a trade would begin."""
+    return pins.decisions(panel, (parameters.trade_lead_hours,), parameters.volatility_days)
+
+
+def _towards(panel: Panel, parameters: Parameters, known: pl.DataFrame, level: Floats) -> Orders:
+    drawn = Drawn.to(known, level, parameters.reach_sigmas)
+    is_far = np.abs(level / known["spot_usd"].to_numpy() - 1.0) >= parameters.trade_least_bps * 1e-4
     chosen, bars = drawn.is_near & is_far, panel.bars
     targets = np.full(len(bars), np.nan)
     ends = np.searchsorted(bars.close_at, micros(known["expiry_at"])[chosen])
     targets[ends[ends < len(bars)]] = 0.0
     targets[np.searchsorted(bars.close_at, micros(known["decided_at"])[chosen])] = np.sign(drawn.distance[chosen])
     return Orders(targets)
-
-
-def _to_max_gamma(panel: Panel, parameters: Parameters, lead_hours: int) -> Drawn:
-    known = pins.decisions(panel, (lead_hours,), parameters.volatility_days)
-    return Drawn.to(known, pins.strongest(known)[:, 0], parameters.reach_sigmas)
 
 
 def _pulls(known: pl.DataFrame, drawn: dict[str, Drawn]) -> Iterator[Estimate]:
@@ -166,4 +178,5 @@ RULE = Rule(
     claimed=0.15,
     needs=("expiring", "settlements"),
     orders=orders,
+    placebo_orders=placebo_orders,
 )

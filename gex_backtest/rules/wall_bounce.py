@@ -145,8 +145,19 @@ def _every_wall(seen: _Seen, found: Touches) -> Iterator[Estimate]:
 
 def orders(panel: Panel, p: Parameters) -> Orders:
     """Against the move, from a touch until it is resolved or the session ends; a later touch replaces an earlier."""
-    at, bars = sessions(panel, p.volatility_days), panel.bars
-    watched = watch(at, walls(panel, at)[:, _FIRST])
+    at = sessions(panel, p.volatility_days)
+    return _at(panel, p, watch(at, walls(panel, at)[:, _FIRST]))
+
+
+def placebo_orders(panel: Panel, p: Parameters) -> dict[str, Orders]:
+    """The same at the placebos of these walls, by kind."""
+    at = sessions(panel, p.volatility_days)
+    made = placebos(panel, at, walls(panel, at), barrier(at.sigma, p.barrier_sigmas), p.seed)
+    return {kind: _at(panel, p, watch(at, made[:, i, _FIRST])) for i, kind in enumerate(KINDS)}
+
+
+def _at(panel: Panel, p: Parameters, watched: Watch) -> Orders:
+    bars = panel.bars
     found = touches(bars, watched, p.barrier_sigmas)
     entered = _entered(found)
     row, resolved = found.row[entered], found.resolved_us[entered]
@@ -180,4 +191,5 @@ RULE = Rule(
     headline,
     claimed=0.25,
     orders=orders,
+    placebo_orders=placebo_orders,
 )

@@ -90,6 +90,7 @@ def backtest(
     """
     if listed:
         return _list(rules, json)
+    from gex_backtest import summary
     from gex_backtest.config import configure
 
     candles = {"interval": stored.interval, "market": stored.market, "venue": stored.venue}
@@ -101,13 +102,13 @@ def backtest(
     if report:
         refuse_warehouse_files(report)
         _require_folder(report)
-    record, history = _run(context.warehouse, configuration)
+    hear_ctrl_c()
+    record, history = confronted(context.warehouse, configuration)
+    say_all(summary.problems(record.results))
     _write(record, history, context.warehouse, out, report)
     if json:
         show_json(record.document)
     else:
-        from gex_backtest import summary
-
         show(summary.table(record.results), is_wide=True)
         show_lines(["", *_places(record, context.warehouse, out, report)])
     return 0
@@ -140,24 +141,18 @@ def _list(names: tuple[str, ...], is_json: bool) -> int:
     return 0
 
 
-def _run(warehouse: Path, configuration: Configuration) -> tuple[Record, History]:
-    """Read, run, store; what could not be worked out is said."""
-    from gex_backtest import data, results, suite, summary
+def confronted(warehouse: Path, configuration: Configuration) -> tuple[Record, History]:
+    """A run on what is stored, and in the end stored itself, with its progress on standard error."""
+    from gex_backtest.stored import confront, read
     from gex_pipeline.present import progress
 
-    hear_ctrl_c()
-    span = configuration.start or data.FIRST, configuration.end or data.LAST
-    history, counts = data.load(warehouse, configuration.underlying, *span, configuration.candles)
+    history, instruments = read(warehouse, configuration)
     shown = progress.for_stream()
     shown.start("backtest", sum(len(choice.variants) for choice in configuration.rules))
     try:
-        found = suite.run(history, configuration, lambda rule: shown.advance(note=rule))
+        record = confront(warehouse, configuration, history, instruments, lambda rule: shown.advance(note=rule))
     finally:
         shown.close()
-    say_all(summary.problems(found))
-    instruments = [{**asdict(each), "bars": bars} for each, bars in counts.items()]
-    record = results.Record.of(found, history, instruments)
-    results.store(warehouse, record)
     return record, history
 
 

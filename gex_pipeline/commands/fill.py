@@ -1,4 +1,4 @@
-"""Commands that fill the warehouse: `import`, `build`, `demo`."""
+"""Commands that fill the warehouse: `import`, `build`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from cyclopts import Parameter
 
 from gex_pipeline.commands.arguments import (
     Context,
-    folder,
     one_of,
     to_duration,
     to_instant,
@@ -22,7 +21,7 @@ from gex_pipeline.commands.arguments import (
     to_whole_number,
 )
 from gex_pipeline.commands.interrupts import hear_ctrl_c
-from gex_pipeline.commands.output import say, say_all, show, show_lines
+from gex_pipeline.commands.output import say, say_all, show_lines
 from gex_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 Duration = Annotated[timedelta | None, Parameter(converter=to_duration, metavar="DURATION")]
 Instant = Annotated[datetime | None, Parameter(converter=to_instant, metavar="TIME")]
 Given = Annotated[Context, Parameter(parse=False)]
-Folder = Annotated[Path, Parameter(metavar="DIR")]
 Count = Annotated[int, Parameter(converter=to_whole_number)]
 
 
@@ -213,31 +211,3 @@ def _rebuild(underlying: Sequence[str], span: Span, context: Context) -> None:
     store = Store(context.warehouse)
     done = rebuild(store, underlyings=underlying, start=span.start, end=span.end, progress=progress.for_stream())
     show_lines(summaries.rebuild_lines(done))
-
-
-def demo(*, days: Count = 90, out: Folder = Path("data/demo"), context: Given) -> int:
-    """The whole job on a made-up market: archive files and snapshots of local venues, build, levels, a report.
-
-    Parameters
-    ----------
-    days
-        Days of hourly chains, 2 to 365.
-    out
-        Folder for the files, the warehouse and the report; empty, or of an earlier demo, which is replaced.
-    """
-    from gex_pipeline.engine import demo as engine
-    from gex_pipeline.engine.demo_folder import LEAST_DAYS, new_folder
-    from gex_pipeline.present import demo_report, demo_words, progress, tables
-    from gex_pipeline.store.objects import LocalObjects
-
-    if not LEAST_DAYS <= days <= 365:
-        raise UsageError(f"--days {days} must be from {LEAST_DAYS} to 365")
-    hear_ctrl_c()
-    with new_folder(folder("--out", out), days):
-        done = engine.run(out, days, progress.for_stream())
-        words = demo_words.story(done), demo_words.commands(done)
-        page = demo_report.report(done.answers, engine.histories(done), *words)
-        LocalObjects(out).write("report.html", page.encode())
-    show(tables.levels_now(done.answers), is_wide=True)
-    show_lines(["", *demo_words.lines(done, out / "report.html")])
-    return 0

@@ -7,6 +7,7 @@ from datetime import timedelta
 from dagster import AssetSelection, RunRequest, ScheduleEvaluationContext, define_asset_job, schedule
 
 from gex_pipeline.defs.around import market
+from gex_pipeline.defs.backtests import backtests
 from gex_pipeline.defs.base import BASE
 from gex_pipeline.defs.derived import derived
 from gex_pipeline.defs.live import snapshots
@@ -25,7 +26,10 @@ hourly = define_asset_job(
 around = define_asset_job(
     "around", AssetSelection.assets(market), tags=_LIVE, description="Fetch candles, trades, funding and settlements."
 )
-JOBS = [everything, imports, build, hourly, around]
+backtest = define_asset_job(
+    "backtest", AssetSelection.assets(backtests), tags=_BATCH, description="Confront the rules with what is stored."
+)
+JOBS = [everything, imports, build, hourly, around, backtest]
 
 
 @schedule(job=hourly, cron_schedule="0 * * * *", execution_timezone="UTC")
@@ -47,4 +51,10 @@ def around_every_hour() -> RunRequest:
     return RunRequest()
 
 
-SCHEDULES = [daily, every_hour, around_every_hour]
+@schedule(job=backtest, cron_schedule="30 9 * * 6", execution_timezone="UTC")
+def weekly() -> RunRequest:
+    """Saturday, at 09:30 UTC: a week's options expire on Friday, and their day has been imported by then."""
+    return RunRequest()
+
+
+SCHEDULES = [daily, every_hour, around_every_hour, weekly]

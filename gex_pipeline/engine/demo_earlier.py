@@ -16,7 +16,7 @@ from pathlib import Path
 from gex_pipeline.store.layout import TEMPORARY
 
 WAREHOUSE = "warehouse"
-_FILES = ("archives.toml", "report.html")
+_FILES = ("archives.toml", "report.html", "backtest.html")
 #: All that a demo makes.
 MADE = ("archive", WAREHOUSE, *_FILES, *(name + TEMPORARY for name in _FILES))
 _EARLIER, _OBSOLETE = ".earlier", ".obsolete"

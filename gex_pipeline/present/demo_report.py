@@ -9,20 +9,26 @@ import polars as pl
 from gex_pipeline.present import history_plots, plots, text
 from gex_pipeline.present.answer import Answer
 from gex_pipeline.present.main_levels import HEADINGS, main_levels
-from gex_pipeline.present.page import code, heading, page, paragraph, picture, table
+from gex_pipeline.present.page import code, heading, link, page, paragraph, picture, table
 
+#: The page of the backtest, beside this one.
+BACKTEST = "backtest.html"
 _FIFTHS = ("lowest fifth", "second", "third", "fourth", "highest fifth")
 
 
 def report(
-    answers: Mapping[str, Answer], histories: Mapping[str, pl.DataFrame], story: str, commands: Sequence[str]
+    answers: Mapping[str, Answer],
+    histories: Mapping[str, pl.DataFrame],
+    verdicts: Sequence[Sequence[str]],
+    story: str,
+    commands: Sequence[str],
 ) -> str:
     """The page. ``histories``: per coin, rows by hour as :func:`history_plots.levels_over_time` wants them.
 
     Those of the first coin have the truth, too: ``gamma_usd`` of the dealers and ``realised`` volatility of the hour
-    (annual, a fraction).
+    (annual, a fraction). ``verdicts``: what a backtest says, the names of its columns first.
     """
-    parts = [paragraph(story), *_now(answers), *_over_time(histories), *_truth(histories)]
+    parts = [paragraph(story), *_now(answers), *_over_time(histories), *_truth(histories), *_confronted(verdicts)]
     return page("Gamma exposure of a made-up market", [*parts, heading("Try next"), code(commands)], is_synthetic=True)
 
 
@@ -58,6 +64,15 @@ def _truth(histories: Mapping[str, pl.DataFrame]) -> list[str]:
             "memory, and open interest follows spot: part of such a pattern would be there without any hedging, which "
             "is why a backtest needs a null hypothesis."
         ),
+    ]
+
+
+def _confronted(verdicts: Sequence[Sequence[str]]) -> list[str]:
+    columns, *rows = verdicts
+    return [
+        heading("Claims about gamma exposure, confronted"),
+        table(columns, rows, [len(columns) - 1]),
+        link("How each was confronted, in pictures and numbers", BACKTEST),
     ]
 
 

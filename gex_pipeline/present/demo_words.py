@@ -31,12 +31,13 @@ def story(demo: Demo) -> str:
     )
 
 
-def lines(demo: Demo, report: Path) -> list[str]:
+def lines(demo: Demo, report: Path, backtest: Path) -> list[str]:
     """What the demo is, where it is, and what to try next."""
     return [
         "SYNTHETIC data: made up by the project, no market's prices.",
         story(demo),
         f"report     {report}",
+        f"backtest   {backtest}",
         f"warehouse  {demo.warehouse}",
         "",
         "Try next:",

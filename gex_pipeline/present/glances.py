@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +36,12 @@ def rows_markdown(table: Table, frame: pl.DataFrame) -> str:
     alike = [n for n in names if n in (*table.key, *table.hive) and shown[n].n_unique() == 1]
     varying = [n for n in names if n not in alike and shown[n].n_unique() > 1][:N_COLUMNS]
     rows = [[_cell(v) for v in row] for row in shown.select(varying).rows()]
-    grid = "\n".join(f"| {' | '.join(line)} |" for line in [varying, ["---"] * len(varying), *rows])
-    return ", ".join(f"{n} {_cell(shown[n][0])}" for n in alike) + f"\n\n{grid}"
+    return ", ".join(f"{n} {_cell(shown[n][0])}" for n in alike) + f"\n\n{table_markdown(varying, rows)}"
+
+
+def table_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Cells of text as a Markdown table."""
+    return "\n".join(f"| {' | '.join(line)} |" for line in [columns, ["---"] * len(columns), *rows])
 
 
 def _cell(value: Any) -> str:
@@ -55,19 +60,26 @@ def picture_markdown(table: Table, frame: pl.DataFrame) -> str:
         return ""
     day = frame[table.period_column].max()
     with style():
-        figure = _new_figure(len(coins))
+        figure = small_figure(len(coins), width=3.4 * len(coins))
         for axes, coin in zip(figure.axes, coins, strict=True):
             draw(axes, frame.filter(pl.col("underlying") == coin))
             axes.set_title(f"{coin}  {day:%Y-%m-%d}", loc="left", fontsize=9, weight="bold", color=INK)
+    return image_markdown(table.name, figure)
+
+
+def image_markdown(words: str, figure: Figure) -> str:
+    """A figure of few colours as a Markdown image that carries its bytes."""
+    with style():
         data = base64.b64encode(_png(figure)).decode()
-    return f"![{table.name}](data:image/png;base64,{data})"
+    return f"![{words}](data:image/png;base64,{data})"
 
 
-def _new_figure(panels: int) -> Figure:
+def small_figure(panels: int, width: float, height: float = 2.1) -> Figure:
+    """An empty figure (inches) with axes side by side."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(3.4 * panels, 2.1), dpi=_DPI, layout="constrained", facecolor="white")
+    figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     for axes in figure.subplots(1, panels, squeeze=False)[0]:
         axes.tick_params(labelsize=7)

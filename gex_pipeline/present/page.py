@@ -104,6 +104,11 @@ def paragraph(words: str) -> str:
     return f"<p>{escape(words)}</p>"
 
 
+def link(words: str, to: str) -> str:
+    """A way to a file beside the page."""
+    return f'<p><a href="{escape(to)}">{escape(words)}</a></p>'
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], words: Collection[int] = ()) -> str:
     """Cells are text; all columns but the first, and those whose places are in ``words``, are numbers."""
     whole = f"<table>{_head(columns, words)}<tbody>{_body(rows, words)}</tbody></table>"

@@ -17,57 +17,20 @@ from gex_backtest.family import q_values
 from gex_backtest.panel import Panel
 from gex_backtest.study import Study
 from gex_pipeline import cli, open_warehouse
-from gex_pipeline.engine.build import build
-from gex_pipeline.schema import BACKTESTS, CANDLES, CHAIN
-from gex_pipeline.schema.types import polars_schema
+from gex_pipeline.schema import BACKTESTS, CANDLES
 from gex_pipeline.store.layout import MARKER
 from gex_pipeline.store.verify import verify
 from tests.html_pages import Page
+from tests.integration.two_days import HOURS, bars, fill
 from tests.unit.backtest.drifts import DRIFTS, START, VOLS, Parameters
 from tests.unit.store.build import OVER, chain, data_files, store
 
 Gex = Callable[..., tuple[int, str, str]]
-HOURS = 48
-
-
-def bars(rows: pl.DataFrame) -> pl.DataFrame:
-    """Hourly candles from each index to the next."""
-    spot = rows.group_by("snapshot_at").agg(pl.col("index_usd").median()).sort("snapshot_at")["index_usd"]
-    fixed = {
-        "venue": "okx",
-        "market": "perp",
-        "symbol": "BTC-PERP",
-        "underlying": "BTC",
-        "interval": "1h",
-        "source": "t",
-    }
-    frame = pl.DataFrame(
-        {
-            "open_at": [START + timedelta(hours=i) for i in range(len(spot) - 1)],
-            "close_at": [START + timedelta(hours=i + 1) for i in range(len(spot) - 1)],
-            "open": spot[:-1],
-            "close": spot[1:],
-        }
-    )
-    frame = frame.with_columns(
-        high=pl.max_horizontal("open", "close"),
-        low=pl.min_horizontal("open", "close"),
-        volume_coin=pl.lit(None, pl.Float64),
-        **{name: pl.lit(value) for name, value in fixed.items()},
-    )
-    return frame.select(CANDLES.names).cast(dict(polars_schema(CANDLES)))
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two days of hourly chains with their levels, and candles."""
-    root = tmp_path_factory.mktemp("backtest") / "warehouse"
-    made = store(root, OVER)
-    rows = chain(f"{START:%Y-%m-%d}T00:00", HOURS + 1, venue="deribit")
-    made.merge(CHAIN, rows, {})
-    made.merge(CANDLES, bars(rows), {})
-    assert not build(root, workers=1).failures
-    return root
+    return fill(tmp_path_factory.mktemp("backtest") / "warehouse")
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from gex_pipeline.defs import partitions as days
 from gex_pipeline.defs.jobs import daily
 from gex_pipeline.defs.resources import Places
 from gex_pipeline.market import archive
-from gex_pipeline.schema import BACKTESTS, DERIVED, TABLES
+from gex_pipeline.schema import DERIVED, TABLES
 from gex_pipeline.store.partitions import Store
 from tests import asset_graph, made_up
 from tests.instants import utc
@@ -133,7 +133,7 @@ def test_the_graph_is_the_one_on_record() -> None:
 def test_every_table_has_an_asset_with_its_columns() -> None:
     graph = build_defs().resolve_asset_graph()
     names = {key.path[0] for key in graph.get_all_asset_keys()}
-    assert names == set(TABLES) - {table.name for table in BACKTESTS}  # `gex backtest` makes those, and nothing else
+    assert names == set(TABLES)
     for key in graph.get_all_asset_keys():
         node, table = graph.get(key), TABLES[key.path[0]]
         schema = node.metadata["dagster/column_schema"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import html
+import json
 import os
 import re
 import resource
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,8 @@ import psutil
 import pytest
 from polars.testing import assert_frame_equal
 
+from gex_backtest import words
+from gex_backtest.rules import RULES
 from gex_pipeline import cli
 from gex_pipeline.engine import demo, demo_archives
 from gex_pipeline.engine.demo_folder import new_folder
@@ -36,6 +39,7 @@ from gex_pipeline.market.world import World
 from gex_pipeline.present import demo_words
 from gex_pipeline.schema import CHAIN
 from gex_pipeline.store.partitions import Store
+from tests.html_pages import Page
 from tests.instants import utc
 from tests.integration.live import Run, query
 
@@ -79,7 +83,9 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "my demo"
     with (folder.parent / "demo.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert folder.exists() or cli.main(["demo", "--days", str(DAYS), "--out", str(folder)]) == 0
+        if not folder.exists():
+            with folder.with_name("said.txt").open("w") as said, redirect_stdout(said):
+                assert cli.main(["demo", "--days", str(DAYS), "--out", str(folder)]) == 0
     return folder
 
 
@@ -107,8 +113,22 @@ def test_what_is_around_the_chain_is_there(out: Path, table: str) -> None:
     assert query(out / "warehouse", f"SELECT count(*) FROM {table}").item() > 0
 
 
-def page(out: Path) -> str:
-    return (out / "report.html").read_text(encoding="utf-8")
+def page(out: Path, name: str = "report.html") -> str:
+    return (out / name).read_text(encoding="utf-8")
+
+
+def test_it_ends_with_the_claims_confronted(out: Path) -> None:
+    """A verdict per rule, alike in the tables, on both pages and in the terminal."""
+    (document,) = query(out / "warehouse", "SELECT document FROM backtest_runs")["document"]
+    said = {each["rule"]: each["verdict"] for each in json.loads(document)["outcomes"]}
+    assert set(said) == set(RULES)
+    short = next(t for t in Page(page(out)).tables if t[0] == list(words.VERDICTS))
+    whole = Page(page(out, "backtest.html")).tables[0]
+    for head, *rows in (short, whole):
+        assert {row[0]: row[head.index("verdict")] for row in rows} == said
+    terminal = out.with_name("said.txt").read_text()
+    assert all(re.search(rf"^{rule} .* {verdict} *$", terminal, re.MULTILINE) for rule, verdict in said.items())
+    assert f"backtest   {out / 'backtest.html'}\n" in terminal
 
 
 @pytest.mark.parametrize(("door", "venue", "coin"), CASES)
@@ -184,23 +204,25 @@ def test_everything_says_that_it_is_made_up(out: Path) -> None:
     for table in ("chain", "chain_rejected", "candles"):
         sources = query(out / "warehouse", f"SELECT DISTINCT source FROM {table}")["source"]
         assert sources.str.starts_with("synthetic").all()
-    assert "SYNTHETIC DATA" in page(out)
+    assert "SYNTHETIC DATA" in page(out) and "SYNTHETIC DATA" in page(out, "backtest.html")
 
 
 def test_the_report_loads_nothing(out: Path) -> None:
+    """And leads to the page beside it alone."""
     links = re.findall(r'(?:src|href)="([^"]{0,40})', page(out))
-    assert links and all(link.startswith("data:") for link in links)
+    assert links.count("backtest.html") == 1 and (out / "backtest.html").is_file()
+    assert {link[:5] for link in links if link != "backtest.html"} == {"data:"}
     assert not re.search(r"url\(|@import|<script", page(out))
 
 
 def test_it_does_not_mix_with_a_real_warehouse(out: Path, gex: Run, place: Path) -> None:
     Store(place).create("real")
     archive = out / "archive"
-    for words in (
+    for what in (
         ("chain", "--mapping", str(archive / "okx.toml"), str(archive / "okx")),
         ("tardis-options-chain", str(archive / "*.csv.gz")),
     ):
-        status, _, errors = gex("import", *words)
+        status, _, errors = gex("import", *what)
         assert status == 1 and "synthetic" in errors
     assert not list(place.rglob("*.parquet"))
 

@@ -24,7 +24,8 @@ from tests.integration.live import Run
 
 #: What changes a folder, as the interpreter announces it.
 CHANGES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
-NAMES = {"SYNTHETIC.txt", "warehouse", "archive", "report.html"}
+FILES = ("warehouse/rows", "archive/okx/BTC", "report.html", "backtest.html")
+NAMES = {"SYNTHETIC.txt", "warehouse", "archive", "report.html", "backtest.html"}
 
 
 def make(out: Path, name: str, then: Callable[[], None] = lambda: None) -> None:
@@ -39,7 +40,7 @@ def fill(out: Path, name: str) -> None:
     (out / "warehouse").mkdir()
     (out / "warehouse" / MARKER).write_text('{"format": 1, "kind": "synthetic"}')  # Store syncs it, which takes time
     (out / "archive" / "okx").mkdir(parents=True)
-    for file in ("warehouse/rows", "archive/okx/BTC", "report.html"):
+    for file in FILES:
         (out / file).write_text(name)
 
 
@@ -55,7 +56,7 @@ def whole(out: Path) -> str:
     if not out.exists() or not list(out.iterdir()):
         return ""
     assert {path.name for path in out.iterdir()} == NAMES
-    (name,) = {(out / file).read_text() for file in ("warehouse/rows", "archive/okx/BTC", "report.html")}
+    (name,) = {(out / file).read_text() for file in FILES}
     return name
 
 

@@ -15,8 +15,8 @@ from polars.testing import assert_frame_equal
 from gex_backtest.bars import Bars
 from gex_backtest.errors import BacktestError
 from gex_backtest.history import History
-from gex_backtest.panel import Panel
-from gex_backtest.rules.opex_pin import RULE, Parameters, orders
+from gex_backtest.panel import Panel, micros
+from gex_backtest.rules.opex_pin import RULE, Parameters, orders, placebo_orders
 from gex_backtest.study import TOO_LITTLE, Estimate, Study
 from gex_pipeline.market.economy import simulate
 from gex_pipeline.market.switches import Switches
@@ -158,6 +158,19 @@ def test_trades_run_to_the_settlement_from_some_hours_before(made_up: History, u
     ends = [datetime.fromtimestamp(us / 1e6, UTC) for us in made_up.bars.close_at.tolist()]
     found = {at: target for at, target in zip(ends, targets.tolist(), strict=True) if not math.isnan(target)}
     assert found == {at: target for at, target in expected.items() if at <= ends[-1]}
+
+
+def test_a_trade_towards_a_placebo_is_the_same_at_its_level(made_up: History, usual: Study) -> None:
+    made = placebo_orders(Panel(made_up), Parameters())
+    events = usual.events.filter(pl.col("outcome") == "pull, 8 h")
+    assert {name for name in events["kind"].unique() if "placebo" in name} == set(made)
+    away = pl.col("level_usd") / pl.col("spot_usd") - 1
+    rows = dict(zip(made_up.bars.close_at.tolist(), range(len(made_up.bars)), strict=True))
+    for name, found in made.items():
+        far = events.filter(pl.col("kind") == name, away.abs() >= 20e-4)
+        begun = [rows[us] for us in micros(far["decided_at"]).tolist()]
+        assert begun and found.targets[begun].tolist() == far.select(away.sign()).to_series().to_list()
+        assert np.count_nonzero(found.targets > 0) + np.count_nonzero(found.targets < 0) == far.height
 
 
 def test_a_trade_of_a_day_follows_the_one_before(made_up: History) -> None:

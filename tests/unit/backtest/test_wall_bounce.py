@@ -12,7 +12,8 @@ from polars.testing import assert_frame_equal
 
 from gex_backtest.errors import BacktestError
 from gex_backtest.panel import Panel
-from gex_backtest.rules.wall_bounce import RULE, Parameters, orders, study
+from gex_backtest.placebo import KINDS
+from gex_backtest.rules.wall_bounce import RULE, Parameters, orders, placebo_orders, study
 from gex_backtest.study import EVENTS, OK, TOO_LITTLE
 from gex_pipeline.market.economy import simulate
 from gex_pipeline.market.switches import Switches
@@ -62,6 +63,19 @@ def test_a_fade_enters_at_the_touch_and_is_flat_when_it_is_over() -> None:
     assert (made.stops[touch] > 101).all() and (made.takes[touch] < 101).all()
     np.testing.assert_allclose(made.stops[touch] * made.takes[touch], 101.0**2)
     assert np.isnan(np.delete(made.stops, touch)).all()
+
+
+def test_a_fade_of_a_placebo_is_the_same_at_its_level() -> None:
+    """At the mirror image: a fall to it is bought, with the barriers around it."""
+    panel = Panel(daily(TURNS, 20, FIRST))
+    made = placebo_orders(panel, DEFAULTS)
+    assert tuple(made) == KINDS
+    mirror = made["mirror"]
+    assert mirror.stops is not None and mirror.takes is not None
+    touch = np.flatnonzero(mirror.targets == 1.0)
+    assert touch.tolist() == [24 * day + 12 for day in range(6, 20)] and not (mirror.targets == -1.0).any()
+    np.testing.assert_allclose(mirror.stops[touch] * mirror.takes[touch], (100.0**2 / 101.0) ** 2)
+    assert (mirror.stops[touch] < mirror.takes[touch]).all()
 
 
 def test_a_fade_that_is_not_resolved_ends_with_its_session() -> None:
