@@ -15,8 +15,8 @@ from gex_backtest.history import History
 from gex_backtest.panel import Panel
 from gex_backtest.rules import RULES
 
-#: A row a market, sample and rule. ``effect``: see `plan.EFFECTS`, 0 for none; ``value``, ``p_value`` and ``detectable``
-#: are those of the headline, null where it says too little data; ``careless_p_value`` is that of its twin.
+#: A row a market, sample and rule. ``value``, ``p_value`` and ``detectable`` are those of the headline, null where it
+#: says too little data; ``careless_p_value`` is that of its twin.
 ROWS = {
     "seed": pl.Int64,
     "effect": pl.Float64,
@@ -41,9 +41,9 @@ def judged(draw: Draw) -> pl.DataFrame:
 
 def _histories(draw: Draw) -> Iterator[tuple[int, History]]:
     """Samples: the market's first days. That of the premium has candles and IV alone, by the hour."""
-    whole = made_up.drawn(COIN, START, max(draw.days), draw.seed, draw.switches, _HOURS)
+    whole = made_up.drawn(COIN, START, max(draw.days), draw.seed, draw.effect, _HOURS)
     yield from ((days, whole.until(START + timedelta(days=days))) for days in draw.days)
-    dear = made_up.priced(COIN, START, max(draw.premium_days), draw.seed, draw.switches.premium)
+    dear = made_up.priced(COIN, START, max(draw.premium_days), draw.seed, draw.effect)
     yield from ((days, dear.until(START + timedelta(days=days))) for days in draw.premium_days)
 
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gex_pipeline.market.switches import NULL, Switches
-
 COIN, START = "BTC", datetime(2026, 1, 5, tzinfo=UTC)
 #: Seeds of the null markets, and of the others; no market that was looked at before has one of them.
 NULL_SEEDS, POWER_SEEDS = range(1_000), range(1_000, 1_200)
@@ -20,19 +18,12 @@ _NULL_DAYS, _NULL_PREMIUM_DAYS = (90,), (1080,)
 
 @dataclass(frozen=True)
 class Draw:
-    """A market: its seed, and the size of its effects, 0 for none; samples are its first so many days."""
+    """A market: its seed, and its effects as a multiple of the usual market's; samples are its first so many days."""
 
     seed: int
     effect: float
     days: tuple[int, ...]
     premium_days: tuple[int, ...]
-
-    @property
-    def switches(self) -> Switches:
-        """Of the market."""
-        if not self.effect:
-            return NULL
-        return Switches(feedback=self.effect, walls=self.effect, pinning=self.effect, premium=self.effect)
 
 
 def null(markets: int = len(NULL_SEEDS)) -> Iterator[Draw]:

@@ -31,16 +31,16 @@ def measured() -> pl.DataFrame:
 
 def read(path: Path) -> pl.DataFrame:
     """The rows of a file, none where there is no file. Raises ``OSError`` and ``pl.exceptions.PolarsError``."""
-    return pl.read_parquet(path).select(_STORED) if path.exists() else pl.DataFrame(schema=_STORED)
+    return pl.read_parquet(path).select(*_STORED) if path.exists() else pl.DataFrame(schema=_STORED)
 
 
 def write(path: Path, rows: pl.DataFrame) -> None:
     """All of them, in one order whatever came first."""
     buffer = io.BytesIO()
-    rows.select(_STORED).sort("effect", "seed", "days", "rule").write_parquet(buffer, compression_level=9)
+    rows.select(*_STORED).sort("effect", "seed", "days", "rule").write_parquet(buffer, compression_level=9)
     write_atomically(path, buffer.getvalue())
 
 
 def of_now(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of `judge`, as this code drew them."""
-    return rows.with_columns(code=pl.lit(version())).cast(_STORED)
+    return rows.with_columns(code=pl.lit(version())).select(pl.col(name).cast(dtype) for name, dtype in _STORED.items())
