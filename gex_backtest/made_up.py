@@ -40,8 +40,9 @@ def history(market: Market, seed: int, minutes: int = 5, hours_of_day: Iterable[
     return bare(market.coin, bars(market, seed, minutes), *tables, settlements=_settled(market))
 
 
-def drawn(coin: str, start: datetime, days: int, seed: int, switches: Switches, hours_of_day: Iterable[int]) -> History:
-    """That of a market with candles of five minutes."""
+def drawn(coin: str, start: datetime, days: int, seed: int, effect: float, hours_of_day: Iterable[int]) -> History:
+    """That of a market whose effects are a multiple of the usual one's, with candles of five minutes."""
+    switches = Switches(feedback=effect, walls=effect, pinning=effect, premium=effect)
     return history(simulate(coin, start, days, seed, switches), seed, 5, hours_of_day)
 
 

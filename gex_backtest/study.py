@@ -75,9 +75,9 @@ class Study:
 class Rule:
     """A claim and how it is confronted.
 
-    ``parameters``: a frozen dataclass, its defaults what is tested; ``headline``: the first estimate of the study, alone
-    and in less time; ``claimed``: the smallest headline that would
-    matter, with the sign that the claim has, in the headline's unit; ``needs``: tables of the history without which
+    ``parameters``: a frozen dataclass, its defaults what is tested; ``headline``: the first estimate of the study,
+    alone and in less time; ``claimed``: the smallest headline that would matter, with the sign that the claim has, in
+    the headline's unit; ``needs``: tables of the history without which
     there is nothing to test; ``orders``: the trading form, where there is one; ``placebo_orders``: the same at levels
     that are none, by kind, where it trades at levels.
     """
