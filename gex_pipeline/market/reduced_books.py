@@ -51,17 +51,25 @@ def _of_day(market: Market, held: Day, hours: Ints) -> dict[str, Any]:
     at, spot, share = _at(market, held, hours)
     calls = held.open_interest[0] + share[:, None] * held.new[0]
     is_near = np.abs(held.ladder.strike / spot[:, None] - 1.0) <= _NEAR
-    volume = np.abs(held.bought).sum(axis=1)
+    calls_volume, puts_volume = _volumes(market, held, share)
     usual = COINS[market.coin][1]
     return {
         "snapshot_at": at,
         "spot_usd": spot,
         "iv30": surface.at_the_money(market.volatility[hours], usual, np.full(len(hours), _MONTH)),
         "call_near_share": (calls * is_near).sum(axis=1) / calls.sum(axis=1),
-        "put_volume_coin": np.full(len(hours), volume[1]),
-        "call_volume_coin": np.full(len(hours), volume[0]),
+        "put_volume_coin": puts_volume,
+        "call_volume_coin": calls_volume,
         "strikes": len(hours) * [np.unique(held.ladder.strike)],
     }
+
+
+def _volumes(market: Market, held: Day, share: Floats) -> Floats:
+    """Coins of calls and of puts that changed hands in 24 hours, of what is still listed, see `quotes`; (2, hours)."""
+    before = market.held[max(0, (held.date - market.held[0].date).days - 1)]
+    is_listed, _ = held.ladder.places(before.ladder)
+    yesterday, today = before.turnover[:, is_listed].sum(axis=1), held.turnover.sum(axis=1)
+    return yesterday[:, None] + share * (today - yesterday)[:, None]
 
 
 def expiring(market: Market, hours_of_day: Iterable[int] = range(24)) -> pl.DataFrame:

@@ -10,9 +10,11 @@ import polars as pl
 import pytest
 
 from gex_pipeline.core import black76
-from gex_pipeline.market import reduced, reduced_books
+from gex_pipeline.market import books, reduced, reduced_books
 from gex_pipeline.market.economy import Market, simulate
+from gex_pipeline.market.quotes import quotes
 from gex_pipeline.market.switches import Switches
+from gex_pipeline.market.world import World
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.levels import levels
 from gex_pipeline.transforms.max_pain import max_pain
@@ -121,6 +123,20 @@ def test_books_are_sums_of_the_chain() -> None:
         assert row["call_near_share"] == pytest.approx(share)
         assert row["strikes"] == part["strike_usd"].unique().sort().to_list()
     assert found["iv30"].is_between(0.2, 1.5).all() and found.height == 96
+
+
+@pytest.mark.parametrize("coin", ["BTC", "SOL"])
+def test_volumes_are_those_that_the_venues_tell(coin: str) -> None:
+    """Of all books' quotes, at hours of the first day, before and after an expiry; a venue tells whole lots."""
+    world = World(2, START.date(), 4)
+    found = reduced_books.books(world.market(coin))
+    for hour in (0, 5, 20, 31, 33, 60, 79):
+        at = START + timedelta(hours=hour)
+        row = found.row(by_predicate=pl.col("snapshot_at").dt.replace_time_zone("UTC") == at, named=True)
+        told = [quotes(book, world, round(at.timestamp() * 1e6)) for book in books.of(coin)]
+        for name, is_call in (("call_volume_coin", True), ("put_volume_coin", False)):
+            expected = sum(float(each.volume[each.listed.is_call == is_call].sum()) for each in told)
+            assert row[name] == pytest.approx(expected, rel=0.002), (hour, name)
 
 
 def test_settlements_are_means_of_half_an_hour() -> None:
