@@ -115,7 +115,7 @@ def _dealers(held: Day, shares: Floats) -> Floats:
 def bumps(held: Day, shares: Floats, log_spot: Floats | float, levels: Floats, usual: float) -> tuple[Floats, Floats]:
     """Strikes as bumps along the log-price from spot on, see `core.profile`: middle and width, (times, strikes).
 
-    ``shares``, ``levels`` as in :func:`gamma_profiles`; ``log_spot`` at all times or of each, shape (times, 1).
+    ``shares``, ``levels`` as in :func:`profiles`; ``log_spot`` at all times or of each, shape (times, 1).
     """
     tenor = (held.ladder.expiry_us - held.begin_us - shares[:, None] * DAY_US) / 1e6 / SECONDS_PER_YEAR
     moneyness = np.log(held.ladder.strike) - log_spot - CARRY * tenor
