@@ -16,12 +16,14 @@ from gex_backtest.bars import DAY_US
 from gex_backtest.events import table
 from gex_backtest.panel import Panel, micros
 from gex_backtest.study import Estimate
-from gex_pipeline.core.black76 import Bools, Floats
+from gex_pipeline.core.black76 import Floats
 
 #: Hours from a settlement to 00:00, 04:00, 12:00, 16:00 and 20:00 of its day.
 _OTHER_HOURS = (-8, -4, 4, 8, 12)
 #: The mean of a uniform distance.
 _UNIFORM = 0.25
+#: Settlements of its type before one whose gamma is called large or small.
+_EARLIER = 5
 _NAME, _UNIT = "strike distance less 0.25", "strike spacing"
 
 
@@ -69,17 +71,18 @@ def compared(settlements: pl.DataFrame, others: pl.DataFrame) -> Iterator[Estima
     yield estimates.independent(_NAME, "other hours, mean of a day", _UNIT, paired["elsewhere"].to_numpy() - _UNIFORM)
     less = (paired["distance"] - paired["elsewhere"]).to_numpy()
     yield estimates.independent("strike distance less that at other hours", "settlements, all", _UNIT, less)
-    is_large = _is_large(gross, types)
+    large = _large(gross, types)
     name = "strike distance with large less with small gamma"
-    yield estimates.difference(name, "settlements, all", _UNIT, beyond, is_large, day)
+    yield estimates.difference(name, "settlements, all", _UNIT, beyond + 0.0 * large, large > 0, day)
 
 
-def _is_large(gross: Floats, types: Any) -> Bools:
-    """Gross gamma not below the median of the settlements of that type so far: what comes later does not choose."""
-    found = np.zeros(len(gross), dtype=np.bool_)
+def _large(gross: Floats, types: Any) -> Floats:
+    """1 where gross gamma is above the median of the earlier settlements of that type, else 0; NaN of the first few."""
+    found = np.full(len(gross), np.nan)
     for kind in np.unique(types):
         mine = np.flatnonzero(types == kind)
-        found[mine] = [gross[row] >= np.median(gross[mine[: i + 1]]) for i, row in enumerate(mine.tolist())]
+        for i, row in enumerate(mine[_EARLIER:].tolist(), _EARLIER):
+            found[row] = gross[row] > np.median(gross[mine[:i]])
     return found
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gex_backtest import returns
+from gex_backtest.as_of import known_rows
 from gex_backtest.bars import DAY_US, HOUR_US, Ints
 from gex_backtest.panel import Panel, micros
 from gex_pipeline.core.black76 import Bools, Floats
@@ -20,8 +21,6 @@ LINES = ("net_gex", "zero_gamma", "hvl", "hvl_slope")
 HAR_DAYS = (1, 7, 30)
 #: The epoch was a Thursday.
 _THURSDAY = 3
-#: A value of DVOL older than this, and than twice the distance to the one before, is absent.
-_DVOL_US = 2 * HOUR_US
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,15 +94,11 @@ def regime(panel: Panel, line: str) -> Floats:
 
 
 def dvol(panel: Panel) -> Floats:
-    """DVOL known at every decision, a fraction; NaN where it is absent or old."""
+    """DVOL known at every decision, a fraction; NaN where it is absent or as old as a stale level."""
     table = panel.history.dvol
-    if table.is_empty():
-        return np.full(len(panel.bars), np.nan)
-    at, now = micros(table["close_at"]), panel.bars.close_at - panel.latency_us
-    row = np.searchsorted(at, now, side="right") - 1
-    longest = np.maximum(_DVOL_US, 2 * np.diff(at, prepend=at[0]))
-    is_fresh = (row >= 0) & (now - at[row] <= longest[row])
-    return np.where(is_fresh, table["close"].to_numpy()[row] / 100.0, np.nan)
+    at = micros(table["close_at"])
+    rows = known_rows(at, at, panel.bars.close_at, panel.latency_us)
+    return np.append(table["close"].to_numpy() / 100.0, np.nan)[rows]  # row -1 is the last: none
 
 
 def positive(values: Floats) -> Floats:

@@ -214,12 +214,19 @@ def _spread(sums: Floats) -> Floats:
 
 
 def _block_length(sums: Floats) -> int:
-    """Mean length of a block in days, by Politis and White's rule (2004, corrected 2009)."""
+    return block_length(_influence(sums))
+
+
+def block_length(daily: Floats) -> int:
+    """Longest mean length of a block in days of some series, columns of shape (days, ...).
+
+    By Politis and White's rule (2004, corrected 2009).
+    """
     from arch.bootstrap import optimal_block_length
 
     with np.errstate(divide="ignore", invalid="ignore"):  # days that do not vary
-        length = float(optimal_block_length(_influence(sums))["stationary"].iloc[0])
-    return math.ceil(max(1.0, length)) if math.isfinite(length) else 1
+        lengths = optimal_block_length(daily)["stationary"].to_numpy()
+    return math.ceil(max([1.0, *lengths[np.isfinite(lengths)]]))
 
 
 def _drawn_days(n: int, block: int) -> Ints:

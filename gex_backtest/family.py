@@ -7,14 +7,13 @@ and Hochberg (1995, doi:10.1111/j.2517-6161.1995.tb02031.x), by `statsmodels`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gex_backtest.estimates import LEAST, SEED
+from gex_backtest.estimates import LEAST, SEED, block_length
 from gex_backtest.study import OK, Estimate
 from gex_pipeline.core.black76 import Floats
 
@@ -46,7 +45,7 @@ def family(daily: Sequence[Floats]) -> Family:
     if days < LEAST:
         return Family(n, days, status="too few days")
     returns = np.column_stack(varied)
-    block = _block_length(returns)
+    block = block_length(returns)
     spa, reality = _p_value(returns / returns.std(axis=0), block, "consistent"), _p_value(returns, block, "upper")
     return Family(n, days, spa, reality)
 
@@ -58,14 +57,6 @@ def _p_value(returns: Floats, block: int, centring: str) -> float:
     test = SPA(np.zeros(len(returns)), -returns, block_size=block, reps=_DRAWS, seed=SEED)
     test.compute()
     return (float(test.pvalues.to_dict()[centring]) * _DRAWS + 1.0) / (_DRAWS + 1.0)
-
-
-def _block_length(returns: Floats) -> int:
-    """The longest of the variants' mean block lengths in days, by Politis and White's rule."""
-    from arch.bootstrap import optimal_block_length
-
-    lengths = optimal_block_length(returns)["stationary"].to_numpy()
-    return math.ceil(max([1.0, *lengths[np.isfinite(lengths)]]))
 
 
 def q_values(p_values: Sequence[float | None]) -> list[float | None]:

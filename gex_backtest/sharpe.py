@@ -95,7 +95,7 @@ class TrackRecord:
 
 
 def track_records(daily: Sequence[Floats]) -> list[TrackRecord]:
-    """Track records of all variants that were tried of one rule, from the daily returns of each."""
+    """Track records of all variants that were tried, of whichever rules, from the daily returns of each."""
     found = [Sharpe.of(returns) for returns in daily]
     values = [each.value for each in found if each]
     variance = float(np.var(values, ddof=1)) if len(values) > 1 else 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -34,8 +34,9 @@ FOUND, BEYOND = 0.8416212335729143, 1.959963984540054
 class Estimate:
     """One number of a study, with its interval and what it rests on.
 
-    ``low``, ``high``: 95 %, by ``method``; ``p_value``: two-sided, of 0; ``n``:
-    observations. None for all of them, and the reason as ``status``, where there is too little data.
+    ``low``, ``high``: 95 %, by ``method``; ``p_value``: two-sided, of 0; ``n``: observations. None for all of them, and
+    the reason as ``status``, where there is too little data. A number that is not 0 where nothing is at work has no
+    p-value: it is no test.
     """
 
     name: str
@@ -52,10 +53,17 @@ class Estimate:
 
     @property
     def detectable(self) -> float | None:
-        """The smallest true size that four such tests of five find: of a normal distribution with this interval."""
-        if self.low is None or self.high is None:
+        """The smallest true size that four such tests of five find: of a normal distribution with this interval.
+
+        None where there is no test.
+        """
+        if self.p_value is None or self.low is None or self.high is None:
             return None
         return (self.high - self.low) / 2.0 * (1.0 + FOUND / BEYOND)
+
+    def untested(self) -> Estimate:
+        """The same without a p-value."""
+        return replace(self, p_value=None)
 
     def document(self) -> dict[str, Any]:
         """All of it by name."""

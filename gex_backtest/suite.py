@@ -69,7 +69,7 @@ class Trading:
 class Outcome:
     """A variant of a rule, numbered from 1. ``study`` and ``trading`` are None where their status says why.
 
-    ``record``: of its trading, as one of the rule's variants that were tried.
+    ``record``: of its trading, as one of all variants that were tried.
     """
 
     rule: Rule
@@ -101,14 +101,12 @@ def run(history: History, configuration: Configuration, done: Callable[[str], No
     panel = Panel(history, round(configuration.latency_seconds * 1e6))
     outcomes: list[Outcome] = []
     for choice in configuration.rules:
-        variants: list[Outcome] = []
         for i, parameters in enumerate(choice.variants, 1):
-            variants.append(_outcome(panel, configuration, choice.rule, i, parameters))
+            outcomes.append(_outcome(panel, configuration, choice.rule, i, parameters))
             done(choice.rule.name)
-        outcomes += _with_records(history.bars, variants)
     if all(outcome.study is None for outcome in outcomes):
         raise BacktestError(f"no rule can be run: {_reasons(outcomes)}")
-    return Results(configuration, history.bars, coverage(panel), tuple(outcomes))
+    return Results(configuration, history.bars, coverage(panel), _with_records(history.bars, outcomes))
 
 
 def coverage(panel: Panel) -> Coverage:
@@ -141,10 +139,10 @@ def _outcome(panel: Panel, asked: Configuration, rule: Rule, variant: int, param
     return Outcome(rule, variant, parameters, study, status, trading, trading_status)
 
 
-def _with_records(bars: Bars, variants: list[Outcome]) -> list[Outcome]:
-    """The variants of a rule, those that trade with their track records."""
-    records = iter(track_records(daily_returns(bars, variants)))
-    return [replace(each, record=next(records)) if each.trading else each for each in variants]
+def _with_records(bars: Bars, outcomes: list[Outcome]) -> tuple[Outcome, ...]:
+    """All variants of all rules, those that trade with their track records."""
+    records = iter(track_records(daily_returns(bars, outcomes)))
+    return tuple(replace(each, record=next(records)) if each.trading else each for each in outcomes)
 
 
 def daily_returns(bars: Bars, outcomes: Iterable[Outcome]) -> list[Floats]:

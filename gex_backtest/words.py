@@ -88,10 +88,10 @@ def sized(sizing: Sizing | None) -> list[str]:
 
 
 def chance(outcomes: Iterable[Outcome]) -> str:
-    """How many intervals there are, and how many of them chance alone would set apart from 0."""
+    """How many tests there are, and how many of them chance alone would set apart from 0."""
     studies = [outcome.study for outcome in outcomes if outcome.study]
-    n = sum(estimate.low is not None for study in studies for estimate in study.estimates)
-    return f"{n:,} intervals in all, of which chance alone lets about {0.05 * n:.0f} exclude 0"
+    n = sum(estimate.p_value is not None for study in studies for estimate in study.estimates)
+    return f"{n:,} tests in all, of which chance alone sets about {0.05 * n:.0f} apart from 0"
 
 
 def toml(value: Any) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gex_backtest.bars import Bars
+from gex_backtest.bars import Bars, Ints
 from gex_backtest.report.pictures import FIRST, SECOND, Picture, legend, seen, times
 from gex_backtest.suite import Outcome
 from gex_pipeline.core.black76 import Floats
@@ -27,15 +27,15 @@ def equity(outcomes: Sequence[Outcome], bars: Bars, is_synthetic: bool) -> Pictu
     """
     rule, rows = outcomes[0].rule.name, seen(len(bars))
     traded = [outcome.trading for outcome in outcomes if outcome.trading]
-    at, curves = times(bars.close_at[rows]), [each.equity[rows] for each in traded]
-    placebos = [each.equity[rows] for each in traded[0].placebos.values() if each.metrics.n_trades]
+    at, curves = times(bars.close_at[rows]), [each.equity for each in traded]
+    placebos = [each.equity for each in traded[0].placebos.values() if each.metrics.n_trades]
     with style():
         figure, upper = new_figure(height=4.8, above=0.85, share=SHARE)
         box = upper.get_position()
         upper.set_position((box.x0, box.y0 + 0.36 * box.height, box.width, 0.64 * box.height))
         lower = figure.add_axes((box.x0, box.y0, box.width, 0.30 * box.height), sharex=upper)
-        for axes, of in ((upper, np.asarray), (lower, drawdown)):
-            _line(axes, at, of(bars.close[rows] / bars.open[0]), FAINT, "buy and hold, no costs", "--")
+        for axes, of in ((upper, lambda curve: curve[rows]), (lower, lambda curve: lowest(drawdown(curve), rows))):
+            _line(axes, at, of(bars.close / bars.open[0]), FAINT, "buy and hold, no costs", "--")
             for i, curve in enumerate(placebos):
                 _line(axes, at, of(curve), SECOND, None if i else _placebos(len(placebos)), "-", 0.6)
             for i, curve in enumerate(curves):
@@ -53,6 +53,11 @@ def equity(outcomes: Sequence[Outcome], bars: Bars, is_synthetic: bool) -> Pictu
 def drawdown(equity: Floats) -> Floats:
     """Fall from the last peak, as a negative fraction of it."""
     return equity / np.maximum.accumulate(equity) - 1.0
+
+
+def lowest(values: Floats, rows: Ints) -> Floats:
+    """The lowest value of each stretch that ends at a row."""
+    return np.asarray(np.minimum.reduceat(values, np.append(0, rows[:-1] + 1)))
 
 
 def _label(n: int) -> str:

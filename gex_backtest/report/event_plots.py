@@ -42,8 +42,7 @@ def over_time(rule: str, study: Study, is_synthetic: bool) -> Picture:
 
 def paths(rule: str, study: Study, is_synthetic: bool) -> Iterator[Picture]:
     """The mean path around events, and where that of as many placebo times is in 95 of 100 draws."""
-    found: dict[str, pl.DataFrame] = getattr(study, "paths", None) or {}
-    there = {name: path for name, path in found.items() if path["n"].max()}
+    there = {name: path for name, path in study.paths.items() if path["n"].max()}
     for i, (name, path) in enumerate(there.items(), 1):
         with style():
             figure, axes = new_figure(height=3.6, above=0.85)

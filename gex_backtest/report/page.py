@@ -85,7 +85,7 @@ def _verdicts(record: Record) -> Iterator[str]:
         "Detectable: the size that four of five find; power: how many find the claimed size."
     )
     yield paragraph(f"{words.chance(record.results.outcomes)}. {tables.standing_out(record)}.")
-    yield from tables.family(record)
+    yield tables.family(record)
 
 
 def _rule(record: Record, outcomes: Sequence[Outcome], drawn: Sequence[Picture]) -> Iterator[str]:

@@ -57,7 +57,7 @@ def _reasons(statuses: Sequence[str]) -> list[str]:
 
 
 def _estimates(stats: pl.DataFrame, has_variants: bool = False) -> str:
-    has_q = "q_value" in stats.columns and stats["q_value"].is_not_null().any()
+    has_q = stats["q_value"].is_not_null().any()
     columns = [*_ESTIMATES[:4], *(["q-value"] if has_q else []), *_ESTIMATES[4:]]
     rows = [_estimate(row | {"group": row["sample"]}, has_q) for row in stats.iter_rows(named=True)]
     if has_variants:

@@ -79,11 +79,10 @@ def standing_out(record: Record) -> str:
     return f"Headlines with an interval: {len(known):,}; apart from 0: {sum(known):,}; by chance alone: {chance}"
 
 
-def family(record: Record) -> list[str]:
-    """Tests of everything that was tried together, where a run has them."""
-    found: dict[str, Any] = record.document.get("family") or {}
-    rows = [[name.replace("_", " "), _told(value)] for name, value in found.items()]
-    return [table(["all variants together", ""], rows)] if rows else []
+def family(record: Record) -> str:
+    """Tests of everything that was tried together."""
+    rows = [[name.replace("_", " "), _told(value)] for name, value in record.document["family"].items()]
+    return table(["all variants together", ""], rows)
 
 
 def _told(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""0DTE levels hold better until the 08:00 UTC settlement, all-expiry levels better over the session after it.
+"""0DTE walls hold better than those of all expiries until the 08:00 UTC settlement.
 
 The levels are a session's first (`sessions`), with touch, bounce and break of `touches`. They are watched twice: until
 their own session ends, and, unchanged, over the session that follows, where one that price has passed by its begin is
@@ -7,7 +7,7 @@ passed at its end? A strike that is a level of both scopes on one side says noth
 counted.
 
 Headline: until the settlement, the bounce rate of the three walls a side of 0DTE minus that of all expiries; the claim
-is that it is positive, and over the session after it negative.
+is that it is positive. Beside it the same over the session after, where those of all expiries are said to hold better.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _estimates(day: Ints, level_usd: Floats, found: Touches) -> Iterator[Estimat
                 yield _less(outcome, when, group, level_usd[:, i], getattr(found, outcome)[:, i], day)
                 values = np.where(is_shared, np.nan, getattr(found, outcome)[..., names])[:, i]
                 for j, scope in enumerate(_SCOPES):
-                    yield mean(outcome, f"{group}: {when}, {scope}", "1", values[:, j].ravel())
+                    yield mean(outcome, f"{group}: {when}, {scope}", "1", values[:, j].ravel()).untested()
             left_out = is_shared[:, i, 0] & (found.row[:, i, 0][..., names] >= 0)
             yield count("touched_strike_of_both", f"{group}: {when}", int(left_out.sum()))
 
@@ -113,7 +113,7 @@ def _less(outcome: str, when: str, group: str, level_usd: Floats, values: Floats
 
 RULE = Rule(
     "odte_vs_all",
-    "0DTE levels hold better until the 08:00 UTC settlement, all-expiry levels better over the session after it.",
+    "Price turns at 0DTE walls more often than at those of all expiries until the 08:00 UTC settlement.",
     TouchParameters,
     study,
     headline,

@@ -1,4 +1,4 @@
-"""Pinning: whether settlements come to the strikes with the most gamma of their expiry, or to its max pain.
+"""Pinning: whether settlements come to the strike with the most gamma of their expiry; beside it, to its max pain.
 
 Per expiry and lead (1 to 72 hours before its 08:00 UTC), candidates K: the three strikes with the largest gross gamma
 of that expiry, max pain, the mean strike by open interest; and placebos: the largest after open interest has been
@@ -10,11 +10,12 @@ realised volatility:
 - ``closer`` = ``pull``, at least -abs(d) and at most abs(d): half of how much nearer the settlement is to K than to the
   mirror image of K in S. A price that merely moves less near K is a martingale still, without a mean pull, and shows
   here. Its mean is 0 where moves up and down are alike.
-- ``miss`` = abs(x - d) - abs(x): above 0 where spot tells the settlement better than K does. Also of candidates beyond
-  reach, which are no events of the other two.
+- ``miss`` = abs(x - d) - abs(x): above 0 where spot tells the settlement better than K does, as for every martingale:
+  no test. Also of candidates beyond reach, which are no events of the other two.
 
 Then each settlement's distance from the nearest of the strikes listed a day before, see `clustering`; the expiries with
-large gross gamma are those above the median a day before (later, gamma tells how near spot is to a strike).
+large gross gamma are those above the median of the earlier ones of their type, all a day before (later, gamma tells
+how near spot is to a strike).
 
 Headline: mean of ``closer`` for the strike with the largest gross gamma, 8 hours before, all expiries; the claim is
 that it is positive.
@@ -131,10 +132,14 @@ def _pulls(known: pl.DataFrame, drawn: dict[str, Drawn]) -> Iterator[Estimate]:
     leads, types = known["lead_hours"].to_numpy(), known["expiry_type"].to_numpy()
     for outcome, (name, each), lead in product(("closer", "pull", "miss"), drawn.items(), _LEADS):
         values, here = each.outcomes[outcome], leads == lead
-        yield _mean(outcome, f"{name}, {lead} h, all", values[here], lead)
-        yield _mean(outcome, f"{name}, {lead} h, daily", values[here & (types == "daily")], lead)
+        found = [
+            _mean(outcome, f"{name}, {lead} h, all", values[here], lead),
+            _mean(outcome, f"{name}, {lead} h, daily", values[here & (types == "daily")], lead),
+        ]
         for kind in pins.FRIDAYS:
-            yield estimates.independent(outcome, f"{name}, {lead} h, {kind}", UNIT, values[here & (types == kind)])
+            mine = values[here & (types == kind)]
+            found.append(estimates.independent(outcome, f"{name}, {lead} h, {kind}", UNIT, mine))
+        yield from (each.untested() for each in found) if outcome == "miss" else found
 
 
 def _reached(known: pl.DataFrame, drawn: dict[str, Drawn]) -> Iterator[Estimate]:
@@ -171,7 +176,7 @@ def _mean(name: str, group: str, values: Floats, lead_hours: int) -> Estimate:
 
 RULE = Rule(
     name="opex_pin",
-    hypothesis="Settlements are drawn to the strike with the largest gross gamma of their expiry, or to its max pain.",
+    hypothesis="Settlements are drawn to the strike with the largest gross gamma of their expiry.",
     parameters=Parameters,
     study=study,
     headline=headline,

@@ -129,7 +129,7 @@ def _first_walls(seen: _Seen, found: Touches, away: Floats) -> Iterator[Estimate
     yield mean("moved_away", _NAME, _AWAY, away[:, 0, _FIRST].ravel())
     for i, kind in enumerate(("wall", *KINDS)):
         yield share("touched", f"{_NAME}: {kind}", found.touched[:, i, _FIRST].ravel())
-        yield mean("bounced", f"{_NAME}: {kind}", "1", found.bounced[:, i, _FIRST].ravel())
+        yield mean("bounced", f"{_NAME}: {kind}", "1", found.bounced[:, i, _FIRST].ravel()).untested()
 
 
 def _away_less(seen: _Seen, away: Floats) -> Estimate:
@@ -138,7 +138,7 @@ def _away_less(seen: _Seen, away: Floats) -> Estimate:
 
 def _every_wall(seen: _Seen, found: Touches) -> Iterator[Estimate]:
     for i, subject in enumerate(SUBJECTS):
-        yield mean("bounced", subject, "1", found.bounced[:, 0, i])
+        yield mean("bounced", subject, "1", found.bounced[:, 0, i]).untested()
         yield seen.less_placebos("bounced_less_placebos", subject, "1", found.bounced, ([i], _EVERY))
     yield count("touched_by_gap", "all walls", int(np.nansum(found.by_gap[:, 0])))
 
@@ -185,7 +185,7 @@ def _rows(close_at: Ints, instants: Ints) -> Ints:
 
 RULE = Rule(
     "wall_bounce",
-    "Price turns at its first touch of a gamma wall more often than at levels that are no walls, equally far away.",
+    "Price moves further away after its first touch of a gamma wall than after that of levels that are no walls.",
     Parameters,
     study,
     headline,

@@ -133,8 +133,8 @@ def bumps(
 ) -> tuple[Floats, Floats]:
     """Strikes as bumps along the log-price from spot on, see `core.profile`: middle and width, (times, strikes).
 
-    ``shares``, ``levels`` as in :func:`gamma_profiles`; ``log_spot`` at all times or of each, shape (times, 1);
-    ``chosen``: which strikes.
+    ``shares``, ``levels`` as in :func:`profiles`; ``log_spot`` at all times or of each, shape (times, 1); ``chosen``:
+    which strikes.
     """
     listed = held.ladder
     tenor = (listed.ends - held.begin_us - shares[:, None] * DAY_US) / 1e6 / SECONDS_PER_YEAR

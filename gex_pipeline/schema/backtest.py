@@ -23,6 +23,10 @@ def _number(name: str, description: str) -> Column:
     return Column(name, "float", "see unit", description, is_nullable=True)
 
 
+def _probability(name: str, description: str) -> Column:
+    return Column(name, "float", "1", description, is_nullable=True, minimum=0, maximum=1)
+
+
 def _count(name: str, description: str, minimum: int = 0) -> Column:
     return Column(name, "int", "", description, minimum=minimum)
 
@@ -84,11 +88,9 @@ BACKTEST_STATS = Table(
         _number("standard_error", "Its standard error; metrics have none."),
         _number("low", "Lower end of the 95 % interval; metrics have none."),
         _number("high", "Upper end of the 95 % interval; metrics have none."),
-        _number("p_value", "Two-sided, of 0: below 0.05 where the interval excludes it; metrics have none."),
-        _number(
-            "q_value", "Expected share of chance among estimates of its name with at most this; metrics have none."
-        ),
-        _number("detectable", "Smallest true size that four such tests of five find; metrics have none."),
+        _probability("p_value", "Two-sided, of 0: below 0.05 where the interval excludes it; null for no test."),
+        _probability("q_value", "Expected share of chance among tests of its name with at most this."),
+        _number("detectable", "Smallest true size that four such tests of five find; null for no test."),
         _text("method", "How error and interval were found."),
         _text("status", "ok, or why there is no number."),
     ),
@@ -97,6 +99,7 @@ BACKTEST_STATS = Table(
     period="year",
     period_column="until_at",
     sort=("rule", "variant", "place"),
+    version=2,
 )
 
 BACKTEST_EVENTS = Table(

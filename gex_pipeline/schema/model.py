@@ -37,7 +37,8 @@ class Table:
     file per month when the month is over; ``year`` files are rewritten as they grow; ``None`` marks a view, which has
     no files.
     ``sort``: the order of rows in a file, chosen so that the usual filters skip row groups; it ends in the key.
-    ``version`` counts changes of the columns: a stored partition of another version is rebuilt or re-imported.
+    ``version`` counts changes of the columns: a stored partition of another version is rebuilt or re-imported. A run of
+    a backtest, which cannot be, is read as it is: columns that it lacks are null.
     """
 
     name: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-from gex_pipeline.schema import TABLES
+from gex_pipeline.schema import BACKTESTS, TABLES
 from gex_pipeline.schema.derived import LEVELS_ODTE
 from gex_pipeline.schema.model import Table
 from gex_pipeline.schema.types import duckdb_type
@@ -47,15 +47,20 @@ def statements(table: Table, paths: list[str]) -> list[str]:
 
 
 def _over_files(table: Table, paths: list[str]) -> str:
+    columns = ", ".join(f"NULL::{duckdb_type(c)} AS {c.name}" for c in table.columns)
+    nothing = f"SELECT {columns} WHERE false"
     if not paths:
-        columns = ", ".join(f"NULL::{duckdb_type(c)} AS {c.name}" for c in table.columns)
-        return f"SELECT {columns} WHERE false"
+        return nothing
     names = ", ".join(table.names)
     listed = ", ".join(text(p) for p in paths)
     types = ", ".join(f"{text(h)}: VARCHAR" for h in table.hive)
     is_counted = " WHERE run_id IN (SELECT run_id FROM backtest_runs)" if table.name in OF_RUNS else ""
     # Names come from the declarations and the store's own listing, quoted: nothing a user types gets here.
-    return f"SELECT {names} FROM read_parquet([{listed}], hive_partitioning=true, hive_types={{{types}}}){is_counted}"  # noqa: S608
+    options = f"hive_partitioning=true, hive_types={{{types}}}"
+    if table not in BACKTESTS:
+        return f"SELECT {names} FROM read_parquet([{listed}], {options})"  # noqa: S608
+    rows = f"FROM read_parquet([{listed}], {options}, union_by_name=true)"  # of whatever version
+    return f"SELECT {names} FROM ({nothing} UNION ALL BY NAME {rows}){is_counted}"  # noqa: S608
 
 
 def view_sql(table: Table) -> str:

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -18,11 +17,12 @@ from gex_backtest import summary
 from gex_backtest.config import Choice, Configuration, configure
 from gex_backtest.history import History
 from gex_backtest.made_up import history as made_up
-from gex_backtest.report.equity_plots import drawdown
+from gex_backtest.report.equity_plots import drawdown, equity
 from gex_backtest.report.event_plots import paths, pins
 from gex_backtest.report.page import report
+from gex_backtest.report.pictures import seen
 from gex_backtest.results import Record
-from gex_backtest.study import EVENTS, Rule
+from gex_backtest.study import EVENTS, Rule, Study
 from gex_backtest.suite import run
 from gex_pipeline.market.economy import Switches, simulate
 from tests.html_pages import Page
@@ -194,6 +194,17 @@ def test_fall_from_the_last_peak() -> None:
     assert drawdown(np.array([1.0, 2.0, 1.5, 3.0, 0.3])).tolist() == pytest.approx([0, 0, -0.25, 0, -0.9])
 
 
+def test_a_fall_between_two_points_is_drawn() -> None:
+    of = drifts.history(9_000)
+    (outcome,) = run(of, asked(DRIFTS)).outcomes
+    curve = np.ones(9_000)
+    curve[np.setdiff1d(np.arange(9_000), seen(9_000))[1_000]] = 0.4
+    fallen = replace(outcome, trading=replace(outcome.trading, equity=curve))
+    drawn = np.asarray(equity([fallen], of.bars, is_synthetic=False).figure.axes[1].lines[-1].get_ydata())
+    assert len(drawn) < 5_000
+    assert drawn[drawn < 0].tolist() == pytest.approx([-0.6])
+
+
 def test_settlements_are_counted_by_distance() -> None:
     values = {"settlement": [0.0, 0.01, 0.26, 0.5], "other hour": [0.06] * 8}
     rows = [{"kind": kind, "outcome": "strike distance", "value": v} for kind, found in values.items() for v in found]
@@ -208,10 +219,9 @@ def test_paths_are_drawn_where_there_are_some() -> None:
     path = pl.DataFrame(
         {"hour": [-1, 0, 1], "mean": [0.1, 0.0, 0.3], "low": [-0.1] * 3, "high": [0.2] * 3, "n": [9] * 3}
     )
-    (picture,) = paths("squeeze", SimpleNamespace(paths={"rises": path}), is_synthetic=False)
+    (picture,) = paths("squeeze", Study(pl.DataFrame(schema=EVENTS), [], {"rises": path}), is_synthetic=False)
     line = next(line for line in picture.figure.axes[0].lines if line.get_label() == "events")
     assert np.asarray(line.get_ydata()).tolist() == [0.1, 0.0, 0.3]
-    assert not list(paths("squeeze", SimpleNamespace(), is_synthetic=False))
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium")

@@ -36,21 +36,19 @@ def test_every_variant_is_studied_and_simulated() -> None:
     assert first.trading.equity[-1] != second.trading.equity[-1]
 
 
-def test_a_track_record_is_of_the_variants_of_its_rule_by_their_days() -> None:
-    """Four days are too few; sixty are told, as one of two trials, beside a rule that was tried once."""
+def test_every_variant_of_every_rule_is_a_trial_of_a_track_record() -> None:
+    """Four days are too few; sixty are told, as one of three trials, also of a rule that was tried once."""
     short = run(history(), variants(Parameters(hours=1), Parameters(hours=2))).outcomes
     assert [(o.record.trials, o.record.days, o.record.note) for o in short] == [(2, 4, "too few days")] * 2
     asked = Configuration((*variants(Parameters(), Parameters(side="fade")).rules, Choice(LONE, (Parameters(),))))
     follow, fade, lone = run(history(24 * 60), asked).outcomes
-    assert [(o.record.trials, o.record.days) for o in (follow, fade, lone)] == [(2, 60), (2, 60), (1, 60)]
-    assert follow.record.probabilistic_sharpe == lone.record.probabilistic_sharpe == lone.record.deflated_sharpe
-    assert follow.record.deflated_sharpe < follow.record.probabilistic_sharpe
+    assert [(o.record.trials, o.record.days) for o in (follow, fade, lone)] == [(3, 60)] * 3
+    assert lone.record == follow.record
+    assert lone.record.deflated_sharpe < lone.record.probabilistic_sharpe
     ends = follow.trading.equity[23::24]
     r = ends / np.append(1.0, ends[:-1]) - 1.0
-    sharpe = r.mean() / r.std(ddof=1)
     (alone,) = track_records([r])
     assert alone.probabilistic_sharpe == pytest.approx(lone.record.probabilistic_sharpe)
-    assert (alone.probabilistic_sharpe > 0.5) == (sharpe > 0)
 
 
 def test_the_trading_form_pays_the_costs_and_the_funding_of_the_run() -> None:
