@@ -135,7 +135,8 @@ def _path(made: Decisions, p: Parameters, line: str, is_crossing: Bools) -> Iter
     hours = np.arange(-p.path_hours, p.path_hours)
     ratios = _vol_path(made.panel.bars, made.at, hours)
     for hour, ratio in zip(hours.tolist(), ratios.T, strict=True):
-        yield difference("vol_path", f"{line}, hour {hour:+d}", "log", ratio, is_crossing, made.day)
+        found = difference("vol_path", f"{line}, hour {hour:+d}", "log", ratio, is_crossing, made.day)
+        yield found.untested() if hour == -1 else found  # the crossing's own move is in it
 
 
 def _vol_path(bars: Bars, at: Ints, hours: Ints) -> Floats:

@@ -17,7 +17,7 @@ from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel, micros
 from gex_backtest.rules import RULES
 from gex_backtest.sizing import Sizing
-from gex_backtest.study import Rule, Study
+from gex_backtest.study import Estimate, Rule, Study
 from gex_pipeline.market.economy import simulate
 from gex_pipeline.market.switches import Switches
 from tests.leakage.harness import assert_blind_to_the_future, assert_waits_for_knowledge
@@ -101,7 +101,11 @@ def _next_settlement(panel: Panel, _: Nothing) -> Orders:
     return Orders(np.ones(len(panel.bars)), stops=price[ahead])
 
 
-HONEST = Rule("made_up", "Nothing.", Nothing, _of_nothing, 1.0)
+def _no_headline(panel: Panel, _: Nothing) -> Estimate:
+    raise NotImplementedError
+
+
+HONEST = Rule("made_up", "Nothing.", Nothing, _of_nothing, _no_headline, 1.0)
 
 
 @pytest.mark.parametrize(

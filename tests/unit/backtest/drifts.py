@@ -16,7 +16,7 @@ from gex_backtest.history import History
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
 from gex_backtest.returns import move
-from gex_backtest.study import EVENTS, Rule, Study
+from gex_backtest.study import EVENTS, Estimate, Rule, Study
 from tests.instants import utc
 
 START = utc("2026-03-02")
@@ -53,8 +53,14 @@ def study(panel: Panel, parameters: Parameters) -> Study:
         "unit": ["1"] * len(at),
         "value": pl.Series(moved).fill_nan(None),
     }
-    headline = mean("move", "all hours", "1", moved, overlap=parameters.hours)
-    return Study(pl.DataFrame(columns, schema=EVENTS), [headline, mean("move", "none", "1", moved[:0])])
+    found = [headline(panel, parameters), mean("move", "none", "1", moved[:0])]
+    return Study(pl.DataFrame(columns, schema=EVENTS), found)
+
+
+def headline(panel: Panel, parameters: Parameters) -> Estimate:
+    """The mean move."""
+    at = panel.bars.close_at[panel.has_levels]
+    return mean("move", "all hours", "1", move(panel.bars, at, at + parameters.hours * HOUR_US), parameters.hours)
 
 
 def orders(panel: Panel, parameters: Parameters) -> Orders:
@@ -63,9 +69,9 @@ def orders(panel: Panel, parameters: Parameters) -> Orders:
     return Orders(sign if parameters.side == "follow" else -sign)
 
 
-DRIFTS = Rule("drifts", "The price goes where net GEX points.", Parameters, study, 0.1, orders=orders)
+DRIFTS = Rule("drifts", "The price goes where net GEX points.", Parameters, study, headline, 0.1, orders=orders)
 #: Needs what the small history lacks.
-VOLS = Rule("vols", "DVOL tells the move.", Parameters, study, 0.1, needs=("levels", "dvol"))
+VOLS = Rule("vols", "DVOL tells the move.", Parameters, study, headline, 0.1, needs=("levels", "dvol"))
 RULES = {rule.name: rule for rule in (DRIFTS, VOLS)}
 
 
