@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-import polars as pl
-
 from gex_backtest import words
+from gex_backtest.calibration import stored
 from gex_backtest.history import History
 from gex_backtest.panel import Panel
 from gex_backtest.report import made_of, rule_tables, tables
@@ -22,43 +21,28 @@ from gex_pipeline.present.page import contents, heading, image, page, paragraph,
 _AFTER = ("Calibration", "What the run was made of")
 
 
-def report(
-    record: Record,
-    history: History,
-    *,
-    is_synthetic: bool,
-    has_pictures: bool = True,
-    calibration: pl.DataFrame | None = None,
-) -> dict[str, bytes]:
+def report(record: Record, history: History, *, is_synthetic: bool, has_pictures: bool = True) -> dict[str, bytes]:
     """`report.html` and, where ``has_pictures``, each picture as a PNG and an SVG file: name -> bytes.
 
-    The page has its pictures in itself. ``calibration``: as :func:`tables.calibration` wants it, None where nothing has
-    been measured.
+    The page has its pictures in itself, and what was measured of the rules.
     """
     panel = Panel(history, round(record.results.configuration.latency_seconds * 1e6))
     drawn = {rule: list(pictures(of_rule, panel, is_synthetic)) for rule, of_rule in _by_rule(record)}
     every = [each for of_rule in drawn.values() for each in of_rule if has_pictures]
-    whole = _page(record, panel, drawn, calibration, is_synthetic)
+    whole = _page(record, panel, drawn, is_synthetic)
     return {"report.html": whole.encode()} | {name: file for each in every for name, file in each.files.items()}
 
 
-def _page(
-    record: Record,
-    panel: Panel,
-    drawn: Mapping[str, Sequence[Picture]],
-    calibration: pl.DataFrame | None,
-    is_synthetic: bool,
-) -> str:
-    measured = [] if calibration is None else [heading(_AFTER[0], _AFTER[0]), *tables.calibration(calibration)]
-    names = [*drawn, *(_AFTER[:1] if measured else ()), _AFTER[1]]
+def _page(record: Record, panel: Panel, drawn: Mapping[str, Sequence[Picture]], is_synthetic: bool) -> str:
     parts = [
         paragraph(_what(record)),
         *_verdicts(record),
-        contents(names),
+        contents([*drawn, *_AFTER]),
         heading("What there was"),
         *made_of.covered(record, panel),
         *(part for name, rule in _by_rule(record) for part in _rule(record, rule, drawn[name])),
-        *measured,
+        heading(_AFTER[0], _AFTER[0]),
+        *tables.calibration(stored.measured()),
         heading(_AFTER[1], _AFTER[1]),
         *made_of.origins(record),
     ]

@@ -22,6 +22,7 @@ from gex_backtest.report.event_plots import paths, pins
 from gex_backtest.report.page import report
 from gex_backtest.report.pictures import seen
 from gex_backtest.results import Record
+from gex_backtest.rules import RULES as ALL_RULES
 from gex_backtest.study import EVENTS, Rule, Study
 from gex_backtest.suite import run
 from gex_pipeline.market.economy import Switches, simulate
@@ -37,8 +38,8 @@ def record(asked: Configuration, of: History, **instrument: str) -> Record:
     return Record.of(run(of, asked), of, [INSTRUMENT | instrument])
 
 
-def html(asked: Configuration, of: History, is_synthetic: bool = False, **more: object) -> str:
-    made = report(record(asked, of), of, is_synthetic=is_synthetic, has_pictures=False, **more)
+def html(asked: Configuration, of: History, is_synthetic: bool = False) -> str:
+    made = report(record(asked, of), of, is_synthetic=is_synthetic, has_pictures=False)
     assert list(made) == ["report.html"]
     return made["report.html"].decode()
 
@@ -154,12 +155,10 @@ def test_gaps_are_told() -> None:
     ]
 
 
-def test_calibration_is_left_out_where_nothing_was_measured() -> None:
-    measured = pl.DataFrame(
-        {"rule": ["drifts"], "size": [0.052], "power": [None]}, schema_overrides={"power": pl.Float64}
-    )
-    without, with_it = (html(asked(DRIFTS), drifts.history(), calibration=each) for each in (None, measured))
-    assert "Calibration" not in without and ["drifts", "5.2 %", ""] in [row for t in Page(with_it).tables for row in t]
+def test_every_page_says_what_its_tests_are_worth() -> None:
+    tables = Page(html(asked(DRIFTS), drifts.history())).tables
+    size = next(table[1:] for table in tables if table[0][:2] == ["rule", "days"] and "size" in table[0])
+    assert [row[0] for row in size] == list(ALL_RULES) and all(row[4].endswith(" %") for row in size)
 
 
 @pytest.fixture(scope="module")
