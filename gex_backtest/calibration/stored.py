@@ -31,7 +31,12 @@ def measured() -> pl.DataFrame:
 
 def read(path: Path) -> pl.DataFrame:
     """The rows of a file, none where there is no file. Raises ``OSError`` and ``pl.exceptions.PolarsError``."""
-    return pl.read_parquet(path).select(*_STORED) if path.exists() else pl.DataFrame(schema=_STORED)
+    return pl.read_parquet(path).select(*_STORED) if path.exists() else none()
+
+
+def none() -> pl.DataFrame:
+    """No rows."""
+    return pl.DataFrame(schema=_STORED)
 
 
 def write(path: Path, rows: pl.DataFrame) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,31 +78,42 @@ def _drawn(draws: Sequence[Draw], out: Path | None, workers: int | None) -> pl.D
     import polars as pl
 
     from gex_backtest.calibration import stored
-    from gex_backtest.calibration.judge import judged
-    from gex_pipeline.engine.pool import run_all
-    from gex_pipeline.present import progress
 
     found = [_kept(out)]
     done = set(zip(found[0]["seed"], found[0]["effect"], strict=True))
     todo = [draw for draw in draws if (draw.seed, draw.effect) not in done]
-    hear_ctrl_c()
-    shown = progress.for_stream()
-    shown.start("markets", len(todo))
     try:
-        for i, (draw, rows) in enumerate(run_all(judged, todo, workers), 1):
-            if isinstance(rows, GexError):
-                raise rows
-            found.append(stored.of_now(rows))
-            shown.advance(note=f"seed {draw.seed}, effects {draw.effect:g}")
-            if out and i % _BATCH == 0:
+        for rows in _judged(todo, workers):
+            found.append(rows)
+            if out and len(found) % _BATCH == 0:
                 stored.write(out, pl.concat(found))
     finally:
-        shown.close()
-        if out and len(found) > 1:
+        if out:
             stored.write(out, pl.concat(found))
-    return pl.concat(found).filter(
-        pl.struct("seed", "effect").is_in([{"seed": d.seed, "effect": d.effect} for d in draws])
+    wanted = pl.DataFrame(
+        [(draw.seed, draw.effect) for draw in draws], {"seed": pl.Int64, "effect": pl.Float32}, orient="row"
     )
+    return pl.concat(found).join(wanted, on=["seed", "effect"], how="semi")
+
+
+def _judged(draws: Sequence[Draw], workers: int | None) -> Iterator[pl.DataFrame]:
+    """Rows of each market as it is done."""
+    from gex_backtest.calibration import stored
+    from gex_backtest.calibration.judge import judged
+    from gex_pipeline.engine.pool import run_all
+    from gex_pipeline.present import progress
+
+    hear_ctrl_c()
+    shown = progress.for_stream()
+    shown.start("markets", len(draws))
+    try:
+        for draw, rows in run_all(judged, draws, workers):
+            if isinstance(rows, GexError):
+                raise rows
+            shown.advance(note=f"seed {draw.seed}, effects x {draw.effect:g}")
+            yield stored.of_now(rows)
+    finally:
+        shown.close()
 
 
 def _kept(out: Path | None) -> pl.DataFrame:
@@ -112,7 +123,7 @@ def _kept(out: Path | None) -> pl.DataFrame:
     from gex_backtest.calibration import stored
 
     if out is None:
-        return stored.read(Path())
+        return stored.none()
     refuse_warehouse_files(out)
     if out.is_dir() or not out.resolve().parent.is_dir():
         raise UsageError(f"--out {out} cannot be written: name a file in a folder that exists")
