@@ -38,9 +38,9 @@ def finite(value: float, form: str, unit: str = "") -> str:
 
 
 def chance(outcomes: Iterable[Outcome]) -> str:
-    """How many intervals there are, and how many of them chance alone would set apart from 0."""
-    studies = [outcome.study for outcome in outcomes if outcome.study]
-    n = sum(estimate.low is not None for study in studies for estimate in study.estimates)
+    """How many intervals there are, one that variants share once, and how many chance alone would set apart from 0."""
+    studies = [(outcome.rule.name, outcome.study) for outcome in outcomes if outcome.study]
+    n = len({(rule, each) for rule, study in studies for each in study.estimates if each.low is not None})
     return f"{n:,} intervals in all, of which chance alone lets about {0.05 * n:.0f} exclude 0"
 
 

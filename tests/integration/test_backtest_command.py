@@ -153,6 +153,20 @@ def test_tables_and_document_tell_the_same_of_many_tests(gex: Gex, root: Path, t
     }
 
 
+def test_a_test_that_variants_share_counts_once(gex: Gex, tmp_path: Path) -> None:
+    """They differ in how they trade; the headline is of the hours alone."""
+    said: list[list[float]] = []
+    for sides in ("'follow'", "'follow', 'fade'"):
+        (tmp_path / "two.toml").write_text(f"[rules.drifts]\nhours = [1, 4]\nside = [{sides}]\n")
+        words = ("--config", str(tmp_path / "two.toml"), "--out", str(tmp_path / "out"))
+        assert "\n2 intervals in all" in gex(*words)[1]
+        assert "Headlines with an interval: 2;" in Page((tmp_path / "out" / "report.html").read_text()).text
+        outcomes = json.loads((tmp_path / "out" / "run.json").read_text())["outcomes"]
+        said.append([outcome["headline_q_value"] for outcome in outcomes])
+    alone, twice = said
+    assert None not in alone and twice == [alone[0], alone[0], alone[1], alone[1]]
+
+
 def test_paths_are_in_the_document(gex: Gex, monkeypatch: pytest.MonkeyPatch) -> None:
     path = pl.DataFrame({"hour": [-1, 0], "mean": [0.5, 0.0], "low": [None, -0.1], "high": [None, 0.1], "n": [9, 9]})
 
