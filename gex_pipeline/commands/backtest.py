@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from gex_pipeline import settings
-from gex_pipeline.commands.arguments import Context, to_market, to_underlying
+from gex_pipeline.commands.arguments import Context, to_interval, to_market, to_underlying
 from gex_pipeline.commands.fill import Instant, Span
 from gex_pipeline.commands.interrupts import hear_ctrl_c
 from gex_pipeline.commands.output import refuse_warehouse_files, say_all, show, show_json, show_lines
@@ -42,7 +42,7 @@ class Stored(Span):
     underlying: Annotated[str | None, Parameter(converter=to_underlying, metavar="U")] = None
     """BTC or BTCUSDT. Default: BTC."""
 
-    interval: str | None = None
+    interval: Annotated[str | None, Parameter(converter=to_interval)] = None
     """Length of the candles, like 5m. Default: of those that cover most days the finest."""
 
     market: Annotated[str | None, Parameter(converter=to_market, metavar="MARKET")] = None

@@ -272,6 +272,11 @@ def test_a_report_that_cannot_be_written_is_told_before_the_run(
     assert data_files(root) == before
 
 
+def test_sixty_minutes_are_an_hour(gex: Gex, root: Path) -> None:
+    assert gex("drifts", "--interval", "60m")[0] == 0
+    assert query(root, "SELECT interval FROM backtest_runs").item() == "1h"
+
+
 def test_out_may_not_be_in_a_warehouse(gex: Gex, root: Path) -> None:
     before = data_files(root)
     for words in (("--out", str(root / "levels")), ("--report", str(root / "levels" / "r.html"))):
@@ -308,6 +313,8 @@ def test_the_list_needs_no_warehouse(gex: Gex, root: Path) -> None:
         (["--from", "2026-03-03", "--to", "2026-03-02"], 2, "is after --to"),
         (["--market", "prep"], 2, "did you mean 'perp'?"),
         (["--underlying", "ETH"], 1, "no candles of ETH in this span"),
+        (["--market", "mark"], 1, "no candles of BTC are mark: there are "),
+        (["--interval", "7m"], 2, "unknown interval '7m': valid are 1m, 3m,"),
         (["--interval", "5m"], 1, "no candles of BTC are 5m: there are "),
         (["--from", "2027-01-01"], 1, "no candles of BTC in this span"),
         (["vols"], 1, "no rule can be run: no dvol in this span (vols)"),
