@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -118,12 +119,23 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {folder} cannot be made: {error.strerror}") from error
+    _require_room("--out", folder, folder)
 
 
 def _require_folder(file: Path) -> None:
     """As :func:`_make`, of a file."""
     if not file.resolve().parent.is_dir() or file.is_dir():
         raise UsageError(f"--report {file} cannot be written: name a file in a folder that exists")
+    _require_room("--report", file, file.resolve().parent)
+
+
+def _require_room(option: str, path: Path, folder: Path) -> None:
+    """A file can be made in the folder: permissions alone do not tell of a disk that is read-only."""
+    try:
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"{option} {path} cannot be written: {error.strerror}; choose another place") from error
 
 
 def _list(names: tuple[str, ...], is_json: bool) -> int:

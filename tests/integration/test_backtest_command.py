@@ -272,6 +272,16 @@ def test_a_report_that_cannot_be_written_is_told_before_the_run(
     assert data_files(root) == before
 
 
+@pytest.mark.parametrize("words", [("--out", "/proc"), ("--report", "/proc/r.html")])
+def test_a_place_that_takes_no_file_is_told_before_the_run(gex: Gex, root: Path, words: tuple[str, str]) -> None:
+    """Nobody may write there, the superuser neither."""
+    before = data_files(root)
+    status, out, err = gex("drifts", *words)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert f"{' '.join(words)} cannot be written: " in err
+    assert data_files(root) == before
+
+
 def test_sixty_minutes_are_an_hour(gex: Gex, root: Path) -> None:
     assert gex("drifts", "--interval", "60m")[0] == 0
     assert query(root, "SELECT interval FROM backtest_runs").item() == "1h"
