@@ -28,6 +28,7 @@ from tests.unit.store.build import OVER, chain, data_files, store
 
 Gex = Callable[..., tuple[int, str, str]]
 HOURS = 48
+NO_DVOL = "no dvol in this span: `gex market` or `gex import` brings some"
 
 
 def bars(rows: pl.DataFrame) -> pl.DataFrame:
@@ -200,11 +201,11 @@ def test_other_data_is_another_run(gex: Gex, root: Path) -> None:
 
 def test_a_rule_without_its_data_is_named_and_has_no_numbers(gex: Gex, root: Path) -> None:
     status, out, err = gex()
-    assert (status, err.splitlines()[-1]) == (0, "gex: vols: no dvol in this span")
+    assert (status, err.splitlines()[-1]) == (0, f"gex: vols: {NO_DVOL}")
     assert "no dvol in this span" in out
     assert query(root, "SELECT DISTINCT rule FROM backtest_stats")["rule"].to_list() == ["drifts"]
     document = json.loads(query(root, "FROM backtest_runs")["document"].item())
-    assert [o["status"] for o in document["outcomes"]] == ["ok", "no dvol in this span"]
+    assert [o["status"] for o in document["outcomes"]] == ["ok", NO_DVOL]
 
 
 def test_variants_of_a_file(gex: Gex, root: Path, tmp_path: Path) -> None:
@@ -327,7 +328,7 @@ def test_the_list_needs_no_warehouse(gex: Gex, root: Path) -> None:
         (["--interval", "7m"], 2, "unknown interval '7m': valid are 1m, 3m,"),
         (["--interval", "5m"], 1, "no candles of BTC are 5m: there are "),
         (["--from", "2027-01-01"], 1, "no candles of BTC in this span"),
-        (["vols"], 1, "no rule can be run: no dvol in this span (vols)"),
+        (["vols"], 1, f"no rule can be run: {NO_DVOL} (vols)"),
     ],
 )
 def test_what_cannot_be_run_is_one_line(gex: Gex, root: Path, words: list[str], status: int, reason: str) -> None:
