@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from gex_backtest.errors import BacktestError
-from gex_pipeline.core.black76 import Floats
+from gex_backtest.errors import BarError
+from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.units import SECONDS_PER_YEAR
 
 Ints = NDArray[np.int64]
@@ -33,14 +33,22 @@ class Bars:
     close: Floats
 
     def __post_init__(self) -> None:
-        """Raise ``BacktestError`` for bars that overlap or are out of order, and for impossible prices."""
-        if not (self.close_at > self.open_at).all() or not (self.open_at[1:] >= self.close_at[:-1]).all():
-            raise BacktestError("bars overlap or are out of order: sort them, one venue, market and interval alone")
+        """Raise ``BarError`` for bars that overlap or are out of order, and for impossible prices."""
         prices = np.stack([self.low, self.open, self.close, self.high])
-        if not (np.isfinite(prices) & (prices > 0)).all():
-            raise BacktestError("a bar has a price that is 0, negative or missing")
-        if not ((self.low <= prices).all() and (self.high >= prices).all()):
-            raise BacktestError("a bar's open or close lies outside its low and high")
+        self._require(self.close_at > self.open_at, "ends before it begins")
+        self._require(
+            self.open_at >= np.append(self.open_at[:1], self.close_at[:-1]), "begins before the one before it ends"
+        )
+        self._require(np.isfinite(prices) & (prices > 0), "has a price that is 0, negative or missing")
+        is_inside = (self.low <= prices) & (prices <= self.high)
+        self._require(is_inside, "has an open or close outside its low and high")
+
+    def _require(self, is_good: Bools, problem: str) -> None:
+        """Raise for the first bar that is not good; ``is_good`` of shape (..., bars)."""
+        if not is_good.all():
+            row = int(np.argmin(np.atleast_2d(is_good).all(axis=0)))
+            at = np.datetime64(int(self.open_at[row]), "us").astype("datetime64[s]")
+            raise BarError(f"the bar of {at}Z {problem}", row)
 
     def __len__(self) -> int:
         return len(self.open_at)

@@ -40,13 +40,16 @@ from typing import Any, get_type_hints
 
 from gex_backtest import rules as registry
 from gex_backtest.costs import Costs
-from gex_backtest.parameters import one, variants
+from gex_backtest.parameters import choice, one, variants
 from gex_backtest.sizing import Sizing
 from gex_backtest.study import Rule
-from gex_pipeline.core.instruments import underlying_of
-from gex_pipeline.errors import UsageError, known
+from gex_pipeline.core.instruments import is_coin, underlying_of
+from gex_pipeline.errors import UsageError, known, shown
+from gex_pipeline.schema.market import MARKETS, interval_of
 
 _LONGEST_LATENCY = 30 * 86_400
+#: Characters of a file: what is longer was not typed, and may have no end.
+_LONGEST_FILE = 1_000_000
 _TOP = ("underlying", "from", "to", "latency_seconds", "candles", "costs", "sizing", "rules")
 
 
@@ -148,11 +151,17 @@ def configure(
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(_LONGEST_FILE + 1)
+        if len(text) > _LONGEST_FILE:
+            raise UsageError(f"{path} is no configuration: it has more than {_LONGEST_FILE:,} characters")
+        return tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:  # not TOML, not UTF-8
         raise UsageError(f"{path} is not TOML: {error}") from None
+    except RecursionError:
+        raise UsageError(f"{path} is not TOML that can be read: it is nested too deeply") from None
 
 
 def _without_none(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,21 +196,29 @@ def _value(key: str, value: Any, rules: Mapping[str, Rule]) -> Any:
         return {name: _choice(name, section, rules) for name, section in table.items()}
     if key in _SINGLE:
         return _single(_SINGLE[key], table, key)
+    return {name: _of_candles(name, value) for name, value in table.items()}
+
+
+def _of_candles(name: str, value: Any) -> Any:
     hints = get_type_hints(Candles)
-    found = {known(name, hints, f"key in [{key}]"): one(f"[{key}] {name}", table[name], hints[name]) for name in table}
-    return {name: value.lower() if isinstance(value, str) else value for name, value in found.items()}
+    found = one(f"[candles] {name}", value, hints[known(name, hints, "key in [candles]")])
+    if name == "interval":
+        return interval_of(found)
+    if name == "market":
+        return choice("[candles] market", found.strip().lower(), MARKETS)
+    return found.strip().lower() if name == "venue" else found
 
 
 def _underlying(symbol: str) -> str:
     name = underlying_of(symbol)
-    if not name.isalnum():
-        raise UsageError(f"underlying {symbol!r} is no coin: write it like BTC or BTCUSDT")
+    if not is_coin(name):
+        raise UsageError(f"underlying {shown(symbol)} is no coin: write it like BTC or BTCUSDT")
     return name
 
 
 def _table(key: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise UsageError(f"{key} must be a section, [{key}], not {value!r}")
+        raise UsageError(f"{key} must be a section, [{key}], not {shown(value)}")
     return value
 
 
@@ -227,8 +244,8 @@ def _instant(key: str, value: Any) -> datetime:
     with suppress(OverflowError):  # the first morning of year 1 in Karachi has no UTC
         if isinstance(value, datetime):
             return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    shown = repr(value) if isinstance(value, str) else value
-    raise UsageError(f"{key} {shown} is not a time: write it like 2026-03-17T16:00:00Z or 2026-03-17")
+    told = value if isinstance(value, date | time) else shown(value)
+    raise UsageError(f"{key} {told} is not a time: write it like 2026-03-17T16:00:00Z or 2026-03-17")
 
 
 def _text(instant: datetime | None) -> str | None:

@@ -14,7 +14,7 @@ import polars as pl
 
 from gex_backtest.bars import Bars
 from gex_backtest.config import Candles
-from gex_backtest.errors import BacktestError
+from gex_backtest.errors import BacktestError, BarError
 from gex_backtest.history import History
 from gex_backtest.panel import micros
 from gex_pipeline.store.session import Session
@@ -83,8 +83,16 @@ def _stitched(parts: dict[Instrument, pl.DataFrame]) -> tuple[Bars, dict[Instrum
     numbered = [frame.with_columns(part=pl.lit(i)) for i, frame in enumerate(parts.values())]
     rows = pl.concat(numbered).unique("open_at", keep="first", maintain_order=True).sort("open_at")
     counts = {each: rows.filter(pl.col("part") == i).height for i, each in enumerate(parts)}
-    bars = Bars(micros(rows["open_at"]), micros(rows["close_at"]), *(rows[name].to_numpy() for name in _PRICES))
-    return bars, {each: n for each, n in counts.items() if n}
+    return _bars(rows, list(parts)), {each: n for each, n in counts.items() if n}
+
+
+def _bars(rows: pl.DataFrame, parts: list[Instrument]) -> Bars:
+    try:
+        return Bars(micros(rows["open_at"]), micros(rows["close_at"]), *(rows[name].to_numpy() for name in _PRICES))
+    except BarError as error:
+        whose = " ".join(astuple(parts[rows["part"][error.row]]))
+        way = "run `gex verify`; what it does not name, delete, and bring it again by `gex candles` or `gex import`"
+        raise BacktestError(f"{error}, in the candles of {whose}: {way}") from None
 
 
 def _with_candles(settlements: pl.DataFrame, expiring: pl.DataFrame, bars: Bars) -> pl.DataFrame:

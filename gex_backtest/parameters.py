@@ -7,16 +7,19 @@ Bounds are the dataclass's own matter: it raises a ``BacktestError`` that names 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from itertools import product
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from gex_backtest.errors import BacktestError
-from gex_pipeline.errors import UsageError, known, nearest
+from gex_pipeline.errors import UsageError, known, nearest, shown
 
 #: More than these are a typing error, or a search for what fits.
 _MOST_VARIANTS = 10_000
+#: An integer may be larger than any float.
+_LARGEST = sys.float_info.max
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
@@ -42,16 +45,24 @@ def one(where: str, value: Any, hint: Any) -> Any:
     if get_origin(hint) in (Union, UnionType):
         (hint,) = (each for each in get_args(hint) if each is not NoneType)
     if get_origin(hint) is Literal:
-        return _choice(where, value, get_args(hint))
+        return choice(where, value, get_args(hint))
     if get_origin(hint) is tuple:
         if not isinstance(value, list):
-            raise UsageError(f"{where} must be a list, not {value!r}")
+            raise UsageError(f"{where} must be a list, not {shown(value)}")
         return tuple(one(where, each, get_args(hint)[0]) for each in value)
-    if hint is float and type(value) in (int, float) and math.isfinite(value):
-        return value + 0.0  # no negative zero: it would be another configuration
-    if hint is float or type(value) is not hint:
-        raise UsageError(f"{where} must be {_WORDS[hint]}, not {value!r}")
+    if hint is float and type(value) in (int, float):
+        return _float(where, value)
+    if type(value) is not hint:
+        raise UsageError(f"{where} must be {_WORDS[hint]}, not {shown(value)}")
     return value
+
+
+def _float(where: str, value: float) -> float:
+    if type(value) is int and abs(value) > _LARGEST:
+        raise UsageError(f"{where} must be from {-_LARGEST:.2g} to {_LARGEST:.2g}, not {shown(value)}")
+    if not math.isfinite(value):
+        raise UsageError(f"{where} must be {_WORDS[float]}, not {value!r}")
+    return value + 0.0  # no negative zero: it would be another configuration
 
 
 def _values(where: str, value: Any, hint: Any) -> list[Any]:
@@ -62,7 +73,9 @@ def _values(where: str, value: Any, hint: Any) -> list[Any]:
     return sorted({one(where, each, hint) for each in (value if is_many else [value])})
 
 
-def _choice(where: str, value: Any, choices: tuple[Any, ...]) -> Any:
+def choice(where: str, value: Any, choices: tuple[Any, ...]) -> Any:
+    """A value out of a few. Raises ``UsageError`` that names the nearest for any other."""
     if value not in choices:
-        raise UsageError(f"{where} {value!r} is none of {', '.join(map(str, choices))}{nearest(value, choices)}")
+        hint = nearest(value, choices) if isinstance(value, str) else ""
+        raise UsageError(f"{where} {shown(value)} is none of {', '.join(map(str, choices))}{hint}")
     return value

@@ -140,10 +140,13 @@ def _said(outcome: Outcome) -> dict[str, Any]:
 
 
 def _outcomes(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """All of them; the headlines of a run are one family of tests."""
-    headlines = [outcome.study.estimates[0].p_value if outcome.study else None for outcome in outcomes]
+    """All of them; the headlines of a run are one family of tests, in which one that variants share counts once."""
+    tests = [(outcome.rule.name, outcome.study.estimates[0]) if outcome.study else None for outcome in outcomes]
+    told = list(dict.fromkeys(test for test in tests if test))
+    found = dict(zip(told, q_values([headline.p_value for _, headline in told]), strict=True))
     return [
-        {**_outcome(outcome), "headline_q_value": q} for outcome, q in zip(outcomes, q_values(headlines), strict=True)
+        {**_outcome(outcome), "headline_q_value": found[test] if test else None}
+        for outcome, test in zip(outcomes, tests, strict=True)
     ]
 
 

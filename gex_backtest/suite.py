@@ -26,6 +26,15 @@ from gex_backtest.study import OK, Rule, Study
 from gex_pipeline.core.black76 import Floats
 
 NO_FORM = "no trading form"
+#: What a history lacks -> the tables of the warehouse it is of, and what brings them.
+_LACKING = {
+    "levels": "no levels in this span: `gex build` makes them of chains",
+    "books": "no chain in this span: `gex snapshot` or `gex import` brings some",
+    "expiring": "no chain with expiries of the next days in this span: `gex snapshot` or `gex import` brings some",
+    "settlements": "no settlements in this span: `gex market` brings some",
+    "funding": "no funding in this span: `gex market` brings some",
+    "dvol": "no dvol in this span: `gex market` or `gex import` brings some",
+}
 _Found = TypeVar("_Found")
 
 
@@ -161,8 +170,7 @@ def _attempt(work: Callable[[], _Found]) -> tuple[_Found | None, str]:
 def _study(panel: Panel, rule: Rule, parameters: Any) -> Study:
     lacking = [need for need in rule.needs if getattr(panel.history, need).is_empty()]
     if lacking:
-        way = ": `gex build` makes them of chains" if "levels" in lacking else ""
-        raise BacktestError(f"no {' and '.join(lacking)} in this span{way}")
+        raise BacktestError("; ".join(_LACKING[need] for need in lacking))
     return rule.study(panel, parameters)
 
 

@@ -88,9 +88,9 @@ def sized(sizing: Sizing | None) -> list[str]:
 
 
 def chance(outcomes: Iterable[Outcome]) -> str:
-    """How many tests there are, and how many of them chance alone would set apart from 0."""
-    studies = [outcome.study for outcome in outcomes if outcome.study]
-    n = sum(estimate.p_value is not None for study in studies for estimate in study.estimates)
+    """How many tests there are, one that variants share once, and how many chance alone would set apart from 0."""
+    studies = [(outcome.rule.name, outcome.study) for outcome in outcomes if outcome.study]
+    n = len({(rule, each) for rule, study in studies for each in study.estimates if each.p_value is not None})
     return f"{n:,} tests in all, of which chance alone sets about {0.05 * n:.0f} apart from 0"
 
 

@@ -10,6 +10,9 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+#: Characters of a value that a message repeats.
+_LONGEST = 60
+
 
 class GexError(Exception):
     """A failure the user can act on: exit status 1."""
@@ -38,6 +41,15 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
 
 
+def shown(value: Any) -> str:
+    """A value as it is written, cut where it is long: a message is one line."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # more digits than Python writes, or too deeply nested
+        return "a value too long to repeat"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
 def nearest(word: str, words: Iterable[str], likeness: float = 0.0) -> str:
     """The known word most like a given one, as ``; nearest is 'x'``; empty when there is none that is so like it."""
     found = difflib.get_close_matches(str(word), list(words), n=1, cutoff=likeness)
@@ -48,5 +60,5 @@ def known(word: Any, words: Iterable[str], what: str) -> str:
     """The word itself where it is known. Raises ``UsageError`` naming the nearest where it is not."""
     choices = tuple(words)
     if word not in choices:
-        raise UsageError(f"unknown {what} {word!r}{nearest(word, choices)}")
+        raise UsageError(f"unknown {what} {shown(word)}{nearest(word, choices)}")
     return word

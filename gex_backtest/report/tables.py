@@ -72,9 +72,12 @@ def form(value: float | None, how: str) -> str:
 
 
 def standing_out(record: Record) -> str:
-    """How many headlines stand out; of the other estimates many are shares, which are not 0 to begin with."""
-    found = [outcome["estimates"][0] for outcome in record.document["outcomes"] if outcome["estimates"]]
-    known = [each["low"] * each["high"] > 0 for each in found if each["low"] is not None]
+    """How many headlines stand out, one that variants share once.
+
+    Of the other estimates many are shares, which are not 0 to begin with.
+    """
+    found = {(outcome.rule.name, outcome.study.estimates[0]) for outcome in record.results.outcomes if outcome.study}
+    known = [each.low * each.high > 0 for _, each in found if each.low is not None and each.high is not None]
     chance = f"{0.05 * len(known):.1g}"
     return f"Headlines with an interval: {len(known):,}; apart from 0: {sum(known):,}; by chance alone: {chance}"
 

@@ -74,7 +74,7 @@ class Parameters:
         require("trade_lead_hours", self.trade_lead_hours, 1, _DAY)
         for name in ("reach_sigmas", "volatility_days", "band_pct"):
             require(name, getattr(self, name), 0.001, 1_000)
-        require("seed", self.seed, 0, 2**32)
+        require("seed", self.seed, 0, 2**32 - 1)
 
 
 def headline(panel: Panel, parameters: Parameters) -> Estimate:

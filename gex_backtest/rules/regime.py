@@ -6,7 +6,7 @@ volatility is low, what counts is what a regime adds to trailing volatility (HAR
 last for days, so chance is what regimes do that are moved around the sample (`shifts`). Beside it stands what a regime
 gains in forecasts of what was not fitted (`forecasts`).
 
-Headline: that coefficient for the sign of net GEX; the claim is that it is negative.
+Headline: that coefficient for the line of the parameters, net GEX if none is asked; the claim is that it is negative.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Parameters:
     horizon_hours
         Hours between decisions, and of the outcome; a divisor of 24.
     line
-        What draws the regime that is traded: net_gex, zero_gamma, hvl or hvl_slope.
+        What draws the regime of the headline and of what is traded: net_gex, zero_gamma, hvl or hvl_slope.
     """
 
     horizon_hours: int = 4
@@ -70,17 +70,17 @@ class _Seen(NamedTuple):
 
 
 def study(panel: Panel, p: Parameters) -> Study:
-    """Volatility and autocorrelation after positive and negative regimes by each line."""
+    """Volatility and autocorrelation after positive and negative regimes by each line, that of the parameters first."""
     made = every(panel, p.horizon_hours)
     seen = _Seen.of(made, p.horizon_hours)
-    parts = [_of_line(made, seen, p, line) for line in LINES]
+    parts = [_of_line(made, seen, p, line) for line in sorted(LINES, key=lambda line: line != p.line)]
     return Study(pl.concat([found for found, _ in parts]), [each for _, of_line in parts for each in of_line])
 
 
 def headline(panel: Panel, p: Parameters) -> Estimate:
-    """What positive net GEX adds to the logarithm of the volatility that follows."""
+    """What the positive regime adds to the logarithm of the volatility that follows."""
     made = every(panel, p.horizon_hours)
-    return _beyond_controls("net_gex", *_where_known(made, _Seen.of(made, p.horizon_hours), "net_gex"))
+    return _beyond_controls(p.line, *_where_known(made, _Seen.of(made, p.horizon_hours), p.line))
 
 
 def _where_known(made: Decisions, seen: _Seen, line: str) -> tuple[Decisions, Floats, _Seen]:

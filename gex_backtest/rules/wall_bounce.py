@@ -63,7 +63,7 @@ class Parameters(TouchParameters):
         """Raise ``BacktestError`` for what cannot be."""
         super().__post_init__()
         require("away_hours", self.away_hours, 0.001, 1_000)
-        require("seed", self.seed, 0, 2**32)
+        require("seed", self.seed, 0, 2**32 - 1)
 
 
 @dataclass(frozen=True, eq=False)

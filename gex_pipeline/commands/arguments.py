@@ -13,12 +13,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gex_pipeline.errors import UsageError
+from gex_pipeline.errors import UsageError, shown
 from gex_pipeline.present.choices import Expiry, expiry_of
 
 INCLUDES = ("candles", "expected_move", "max_pain", "ranked", "spot", "zones")
 
-_UNDERLYING = re.compile(r"[A-Z0-9]{1,15}")
 #: No market is older; and not every clock can say the times before.
 _FIRST_YEAR = 1970
 
@@ -33,11 +32,11 @@ class Context:
 
 def underlying(text: str) -> str:
     """``btc``, ``BTC``, ``BTCUSDT``, ``BTC-USD`` -> ``BTC``."""
-    from gex_pipeline.core.instruments import underlying_of
+    from gex_pipeline.core.instruments import is_coin, underlying_of
 
     name = underlying_of(text)
-    if not _UNDERLYING.fullmatch(name):
-        raise UsageError(f"{text!r} is not an underlying; type it like BTC or BTCUSDT")
+    if not is_coin(name):
+        raise UsageError(f"{shown(text)} is not an underlying; type it like BTC or BTCUSDT")
     return name
 
 
@@ -146,6 +145,13 @@ def to_sign_model(_: Any, tokens: Sequence[Any]) -> str:
     from gex_pipeline.schema.common import SIGN_MODELS
 
     return one_of("sign model", tokens[0].value, SIGN_MODELS)
+
+
+def to_interval(_: Any, tokens: Sequence[Any]) -> str:
+    """Converter of the length of candles."""
+    from gex_pipeline.schema.market import interval_of
+
+    return interval_of(tokens[0].value)
 
 
 def to_market(_: Any, tokens: Sequence[Any]) -> str:

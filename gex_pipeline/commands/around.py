@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from gex_pipeline import settings
-from gex_pipeline.commands.arguments import Context, to_market, to_underlyings, to_venues
+from gex_pipeline.commands.arguments import Context, to_interval, to_market, to_underlyings, to_venues
 from gex_pipeline.commands.fill import Instant, Span
 from gex_pipeline.commands.interrupts import hear_ctrl_c
 from gex_pipeline.commands.output import say_all, show_lines
@@ -42,7 +42,7 @@ def candles(
     *,
     venue: Venues = (),
     underlying: Coins = (),
-    interval: str = "1h",
+    interval: Annotated[str, Parameter(converter=to_interval)] = "1h",
     market: Annotated[str | None, Parameter(converter=to_market, metavar="MARKET")] = None,
     span: Fetched = NEW,
     context: Given,

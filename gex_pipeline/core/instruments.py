@@ -17,6 +17,7 @@ from gex_pipeline.core.calendar import SETTLEMENT_TIME
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _COIN = r"(?P<coin>[A-Z0-9]+)"
+_COIN_NAME = re.compile(r"[A-Z0-9]{1,15}")
 _DAY = r"(?P<day>[1-9][0-9]?)(?P<mon>[A-Z]{3})(?P<yy>[0-9]{2})"  # no leading zero, month in English
 _YYMMDD = r"(?P<yy>[0-9]{2})(?P<mm>[0-9]{2})(?P<day>[0-9]{2})"
 _DOTTED = r"(?P<strike>[0-9]+(?:\.[0-9]+)?)-(?P<type>[CP])"
@@ -115,6 +116,11 @@ def underlying_of(symbol: str) -> str:
     """
     upper = symbol.strip().upper()
     return _coin_of_pair(upper) or upper
+
+
+def is_coin(name: str) -> bool:
+    """True for what can be the name of a coin: 1 to 15 of A-Z and 0-9."""
+    return _COIN_NAME.fullmatch(name) is not None
 
 
 def has_usd_quote(symbol: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gex_pipeline.errors import UsageError
-from gex_pipeline.schema.market import INTERVALS
 from gex_pipeline.venues.around import AROUND
 from gex_pipeline.venues.feeds import Feed
 
@@ -15,8 +14,6 @@ _DEFAULT_MARKETS = ("perp", "index", "mark")
 
 def candle_feeds(venues: Sequence[str], coins: Sequence[str], interval: str, market: str | None) -> list[Feed]:
     """The bars of some coins at the venues that have such. Raises ``UsageError`` where none has."""
-    if interval not in INTERVALS:
-        raise UsageError(f"unknown interval {interval!r}: valid are {', '.join(INTERVALS)}")
     having = [venue for venue in venues if interval in AROUND[venue].intervals]
     if not having:
         valid = "; ".join(f"{venue} has {', '.join(AROUND[venue].intervals)}" for venue in venues)

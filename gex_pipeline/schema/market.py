@@ -1,10 +1,15 @@
-"""Base tables of market prices: `candles` and `dvol`."""
+"""Base tables of market prices: `candles` and `dvol`; how the lengths of their bars are called."""
 
+import re
+
+from gex_pipeline.errors import UsageError, shown
 from gex_pipeline.schema.common import UNDERLYING, VENUE, price
 from gex_pipeline.schema.model import Column, Table
 
 MARKETS = ("spot", "perp", "index", "mark")
 INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
+_MINUTES = {"m": 1, "h": 60, "d": 1_440}
+_OF_MINUTES = {int(name[:-1]) * _MINUTES[name[-1]]: name for name in INTERVALS}
 
 _INTERVAL = Column("interval", "category", "", "Length of the bar.", choices=INTERVALS)
 _OPEN_AT = Column("open_at", "timestamp", "UTC", "First instant of the bar.")
@@ -36,6 +41,15 @@ CANDLES = Table(
     sort=("market", "symbol", "interval", "open_at"),
     is_base=True,
 )
+
+
+def interval_of(text: str) -> str:
+    """The name of an interval, whatever its unit: 1h for ``60m``. Raises ``UsageError`` for one that no bars have."""
+    match = re.fullmatch(r"([0-9]{1,4})([mhd])", text.strip().lower())
+    minutes = int(match[1]) * _MINUTES[match[2]] if match else 0
+    if minutes not in _OF_MINUTES:
+        raise UsageError(f"unknown interval {shown(text)}: valid are {', '.join(INTERVALS)}")
+    return _OF_MINUTES[minutes]
 
 
 def _points(name: str, description: str) -> Column:

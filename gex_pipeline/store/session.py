@@ -19,6 +19,7 @@ from duckdb.sqltypes import DuckDBPyType
 from gex_pipeline.errors import GexError
 from gex_pipeline.schema import MACROS, TABLES
 from gex_pipeline.store import catalog, udfs
+from gex_pipeline.store.damage import damage
 from gex_pipeline.store.interruptible import interruptible
 from gex_pipeline.store.macros import Answering, Macros
 from gex_pipeline.store.parquet import version_of
@@ -31,8 +32,8 @@ _FUNCTION = re.compile("|".join(udfs.NAMES), re.IGNORECASE)
 _MACRO = re.compile("|".join(m.name for m in MACROS) + "|duckdb_functions", re.IGNORECASE)
 _SELECT, _MULTI = duckdb.StatementType.SELECT, duckdb.StatementType.MULTI
 
-#: What DuckDB says of a file that is no whole Parquet.
-_DAMAGE = ("magic bytes", "TProtocolException", ".parquet")
+#: Errors in a statement, whatever the files are.
+_OF_SQL = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.ConversionException)
 
 _TEXT = "VARCHAR"
 #: DuckDB's types that Polars lacks or misreads -> what they become.
@@ -86,11 +87,13 @@ class Session:
                     frame = _frame(self._con.sql(sql, params=parameters))
                 if self._versions(sql) == before:
                     return frame
-            except duckdb.Error as error:
+            except (duckdb.Error, UnicodeDecodeError) as error:  # text of a damaged page is no UTF-8
                 self._raise_failure()
                 is_of_files = isinstance(error, duckdb.IOException) or before is None or before != self._versions(sql)
                 if not is_of_files or attempt == _ATTEMPTS - 1:
-                    raise GexError(_told(error)) from error
+                    is_of_sql = before is not None and isinstance(error, _OF_SQL)
+                    line = None if is_of_sql else damage(self.store, catalog.mentioned(sql))
+                    raise GexError(line or _one_line(error)) from error
             # A month was folded or a file replaced between its listing and its last page: list again, read again.
             self._paths.clear()
         raise GexError("the files are being replaced again and again; ask again")
@@ -241,14 +244,7 @@ def _is_sayable(times: pl.Series) -> bool:
     return bool(days.is_between(_FIRST_DAY, _LAST_DAY).all())
 
 
-def _told(error: duckdb.Error) -> str:
-    """The message, with what to do where a file is at fault."""
-    line = _one_line(error)
-    is_of_file = isinstance(error, duckdb.IOException) or any(word in line for word in _DAMAGE)
-    return f"{line}; run `gex verify`" if is_of_file else line
-
-
-def _one_line(error: duckdb.Error) -> str:
+def _one_line(error: Exception) -> str:
     """The first line of DuckDB's message, and its suggestions, which may stand on the line below their title."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     hints = [

@@ -26,6 +26,7 @@ from tests.unit.backtest.drifts import DRIFTS, START, VOLS, Parameters
 from tests.unit.store.build import OVER, chain, data_files, store
 
 Gex = Callable[..., tuple[int, str, str]]
+NO_DVOL = "no dvol in this span: `gex market` or `gex import` brings some"
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +117,20 @@ def test_tables_and_document_tell_the_same_of_many_tests(gex: Gex, root: Path, t
     }
 
 
+def test_a_test_that_variants_share_counts_once(gex: Gex, tmp_path: Path) -> None:
+    """They differ in how they trade; the headline is of the hours alone."""
+    said: list[list[float]] = []
+    for sides in ("'follow'", "'follow', 'fade'"):
+        (tmp_path / "two.toml").write_text(f"[rules.drifts]\nhours = [1, 4]\nside = [{sides}]\n")
+        words = ("--config", str(tmp_path / "two.toml"), "--out", str(tmp_path / "out"))
+        assert "\n2 intervals in all" in gex(*words)[1]
+        assert "Headlines with an interval: 2;" in Page((tmp_path / "out" / "report.html").read_text()).text
+        outcomes = json.loads((tmp_path / "out" / "run.json").read_text())["outcomes"]
+        said.append([outcome["headline_q_value"] for outcome in outcomes])
+    alone, twice = said
+    assert None not in alone and twice == [alone[0], alone[0], alone[1], alone[1]]
+
+
 def test_paths_are_in_the_document(gex: Gex, monkeypatch: pytest.MonkeyPatch) -> None:
     path = pl.DataFrame({"hour": [-1, 0], "mean": [0.5, 0.0], "low": [None, -0.1], "high": [None, 0.1], "n": [9, 9]})
 
@@ -149,11 +164,11 @@ def test_other_data_is_another_run(gex: Gex, root: Path) -> None:
 
 def test_a_rule_without_its_data_is_named_and_has_no_numbers(gex: Gex, root: Path) -> None:
     status, out, err = gex()
-    assert (status, err.splitlines()[-1]) == (0, "gex: vols: no dvol in this span")
+    assert (status, err.splitlines()[-1]) == (0, f"gex: vols: {NO_DVOL}")
     assert "no dvol in this span" in out
     assert query(root, "SELECT DISTINCT rule FROM backtest_stats")["rule"].to_list() == ["drifts"]
     document = json.loads(query(root, "FROM backtest_runs")["document"].item())
-    assert [o["status"] for o in document["outcomes"]] == ["ok", "no dvol in this span"]
+    assert [o["status"] for o in document["outcomes"]] == ["ok", NO_DVOL]
 
 
 def test_variants_of_a_file(gex: Gex, root: Path, tmp_path: Path) -> None:
@@ -235,6 +250,21 @@ def test_a_report_that_cannot_be_written_is_told_before_the_run(
     assert data_files(root) == before
 
 
+@pytest.mark.parametrize("words", [("--out", "/proc"), ("--report", "/proc/r.html")])
+def test_a_place_that_takes_no_file_is_told_before_the_run(gex: Gex, root: Path, words: tuple[str, str]) -> None:
+    """Nobody may write there, the superuser neither."""
+    before = data_files(root)
+    status, out, err = gex("drifts", *words)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert f"{' '.join(words)} cannot be written: " in err
+    assert data_files(root) == before
+
+
+def test_sixty_minutes_are_an_hour(gex: Gex, root: Path) -> None:
+    assert gex("drifts", "--interval", "60m")[0] == 0
+    assert query(root, "SELECT interval FROM backtest_runs").item() == "1h"
+
+
 def test_out_may_not_be_in_a_warehouse(gex: Gex, root: Path) -> None:
     before = data_files(root)
     for words in (("--out", str(root / "levels")), ("--report", str(root / "levels" / "r.html"))):
@@ -271,9 +301,11 @@ def test_the_list_needs_no_warehouse(gex: Gex, root: Path) -> None:
         (["--from", "2026-03-03", "--to", "2026-03-02"], 2, "is after --to"),
         (["--market", "prep"], 2, "did you mean 'perp'?"),
         (["--underlying", "ETH"], 1, "no candles of ETH in this span"),
+        (["--market", "mark"], 1, "no candles of BTC are mark: there are "),
+        (["--interval", "7m"], 2, "unknown interval '7m': valid are 1m, 3m,"),
         (["--interval", "5m"], 1, "no candles of BTC are 5m: there are "),
         (["--from", "2027-01-01"], 1, "no candles of BTC in this span"),
-        (["vols"], 1, "no rule can be run: no dvol in this span (vols)"),
+        (["vols"], 1, f"no rule can be run: {NO_DVOL} (vols)"),
     ],
 )
 def test_what_cannot_be_run_is_one_line(gex: Gex, root: Path, words: list[str], status: int, reason: str) -> None:

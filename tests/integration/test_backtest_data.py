@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -185,3 +186,41 @@ def test_a_level_is_known_at_the_first_close_after_its_latency(made: Store) -> N
 def test_what_is_not_there_is_said(made: Store, coin: str, wanted: Candles, message: str) -> None:
     with pytest.raises(BacktestError, match=f"^{message}"):
         data.load(made.root, coin, wanted=wanted)
+
+
+WAY = "run `gex verify`; what it does not name, delete, and bring it again by `gex candles` or `gex import`"
+
+
+def test_a_bar_that_overlaps_is_told_with_its_time_and_instrument(tmp_path: Path) -> None:
+    made = store(tmp_path, OVER)
+    made.merge(CANDLES, candles(PERP, [*hours(START, 3), START + 2.5 * HOUR], 100.0), {})
+    with pytest.raises(BacktestError) as caught:
+        data.load(made.root, "BTC")
+    problem = "the bar of 2026-03-05T08:30:00Z begins before the one before it ends"
+    assert str(caught.value) == f"{problem}, in the candles of binance perp BTCUSDT 1h: {WAY}"
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "problem"),
+    [
+        ("low", 0.0, "has a price that is 0, negative or missing"),
+        ("close", None, "has a price that is 0, negative or missing"),
+        ("close", 500.0, "has an open or close outside its low and high"),
+    ],
+)
+def test_a_price_that_cannot_be_is_told_with_the_bar_of_the_instrument_that_it_was_taken_from(
+    tmp_path: Path, column: str, value: float | None, problem: str
+) -> None:
+    made = store(tmp_path, OVER)
+    made.merge(CANDLES, candles(PERP, hours(START, 3), 100.0), {})
+    made.merge(CANDLES, candles(SPOT, hours(START, 6), 100.0), {})
+    path = made.objects.path(made.partitions(CANDLES, "BTC", "bitstamp")[0].path)
+    frame = pl.read_parquet(path, hive_partitioning=False)
+    bad = pl.when(pl.col("open_at") == START + 4 * HOUR).then(pl.lit(value)).otherwise(column).alias(column)
+    frame.with_columns(bad).write_parquet(path)
+    with pytest.raises(BacktestError) as caught:
+        data.load(made.root, "BTC", wanted=Candles(market="perp", is_stitched=True))
+    assert (
+        str(caught.value)
+        == f"the bar of 2026-03-05T10:00:00Z {problem}, in the candles of bitstamp spot BTCUSD 1h: {WAY}"
+    )

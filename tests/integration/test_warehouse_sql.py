@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from gex_pipeline.schema import CHAIN, EXPOSURE, TABLES
 from gex_pipeline.schema.derived import LEVELS_ODTE
 from gex_pipeline.schema.types import duckdb_type, polars_schema
 from gex_pipeline.store import session
+from gex_pipeline.store.layout import DATA, MANIFEST
+from gex_pipeline.store.manifest import file_hash
 from gex_pipeline.warehouse import Warehouse
 from tests.instants import utc
 from tests.unit.store.build import OVER, all_files, chain, rows, store
@@ -327,15 +330,54 @@ def test_sessions_do_not_share_anything(root):
         assert one.query("SELECT count(*) FROM chain").equals(two.query("SELECT count(*) FROM chain"))
 
 
-def test_a_broken_file_is_told_in_one_line(tmp_path):
-    made = store(tmp_path)
-    made.merge(CHAIN, chain(), {})
-    path = tmp_path / made.partitions(CHAIN)[0].path
+def cut_short(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:1000])
+
+
+def damage_pages(path: Path) -> None:
+    """The header of the first page, of which DuckDB says neither file nor reason."""
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + b"\x0f" * 40 + content[44:])
+
+
+def lose_a_column(path: Path) -> None:
+    pl.read_parquet(path, hive_partitioning=False).drop("forward_source").write_parquet(path)
+
+
+def lose_a_column_unnoticed(path: Path) -> None:
+    """The manifest is of what is there."""
+    lose_a_column(path)
+    manifest = path.with_name(path.name.replace(DATA, MANIFEST))
+    stated = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**stated, "content_hash": file_hash(path)}))
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (cut_short, "it is damaged, not what was written"),
+        (damage_pages, "it is damaged, not what was written"),
+        (lose_a_column, "it is damaged, not what was written"),
+        (lose_a_column_unnoticed, "it lacks the columns forward_source"),
+    ],
+)
+def test_a_broken_file_is_told_in_one_line(tmp_path, broken: Callable[[Path], None], reason):
+    made = store(tmp_path)
+    for venue in ("binance", "deribit"):
+        made.merge(CHAIN, chain(venue=venue), {})
+    path = tmp_path / made.partitions(CHAIN)[1].path
+    broken(path)
     with open_warehouse(tmp_path) as opened, pytest.raises(GexError) as caught:
         opened.query("FROM chain")
-    assert "\n" not in str(caught.value)
-    assert path.name in str(caught.value)
+    assert str(caught.value) == f"cannot read {path}: {reason}; run `gex verify`"
+
+
+def test_a_mistake_in_the_sql_is_no_matter_of_the_files(tmp_path):
+    made = store(tmp_path)
+    made.merge(CHAIN, chain(), {})
+    damage_pages(tmp_path / made.partitions(CHAIN)[0].path)
+    with open_warehouse(tmp_path) as opened, pytest.raises(GexError, match=r"Binder Error.*spot_usdd"):
+        opened.query("SELECT spot_usdd FROM chain")
 
 
 def test_a_folder_that_is_no_warehouse(tmp_path):

@@ -156,6 +156,19 @@ def test_the_canonical_text_is_json_with_every_parameter(file: Path) -> None:
         ("candles = 5", "candles must be a section, [candles], not 5"),
         ("[candles]\nintervall = '5m'", "unknown key in [candles] 'intervall'; nearest is 'interval'"),
         ("[candles]\ninterval = 5", "[candles] interval must be text, not 5"),
+        ("[candles]\ninterval = ''", "unknown interval '': valid are 1m, 3m,"),
+        ("[candles]\ninterval = '7m'", "unknown interval '7m': valid are 1m, 3m,"),
+        ("[candles]\nmarket = 'prep'", "[candles] market 'prep' is none of spot, perp, index, mark; nearest is 'perp'"),
+        ("underlying = '\u0412\u0422\u0421'", "is no coin: write it like BTC or BTCUSDT"),
+        (f"underlying = '{'B' * 90}'", f"underlying '{'B' * 59}... is no coin"),
+        (f"latency_seconds = {'9' * 1_000}", f"latency_seconds must be from -1.8e+308 to 1.8e+308, not {'9' * 60}..."),
+        (f"latency_seconds = 0x{'f' * 5_000}", "1.8e+308, not a value too long to repeat"),
+        (f"[costs]\nslippage_bps = -{'9' * 1_000}", "[costs] slippage_bps must be from -1.8e+308 to 1.8e+308, not -9"),
+        (f"[rules.drifts]\nleast = {'9' * 1_000}", "[rules.drifts] least must be from -1.8e+308 to 1.8e+308, not 9"),
+        (f"[rules.drifts]\nside = 0x{'f' * 5_000}", "side a value too long to repeat is none of follow, fade"),
+        (f"candles{'.a' * 5_000} = 1", "unknown key in [candles] 'a'"),
+        (f"underlying{'.a' * 5_000} = 1", "underlying must be text, not a value too long to repeat"),
+        (f"candles = {'[' * 100_000}", "is not TOML that can be read: it is nested too deeply"),
         ("[candles]\nis_stitched = 1", "[candles] is_stitched must be true or false, not 1"),
         ("[costs]\ntaker_fee = 5", "unknown key in [costs] 'taker_fee'; nearest is 'taker_fee_bps'"),
         ("[costs]\ntaker_fee_bps = -5", "[costs] taker_fee_bps -5 must lie between"),
@@ -188,6 +201,18 @@ def test_what_is_not_understood_is_one_line_with_the_file_and_the_key(tmp_path: 
     assert str(caught.value).startswith(str(tmp_path / "run.toml"))
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < len(str(tmp_path)) + 250
+
+
+def test_an_interval_has_one_name(tmp_path: Path) -> None:
+    hour, day = (configured(tmp_path, f"[candles]\ninterval = '{text}'") for text in (" 60M", "24h"))
+    assert (hour.candles.interval, day.candles.interval) == ("1h", "1d")
+    assert hour.sha256 == configured(tmp_path, "[candles]\ninterval = '1h'").sha256
+
+
+def test_a_file_without_an_end_is_not_read_to_the_end() -> None:
+    with pytest.raises(UsageError, match=r"^/dev/zero is no configuration: it has more than 1,000,000 characters$"):
+        configure((), Path("/dev/zero"), {}, RULES)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -15,6 +15,13 @@ def test_a_product_that_nobody_means_is_refused_before_it_is_made() -> None:
         variants(RULES["wall_bounce"].parameters, many, "rules.wall_bounce")
 
 
+def test_bounds_are_written_out_and_a_value_is_not() -> None:
+    for seed, shown in ((-1, "-1"), (10**1_000, f"1{'0' * 59}...")):
+        with pytest.raises(UsageError) as caught:
+            variants(RULES["opex_pin"].parameters, {"seed": seed}, "rules.opex_pin")
+        assert str(caught.value) == f"[rules.opex_pin] seed = {shown} cannot be: from 0 to 4,294,967,295"
+
+
 @pytest.mark.parametrize(
     ("rule", "wrong"),
     [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
 from datetime import timedelta
 
 import numpy as np
@@ -11,10 +12,12 @@ import pytest
 
 from gex_backtest.config import Choice, Configuration, configure
 from gex_backtest.errors import BacktestError
+from gex_backtest.history import History
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel
 from gex_backtest.sharpe import track_records
 from gex_backtest.suite import coverage, run
+from gex_pipeline.schema import TABLES
 from tests.unit.backtest.drifts import DRIFTS, RULES, START, VOLS, Parameters, history
 
 BOTH = configure(rules=RULES)
@@ -78,14 +81,25 @@ def test_latency_delays_decisions() -> None:
 
 def test_a_rule_that_lacks_its_data_says_so_and_stops_nobody() -> None:
     drifts, vols = run(history(), BOTH).outcomes
-    assert (drifts.status, vols.status, vols.study, vols.trading) == ("ok", "no dvol in this span", None, None)
+    assert (drifts.status, vols.study, vols.trading) == ("ok", None, None)
+    assert vols.status == "no dvol in this span: `gex market` or `gex import` brings some"
+
+
+@pytest.mark.parametrize("need", [field.name for field in fields(History) if field.name not in ("underlying", "bars")])
+def test_what_is_lacking_is_told_by_a_table_of_the_warehouse_and_a_command(need: str) -> None:
+    bare = replace(history(), **{need: getattr(history(), need).clear()})
+    with pytest.raises(BacktestError) as caught:
+        run(bare, Configuration((Choice(replace(LONE, needs=(need,)), (Parameters(),)),)))
+    told = re.fullmatch(r"no rule can be run: no (\w+) .*in this span: .*`gex \w+`.* \(lone\)", str(caught.value))
+    assert told and told[1] in TABLES
 
 
 def test_when_no_rule_can_be_run_one_line_says_why() -> None:
     bare = history()
     bare = replace(bare, levels=bare.levels.clear())
     with pytest.raises(
-        BacktestError, match=r"^no rule can be run: no levels .* \(drifts\); no levels and dvol .* \(vols\)$"
+        BacktestError,
+        match=r"^no rule can be run: no levels [^;]* \(drifts\); no levels [^;]*; no dvol [^;]* \(vols\)$",
     ):
         run(bare, BOTH)
 
