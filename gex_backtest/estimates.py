@@ -122,10 +122,13 @@ def difference(name: str, group: str, unit: str, values: Floats, is_first: Bools
     smaller = int(min(is_first.sum(), (~is_first).sum()))
     days = [len(np.unique(day[of_group])) for of_group in (is_first, ~is_first)]
     method = f"bootstrap of t by days, {_DRAWS} draws"
+    too_little = Estimate(name, group, unit, smaller, method, status=TOO_LITTLE)
     if smaller < LEAST or min(days) < _LEAST_DAYS or len(np.unique(day)) < LEAST or np.ptp(values) == 0:
-        return Estimate(name, group, unit, smaller, method, status=TOO_LITTLE)
+        return too_little
     if _is_rare(values, is_first):
         return _newcombe(name, group, unit, values, is_first, days)
+    if np.ptp(values[is_first]) == 0 == np.ptp(values[~is_first]):
+        return too_little
     sums = _daily(values, is_first, day)
     block = _block_length(sums)
     draws = sums[_drawn_days(len(sums), block)]

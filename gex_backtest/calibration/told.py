@@ -12,9 +12,10 @@ from gex_backtest.calibration.plan import EFFECTS
 SIZE = ("rule", "days", "markets", "enough data", "size", "95 %", "careless test")
 POWER = ("rule", "days", *(f"x {effect:g}" for effect in EFFECTS), "careless, x 1")
 NOTE = (
-    "SYNTHETIC markets. Size: share of the markets without any effect in which a test at 5 % finds one, of those with "
-    "enough data. Power: share of all markets in which the claim is supported, where the effects are so many times "
-    "those of the usual market. Careless test: the same claim without controls, placebos or allowance for overlap."
+    "Measured on made-up markets, whose truth is known. Size: share of those without any effect in which a test at 5 % "
+    "finds one, of those with enough data. Power: share of all markets in which the claim is supported, where the "
+    "effects are so many times those of the usual market. Careless test: the same claim without controls, placebos or "
+    "allowance for overlap."
 )
 
 

@@ -96,7 +96,7 @@ def calibration(measured: pl.DataFrame) -> list[str]:
     """What the tests are worth where the truth is known, of rows of `calibration.judge`."""
     code = ", ".join(measured["code"].unique().sort())
     return [
-        paragraph(f"{told.NOTE} Measured with code {code}; `gex calibrate` draws them anew."),
+        paragraph(f"{told.NOTE} By code {code}; `gex calibrate` draws them anew."),
         table(told.SIZE, list(told.size_rows(measured)), [0]),
         table(told.POWER, list(told.power_rows(measured)), [0]),
     ]

@@ -145,4 +145,4 @@ def _show(rows: pl.DataFrame, is_json: bool) -> None:
         return
     if rows["code"].unique().to_list() != [stored.version()]:
         say(f"measured with code {rows['code'][0]}, this is {stored.version()}")
-    show(summary.calibration(rows), is_wide=True)
+    show("SYNTHETIC DATA: no market is real", "", summary.calibration(rows), is_wide=True)

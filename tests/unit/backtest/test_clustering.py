@@ -25,11 +25,11 @@ def by_gamma(kinds: list[str], gross: Floats, distance: Floats) -> Estimate:
 
 def test_gamma_is_large_above_the_median_of_earlier_settlements_of_its_type() -> None:
     """Large every other day, the first five left out, and all of a type that is rare; what comes later is not asked."""
-    kinds, gross, distance = 64 * ["daily"], np.tile([1.0, 3.0], 32), np.tile([0.3, 0.1], 32)
+    kinds, gross, distance = 64 * ["daily"], np.tile([1.0, 3.0], 32), np.tile([0.3, 0.1, 0.32, 0.12], 16)
     found = by_gamma([*kinds, *5 * ["quarterly"]], np.append(gross, 5 * [9.0]), np.append(distance, 5 * [0.5]))
-    assert (found.n, found.value) == (29, pytest.approx(-0.2))
+    assert (found.n, found.value) == (29, pytest.approx(-0.2, abs=0.002))
     later = by_gamma([*kinds, *20 * ["daily"]], np.append(gross, 20 * [0.5]), np.append(distance, 20 * [0.3]))
-    assert (later.n, later.value) == (30, pytest.approx(-0.2))
+    assert (later.n, later.value) == (30, pytest.approx(-0.2, abs=0.01))
 
 
 def test_gamma_that_never_changes_is_not_large() -> None:

@@ -177,7 +177,7 @@ def test_the_canonical_text_is_json_with_every_parameter(file: Path) -> None:
         ("[sizing]\nwindow_bars = 5", "unknown key in [sizing] 'window_bars'; nearest is 'window_hours'"),
         ("[sizing]\nannual_vol = 0", "[sizing] annual_vol = 0.0 cannot be: from 0.01 to 5"),
         ("[sizing]\nannual_vol = 20", "[sizing] annual_vol = 20.0 cannot be: from 0.01 to 5"),
-        ("[sizing]\nwindow_hours = -24", "[sizing] window_hours = -24.0 cannot be: from 0.1 to 8760"),
+        ("[sizing]\nwindow_hours = -24", "[sizing] window_hours = -24.0 cannot be: from 0.1 to 8,760"),
         ("[sizing]\ncap = 0", "[sizing] cap = 0.0 cannot be: from 0.01 to 100"),
         ("[sizing]\ncap = [1, 2]", "[sizing] takes one value a key"),
         ("[rules.drift]", "unknown rule 'drift'; nearest is 'drifts'"),
