@@ -30,7 +30,7 @@ MAIN = {
     "okx": "public/opt-summary",
     "binance": "eapi/v1/mark",
 }
-TIMEOUT, DEADLINE = 2.0, 20.0
+TIMEOUT, DEADLINE = 3.0, 20.0
 
 #: Kind -> (status, words of the one line), for all venues; see OWN for what is another's.
 EXPECTED: dict[str, tuple[str, str]] = {
