@@ -19,6 +19,8 @@ from gex_pipeline.core.black76 import Bools, Floats
 LEAST = 20
 #: Observations that share nothing say something sooner.
 LEAST_INDEPENDENT = 8
+#: Share of the values' range that is rounding.
+_NOTHING = 1e-12
 #: Days of each of two groups: on fewer, one spell decides.
 _LEAST_DAYS = 10
 #: Of yes and no, in each of two groups that are compared.
@@ -127,14 +129,14 @@ def difference(name: str, group: str, unit: str, values: Floats, is_first: Bools
         return too_little
     if _is_rare(values, is_first):
         return _newcombe(name, group, unit, values, is_first, days)
-    if np.ptp(values[is_first]) == 0 == np.ptp(values[~is_first]):
-        return too_little
     sums = _daily(values, is_first, day)
     block = _block_length(sums)
     draws = sums[_drawn_days(len(sums), block)]
     value, error, gaps = float(_gap(sums)), float(_spread(sums)), _gap(draws)
     with np.errstate(divide="ignore", invalid="ignore"):  # draws without one of the groups
         t = _widened((block - 1) / len(sums)) * np.abs(gaps - value) / _spread(draws)
+    if error <= _NOTHING * np.ptp(values):  # days that are all alike
+        return too_little
     reach, p_value = _by_draws(abs(value) / error, np.sort(t[np.isfinite(t)])[::-1])
     low, high = value - error * reach, value + error * reach
     return Estimate(name, group, unit, smaller, method, value, float(np.nanstd(gaps)), low, high, p_value)

@@ -14,7 +14,7 @@ from gex_pipeline.market import reduced, reduced_books
 from gex_pipeline.market.books import COINS
 from gex_pipeline.market.economy import Market, simulate, unhedged
 from gex_pipeline.market.surface import at_the_money
-from gex_pipeline.market.switches import NULL, Switches
+from gex_pipeline.market.switches import Switches
 
 _MINUTE_US = 60_000_000
 #: Tenor of DVOL, in years.
@@ -41,10 +41,11 @@ def history(market: Market, seed: int, minutes: int = 5, hours_of_day: Iterable[
 
 
 def drawn(coin: str, start: datetime, days: int, seed: int, effect: float, hours_of_day: Iterable[int]) -> History:
-    """That of a market whose effects are a multiple of the usual one's, with candles of five minutes."""
-    scaled = Switches(feedback=effect, walls=effect, pinning=effect, premium=effect)
-    switches = scaled if effect else NULL  # whose open interest gathers at strikes as the usual market's does
-    return history(simulate(coin, start, days, seed, switches), seed, 5, hours_of_day)
+    """That of a market whose prices feel a multiple of the usual one's hedging, with candles of five minutes.
+
+    Open interest gathers at strikes as it usually does, so that walls and pins grow with what is felt of them.
+    """
+    return history(simulate(coin, start, days, seed, Switches(feedback=effect, premium=effect)), seed, 5, hours_of_day)
 
 
 def priced(coin: str, start: datetime, days: int, seed: int, premium: float) -> History:

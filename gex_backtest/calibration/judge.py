@@ -15,8 +15,8 @@ from gex_backtest.history import History
 from gex_backtest.panel import Panel
 from gex_backtest.rules import RULES
 
-#: A row a market, sample and rule. ``value``, ``p_value`` and ``detectable`` are those of the headline, null where it
-#: says too little data; ``careless_p_value`` is that of its twin.
+#: A row a market, sample and rule. ``value`` and ``p_value`` are those of the headline, null where it says too little
+#: data; ``careless_p_value`` is that of its twin.
 ROWS = {
     "seed": pl.Int64,
     "effect": pl.Float64,
@@ -25,7 +25,6 @@ ROWS = {
     "n": pl.Int64,
     "value": pl.Float64,
     "p_value": pl.Float64,
-    "detectable": pl.Float64,
     "careless_p_value": pl.Float64,
 }
 PREMIUM = "vol_premium"
@@ -52,5 +51,5 @@ def _rows(draw: Draw, days: int, history: History) -> Iterator[tuple[Any, ...]]:
     for name, rule in RULES.items():
         if (name == PREMIUM) == history.levels.is_empty():
             found = rule.headline(panel, rule.parameters())
-            numbers = found.value, found.p_value, found.detectable
-            yield draw.seed, draw.effect, days, name, found.n, *numbers, CARELESS[name](panel)
+            numbers = found.n, found.value, found.p_value
+            yield draw.seed, draw.effect, days, name, *numbers, CARELESS[name](panel)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 COIN, START = "BTC", datetime(2026, 1, 5, tzinfo=UTC)
 #: Seeds of the null markets, and of the others; no market that was looked at before has one of them.
 NULL_SEEDS, POWER_SEEDS = range(1_000), range(1_000, 1_200)
-#: What the usual market's effects are multiplied by, all of them.
+#: What is felt of hedging, and the premium, as multiples of the usual market's.
 EFFECTS = (0.25, 0.5, 1.0, 1.5, 2.0)
 #: Days of each sample: of all rules but `vol_premium`, whose outcome alone takes 30 days.
 DAYS, PREMIUM_DAYS = (45, 90, 180), (720, 1080, 1440)
@@ -18,7 +18,7 @@ _NULL_DAYS, _NULL_PREMIUM_DAYS = (90,), (1080,)
 
 @dataclass(frozen=True)
 class Draw:
-    """A market: its seed, and its effects as a multiple of the usual market's; samples are its first so many days."""
+    """A market: its seed, and its effects, see ``EFFECTS``, 0 for none; samples are its first so many days."""
 
     seed: int
     effect: float

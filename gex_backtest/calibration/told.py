@@ -13,9 +13,9 @@ SIZE = ("rule", "days", "markets", "enough data", "size", "95 %", "careless test
 POWER = ("rule", "days", *(f"x {effect:g}" for effect in EFFECTS), "careless, x 1")
 NOTE = (
     "Measured on made-up markets, whose truth is known. Size: share of those without any effect in which a test at 5 % "
-    "finds one, of those with enough data. Power: share of all markets in which the claim is supported, where the "
-    "effects are so many times those of the usual market. Careless test: the same claim without controls, placebos or "
-    "allowance for overlap."
+    "finds one, of those with enough data. Power: share of all markets in which the claim is supported, where hedging "
+    "is felt so many times as strongly as in the usual market. Careless test: the same claim without controls, "
+    "placebos or allowance for overlap; found with either sign, of those with enough data for it."
 )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from gex_backtest.shifts import around, shifted
+from gex_backtest.shifts import Moved, shifted
 from gex_pipeline.core.black76 import Floats
 
 RNG = np.random.default_rng(11)
@@ -26,10 +26,12 @@ def test_every_t_is_that_of_the_regression_on_the_moved_state() -> None:
         (lasting(60, 0.8) > 0).astype(float),
         np.column_stack([lasting(60, 0.3), np.ones(60)]),
     )
-    slope, found = around(y, x, controls)
+    moved = Moved.of(y, x, controls)
     fits = [sm.OLS(y, np.column_stack([np.roll(x, i), controls])).fit() for i in range(60)]
-    assert found == pytest.approx(np.array([fit.tvalues[0] for fit in fits]))
-    assert slope == pytest.approx(fits[0].params[0])
+    assert moved.t() == pytest.approx(np.array([fit.tvalues[0] for fit in fits]))
+    assert moved.slope == pytest.approx(fits[0].params[0])
+    less = [sm.OLS(y - 0.7 * x, np.column_stack([np.roll(x, i), controls])).fit().tvalues[0] for i in range(60)]
+    assert moved.t(0.7) == pytest.approx(np.array(less))
 
 
 def test_a_state_that_means_nothing_is_found_as_often_as_chance_has_it() -> None:
@@ -70,14 +72,13 @@ def test_what_is_found_does_not_widen_the_interval() -> None:
 
 
 def test_the_interval_says_what_the_p_value_says() -> None:
-    """They come from two distributions that differ by what was found: apart near 5 % at most."""
     n = 0
     for i in range(60):
         x = (lasting(200, 0.9) > 0).astype(float)
         found = shifted("a", "b", "1", 0.02 * i * x + lasting(200, 0.5), x, [])
         if found.p_value is not None and found.low is not None and found.high is not None:
             n += 1
-            if abs(found.p_value - 0.05) > 0.04:
+            if found.p_value != 0.05:
                 assert (found.low > 0 or found.high < 0) == (found.p_value < 0.05)
     assert n > 40
 
