@@ -1,7 +1,7 @@
 """The first part of a span beside the last: what a choice made on the one is worth on the other. Pure.
 
-Between them lies a gap, so that no position of the first part is open in the last. Measures that look back reach over
-it: they see the past, as they would have then.
+Between them lies a gap, which most positions of the first part do not outlast; a trade counts where it begins. Measures
+that look back reach over it: they see the past, as they would have then.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gex_backtest.bars import DAY_US, YEAR_US, Bars
 from gex_backtest.panel import micros
 from gex_pipeline.core.black76 import Floats
 
-#: Share of the span that the first part has, and days between: longer than trading forms hold.
+#: Share of the span that the first part has, and days between.
 FIRST, GAP_DAYS = 0.6, 3
 
 

@@ -80,7 +80,7 @@ def trading(record: Record, outcomes: Sequence[Outcome]) -> Iterator[str]:
     if not traded:
         return
     yield from map(paragraph, words.sized(record.results.configuration.sizing))
-    yield table(_TRADING, [_traded(outcome, found) for outcome, found in traded])
+    yield table(_TRADING, [_traded(outcome, found, words.mark(outcome)) for outcome, found in traded])
     yield from map(paragraph, words.too_short(outcomes))
     yield from _samples(traded)
     yield from _placebos(traded)
@@ -113,7 +113,7 @@ def _sample(found: Sample) -> list[str]:
 def _placebos(traded: Sequence[tuple[Outcome, Trading]]) -> Iterator[str]:
     """What the same orders came to at levels that are none."""
     rows = [
-        [str(o.variant), kind.removeprefix("placebo: "), *_traded(o, each)[1:]]
+        [str(o.variant), kind.removeprefix("placebo: "), *_traded(o, each, "")[1:]]
         for o, found in traded
         for kind, each in found.placebos.items()
     ]
@@ -121,9 +121,9 @@ def _placebos(traded: Sequence[tuple[Outcome, Trading]]) -> Iterator[str]:
         yield folded("The same on placebo levels", table([_TRADING[0], "placebo", *_TRADING[1:]], rows, [1]))
 
 
-def _traded(outcome: Outcome, trading: Trading) -> list[str]:
+def _traded(outcome: Outcome, trading: Trading, mark: str) -> list[str]:
     found = trading.metrics
-    sharpe = words.finite(found.sharpe, ".2f") + words.mark(outcome)
+    sharpe = words.finite(found.sharpe, ".2f") + mark
     returns = [text.percent(found.total_return), sharpe, text.percent(found.max_drawdown)]
     held = [f"{found.n_trades:,}", f"{found.exposure:.0%}".replace("%", " %")]
     paid = [text.percent(-found.fees - found.spread_and_slippage), text.percent(-found.funding)]

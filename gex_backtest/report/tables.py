@@ -10,6 +10,7 @@ from gex_backtest import words
 from gex_backtest.calibration import told
 from gex_backtest.results import Record
 from gex_backtest.suite import Outcome
+from gex_backtest.verdicts import LEVEL
 from gex_pipeline.present.page import cards, paragraph, table
 
 _VERDICTS = {
@@ -77,9 +78,9 @@ def standing_out(record: Record) -> str:
     Of the other estimates many are shares, which are not 0 to begin with.
     """
     found = {(outcome.rule.name, outcome.study.estimates[0]) for outcome in record.results.outcomes if outcome.study}
-    known = [each.low * each.high > 0 for _, each in found if each.low is not None and each.high is not None]
-    chance = f"{0.05 * len(known):.1g}"
-    return f"Headlines with an interval: {len(known):,}; apart from 0: {sum(known):,}; by chance alone: {chance}"
+    known = [each.p_value < LEVEL for _, each in found if each.p_value is not None]
+    chance = f"{LEVEL * len(known):.1g}"
+    return f"Headlines with a p-value: {len(known):,}; apart from 0: {sum(known):,}; by chance alone: {chance}"
 
 
 def family(record: Record) -> str:
@@ -95,8 +96,9 @@ def _told(value: Any) -> str:
 def calibration(measured: pl.DataFrame) -> list[str]:
     """What the tests are worth where the truth is known, of rows of `calibration.judge`."""
     code = ", ".join(measured["code"].unique().sort())
+    power = list(told.power_rows(measured))
     return [
         paragraph(f"{told.NOTE} By code {code}; `gex calibrate` draws them anew."),
         table(told.SIZE, list(told.size_rows(measured)), [0]),
-        table(told.POWER, list(told.power_rows(measured)), [0]),
+        *([table(told.POWER, power, [0])] if power else []),
     ]

@@ -78,7 +78,7 @@ class Parameters:
 
 
 def headline(panel: Panel, parameters: Parameters) -> Estimate:
-    """How much nearer settlements are to the strike with the largest gross gamma than to its mirror image."""
+    """Half of how much nearer settlements are to the strike with the largest gross gamma than to its mirror image."""
     known = pins.decisions(panel, _LEADS[:1], parameters.volatility_days)
     drawn = Drawn.to(known, pins.strongest(known)[:, 0], parameters.reach_sigmas)
     return _mean("closer", f"{pins.MAX_GAMMA}, {_LEADS[0]} h, all", drawn.outcomes["closer"], _LEADS[0])

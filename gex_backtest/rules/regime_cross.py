@@ -4,7 +4,7 @@ An event is a decision at which the regime by a line is the other than at the ba
 hours. What follows is measured from the next full hour on: its outcome, the logarithm of realised volatility in the
 next hours, is compared with that of full hours that have had no crossing for as long, beside trailing volatility (HAR,
 the last hours and the last one), the size of the last moves, IV, hour of day and weekend: crossings happen when price
-moves, and moves cluster.
+moves, and moves cluster. Stored events and paths begin at the crossing itself.
 
 Headline: that coefficient for `zero_gamma`; the claim is that it is positive.
 """
@@ -38,7 +38,7 @@ class Parameters:
     Attributes
     ----------
     horizon_hours
-        Hours of the outcome, and of the grid of decisions without a crossing; a divisor of 24.
+        Hours of the outcome, and without a crossing before a calm decision; a divisor of 24.
     quiet_hours
         Hours before an event without another one.
     path_hours

@@ -88,7 +88,7 @@ BACKTEST_STATS = Table(
         _number("standard_error", "Its standard error; metrics have none."),
         _number("low", "Lower end of the 95 % interval; metrics have none."),
         _number("high", "Upper end of the 95 % interval; metrics have none."),
-        _probability("p_value", "Two-sided, of 0: below 0.05 where the interval excludes it; null for no test."),
+        _probability("p_value", "Two-sided, of 0; null for no test."),
         _probability("q_value", "Expected share of chance among tests of its name with at most this."),
         _number("detectable", "Smallest true size that four such tests of five find; null for no test."),
         _text("method", "How error and interval were found."),

@@ -33,7 +33,13 @@ _MACRO = re.compile("|".join(m.name for m in MACROS) + "|duckdb_functions", re.I
 _SELECT, _MULTI = duckdb.StatementType.SELECT, duckdb.StatementType.MULTI
 
 #: Errors in a statement, whatever the files are.
-_OF_SQL = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.ConversionException)
+_OF_SQL = (
+    duckdb.ParserException,
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ConversionException,
+    duckdb.OutOfRangeException,
+)
 
 _TEXT = "VARCHAR"
 #: DuckDB's types that Polars lacks or misreads -> what they become.

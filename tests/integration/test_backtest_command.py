@@ -124,7 +124,7 @@ def test_a_test_that_variants_share_counts_once(gex: Gex, tmp_path: Path) -> Non
         (tmp_path / "two.toml").write_text(f"[rules.drifts]\nhours = [1, 4]\nside = [{sides}]\n")
         words = ("--config", str(tmp_path / "two.toml"), "--out", str(tmp_path / "out"))
         assert "\n2 tests in all" in gex(*words)[1]
-        assert "Headlines with an interval: 2;" in Page((tmp_path / "out" / "report.html").read_text()).text
+        assert "Headlines with a p-value: 2;" in Page((tmp_path / "out" / "report.html").read_text()).text
         outcomes = json.loads((tmp_path / "out" / "run.json").read_text())["outcomes"]
         said.append([outcome["headline_q_value"] for outcome in outcomes])
     alone, twice = said

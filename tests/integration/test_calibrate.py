@@ -36,7 +36,7 @@ def test_stopped_it_keeps_what_it_has_and_goes_on(tmp_path: Path, capsys: pytest
         "gex_pipeline.cli",
         "calibrate",
         "--markets",
-        "6",
+        "40",
         "--workers",
         "1",
         "--out",
@@ -45,19 +45,19 @@ def test_stopped_it_keeps_what_it_has_and_goes_on(tmp_path: Path, capsys: pytest
     with subprocess.Popen(
         words, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(Path.cwd())}
     ) as running:
-        assert running.stderr is not None and "6 to do" in running.stderr.readline()
-        time.sleep(4.0)
+        assert running.stderr is not None and "40 to do" in running.stderr.readline()
+        time.sleep(8.0)
         running.send_signal(signal.SIGINT)
         said = running.stderr.read()
     assert running.returncode == 130 and "Traceback" not in said
     kept = stored.read(out)
-    assert kept["seed"].n_unique() < 6
-    assert main(["calibrate", "--markets", "6", "--out", str(out), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["size"][0]["markets"] == 6
+    more = kept["seed"].n_unique() + 2
+    assert more < 40
+    assert main(["calibrate", "--markets", str(more), "--out", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["size"][0]["markets"] == more
     whole = stored.read(out)
-    assert set(whole["seed"]) == set(range(6)) and kept.equals(
-        whole.filter(pl.col("seed").is_in(kept["seed"].implode()))
-    )
+    assert set(whole["seed"]) == set(range(more))
+    assert kept.equals(whole.filter(pl.col("seed").is_in(kept["seed"].implode())))
 
 
 def test_rows_of_other_code_are_not_mixed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
