@@ -10,7 +10,7 @@ from gex_backtest.calibration import tables
 from gex_backtest.calibration.plan import EFFECTS
 
 SIZE = ("rule", "days", "markets", "enough data", "size", "95 %", "careless test")
-POWER = ("rule", "days", *(f"x {effect:g}" for effect in EFFECTS), "careless, x 1")
+POWER = ("rule", "days", "markets", *(f"x {effect:g}" for effect in EFFECTS), "careless, x 1")
 NOTE = (
     "Measured on made-up markets, whose truth is known. Size: share of those without any effect in which a test at 5 % "
     "finds one, of those with enough data. Power: share of all markets in which the claim is supported, where hedging "
@@ -33,7 +33,13 @@ def power_rows(rows: pl.DataFrame) -> Iterator[list[str]]:
     for (rule, days), part in found.group_by("rule", "days", maintain_order=True):
         by_effect = {row["effect"]: row for row in part.iter_rows(named=True)}
         cells = [_share(by_effect[effect]["power"]) if effect in by_effect else "" for effect in EFFECTS]
-        yield [str(rule), f"{days:,}", *cells, _share(by_effect[1.0]["careless"]) if 1.0 in by_effect else ""]
+        yield [
+            str(rule),
+            f"{days:,}",
+            f"{part['markets'].max():,}",
+            *cells,
+            _share(by_effect[1.0]["careless"]) if 1.0 in by_effect else "",
+        ]
 
 
 def _share(value: float | None) -> str:
