@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,6 +20,7 @@ _MEASURED = files("gex_backtest.calibration") / "measured.parquet"
 _STORED = {name: pl.Float32 if dtype == pl.Float64 else dtype for name, dtype in ROWS.items()} | {"code": pl.String}
 
 
+@cache
 def version() -> str:
     """Hash of all that the numbers of a calibration come from: the backtester's code and the market's."""
     return hashlib.sha256(f"{code_version()} {source_hash('market')}".encode()).hexdigest()[:16]

@@ -37,7 +37,7 @@ def power(rows: pl.DataFrame) -> pl.DataFrame:
     """
     claimed = pl.col("rule").replace_strict({name: rule.claimed for name, rule in RULES.items()})
     is_found = (pl.col("p_value") < LEVEL) & (pl.col("value") * claimed > 0)
-    there = rows.filter(pl.col("effect") > 0.0)
+    there = rows.filter(pl.col("effect") > 0.0, pl.col("rule").is_in(list(RULES)))  # others have no claim any more
     return _shares(there, ["rule", "days", "effect"], is_found, "power", "markets")
 
 

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -15,7 +14,15 @@ from gex_pipeline import settings
 from gex_pipeline.commands.arguments import Context, to_interval, to_market, to_underlying
 from gex_pipeline.commands.fill import Instant, Span
 from gex_pipeline.commands.interrupts import hear_ctrl_c
-from gex_pipeline.commands.output import refuse_warehouse_files, say_all, show, show_json, show_lines
+from gex_pipeline.commands.output import (
+    refuse_warehouse_files,
+    require_folder,
+    require_room,
+    say_all,
+    show,
+    show_json,
+    show_lines,
+)
 from gex_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -102,7 +109,7 @@ def backtest(
         _make(out)
     if report:
         refuse_warehouse_files(report)
-        _require_folder(report)
+        require_folder("--report", report)
     hear_ctrl_c()
     record, history = confronted(context.warehouse, configuration)
     say_all(summary.problems(record.results))
@@ -121,23 +128,7 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {folder} cannot be made: {error.strerror}") from error
-    _require_room("--out", folder, folder)
-
-
-def _require_folder(file: Path) -> None:
-    """As :func:`_make`, of a file."""
-    if not file.resolve().parent.is_dir() or file.is_dir():
-        raise UsageError(f"--report {file} cannot be written: name a file in a folder that exists")
-    _require_room("--report", file, file.resolve().parent)
-
-
-def _require_room(option: str, path: Path, folder: Path) -> None:
-    """A file can be made in the folder: permissions alone do not tell of a disk that is read-only."""
-    try:
-        with TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UsageError(f"{option} {path} cannot be written: {error.strerror}; choose another place") from error
+    require_room("--out", folder, folder)
 
 
 def _list(names: tuple[str, ...], is_json: bool) -> int:

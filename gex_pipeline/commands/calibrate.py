@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from gex_pipeline.commands.arguments import Context
 from gex_pipeline.commands.fill import Count
 from gex_pipeline.commands.interrupts import hear_ctrl_c
-from gex_pipeline.commands.output import refuse_warehouse_files, say, show, show_json
+from gex_pipeline.commands.output import refuse_warehouse_files, require_folder, say, show, show_json
 from gex_pipeline.errors import GexError, UsageError
 
 if TYPE_CHECKING:
@@ -125,8 +125,7 @@ def _kept(out: Path | None) -> pl.DataFrame:
     if out is None:
         return stored.none()
     refuse_warehouse_files(out)
-    if out.is_dir() or not out.resolve().parent.is_dir():
-        raise UsageError(f"--out {out} cannot be written: name a file in a folder that exists")
+    require_folder("--out", out)
     try:
         rows = stored.read(out)
     except (OSError, PolarsError) as error:

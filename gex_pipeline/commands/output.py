@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -36,6 +37,22 @@ def refuse_warehouse_files(path: Path) -> None:
     for folder in path.resolve().parents:
         if (folder / MARKER).exists():
             raise UsageError(f"{path} lies inside the warehouse {folder}: choose another place")
+
+
+def require_folder(option: str, file: Path) -> None:
+    """Raise ``UsageError`` for a file that cannot be written: now, not when everything is worked out."""
+    if not file.resolve().parent.is_dir() or file.is_dir():
+        raise UsageError(f"{option} {file} cannot be written: name a file in a folder that exists")
+    require_room(option, file, file.resolve().parent)
+
+
+def require_room(option: str, path: Path, folder: Path) -> None:
+    """A file can be made in the folder: permissions alone do not tell of a disk that is read-only."""
+    try:
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"{option} {path} cannot be written: {error.strerror}; choose another place") from error
 
 
 def show(*renderables: RenderableType, is_wide: bool = False) -> None:
