@@ -7,8 +7,11 @@ only holds rows outside the span, changes nothing.
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
 from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -18,6 +21,7 @@ import numpy as np
 import polars as pl
 
 from gex_backtest.bars import Bars
+from gex_backtest.config import Configuration
 from gex_backtest.history import History
 from gex_pipeline.store.manifest import source_hash
 
@@ -25,9 +29,31 @@ _LIBRARIES = ("gex-warehouse", "numpy", "scipy", "polars", "statsmodels", "arch"
 _ID_DIGITS = 10  # a thousand runs collide with a chance of one in two million
 
 
-def run_id(underlying: str, *hashes: str) -> str:
-    """Short name of a run. The coin comes first, so that no reader takes a folder of digits for a number."""
-    return f"{underlying}-{hashlib.sha256(' '.join(hashes).encode()).hexdigest()[:_ID_DIGITS]}"
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What a run is a function of.
+
+    ``instruments``: venue, market, symbol and interval of the bars, and how many, the chosen one first; ``inputs``:
+    name -> hash of its values.
+    """
+
+    configuration: Configuration
+    instruments: Sequence[Mapping[str, Any]]
+    inputs: Mapping[str, str]
+    code_version: str
+
+    @staticmethod
+    def of(configuration: Configuration, history: History, instruments: Sequence[Mapping[str, Any]]) -> Origin:
+        """That of a run of the code that is here."""
+        return Origin(configuration, instruments, input_hashes(history), code_version())
+
+    @cached_property
+    def run_id(self) -> str:
+        """Short name of the run. The coin comes first, so that no reader takes a folder of digits for a number."""
+        whose = json.dumps([dict(each) for each in self.instruments])
+        hashes = [self.configuration.sha256, self.code_version, whose, *self.inputs.values()]
+        digest = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+        return f"{self.configuration.underlying}-{digest[:_ID_DIGITS]}"
 
 
 def code_version() -> str:

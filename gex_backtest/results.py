@@ -7,7 +7,7 @@ All of it is a function of the run, without a clock: the same run gives the same
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +17,7 @@ import polars as pl
 
 from gex_backtest import rows
 from gex_backtest.family import documents, family, q_values
-from gex_backtest.history import History
-from gex_backtest.identity import code_version, input_hashes, run_id
+from gex_backtest.identity import Origin
 from gex_backtest.suite import Outcome, Results, daily_returns
 from gex_backtest.verdicts import TOO_LITTLE_TO_SAY, power, verdict
 from gex_pipeline.present.exports import parquet, plain
@@ -39,28 +38,15 @@ _MAKERS = {
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """A run and what it is a function of.
-
-    ``instruments``: venue, market, symbol and interval of the bars, and how many, the chosen one first; ``inputs``:
-    name -> hash of its values.
-    """
+    """A run and what it is a function of."""
 
     results: Results
-    instruments: Sequence[Mapping[str, Any]]
-    inputs: Mapping[str, str]
-    code_version: str
+    origin: Origin
 
-    @staticmethod
-    def of(results: Results, history: History, instruments: Sequence[Mapping[str, Any]]) -> Record:
-        """The record of a run on a history."""
-        return Record(results, instruments, input_hashes(history), code_version())
-
-    @cached_property
+    @property
     def run_id(self) -> str:
         """Name of the run."""
-        asked = self.results.configuration
-        whose = json.dumps([dict(each) for each in self.instruments])
-        return run_id(asked.underlying, asked.sha256, self.code_version, whose, *self.inputs.values())
+        return self.origin.run_id
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -71,9 +57,9 @@ class Record:
                 "run_id": self.run_id,
                 "configuration": asked.document,
                 "configuration_sha256": asked.sha256,
-                "code_version": self.code_version,
-                "inputs_sha256": dict(self.inputs),
-                "instruments": [dict(each) for each in self.instruments],
+                "code_version": self.origin.code_version,
+                "inputs_sha256": dict(self.origin.inputs),
+                "instruments": [dict(each) for each in self.origin.instruments],
                 "coverage": asdict(self.results.coverage),
                 "family": asdict(family(daily_returns(self.results.bars, self.results.outcomes))),
                 "outcomes": _outcomes(self.results.outcomes),
@@ -103,12 +89,12 @@ class Record:
         row = {
             "underlying": asked.underlying,
             "from_at": covered.first_open_at,
-            **{name: self.instruments[0][name] for name in ("venue", "market", "symbol", "interval")},
+            **{name: self.origin.instruments[0][name] for name in ("venue", "market", "symbol", "interval")},
             **{name: getattr(covered, name) for name in ("bars", "missing_bars", "snapshots", "level_share")},
             "rules": len(asked.rules),
             "variants": len(self.results.outcomes),
             "configuration_sha256": asked.sha256,
-            "code_version": self.code_version,
+            "code_version": self.origin.code_version,
             "document": json.dumps(self.document, allow_nan=False),
         }
         return pl.DataFrame([row])
@@ -117,7 +103,11 @@ class Record:
 def store(root: Path, record: Record) -> None:
     """Write a run into a warehouse, in the place of the same run."""
     into, year = Store(root), f"{record.results.coverage.last_close_at:%Y}"
-    made_of = {**record.inputs, "configuration": record.results.configuration.sha256, "code": record.code_version}
+    made_of = {
+        **record.origin.inputs,
+        "configuration": record.results.configuration.sha256,
+        "code": record.origin.code_version,
+    }
     for table in BACKTESTS:
         into.replace(Partition(table.name, (("run_id", record.run_id),), year), record.frames[table.name], made_of)
 

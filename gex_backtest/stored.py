@@ -10,9 +10,11 @@ from typing import Any
 from gex_backtest import data, results, suite
 from gex_backtest.config import Configuration
 from gex_backtest.history import History
+from gex_backtest.identity import Origin
 from gex_backtest.results import Record
+from gex_backtest.unfinished import unfinished
 
-#: Whose bars, and how many; as `Record.instruments` has them.
+#: Whose bars, and how many; as `Origin` has them.
 Instruments = list[dict[str, Any]]
 
 
@@ -30,8 +32,12 @@ def confront(
     instruments: Instruments,
     done: Callable[[str], None] = lambda _: None,
 ) -> Record:
-    """Run the rules and store the run in the warehouse; ``done`` is told each rule, as by `suite.run`, which raises."""
-    found = suite.run(history, configuration, done)
-    record = Record.of(found, history, instruments)
-    results.store(root, record)
+    """Run the rules and store the run in the warehouse; ``done`` is told each rule, as by `suite.run`, which raises.
+
+    A run that was stopped goes on where it was.
+    """
+    origin = Origin.of(configuration, history, instruments)
+    with unfinished(root, origin.run_id) as kept:
+        record = Record(suite.run(history, configuration, done, kept.outcome), origin)
+        results.store(root, record)
     return record

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -101,9 +102,19 @@ class Results:
     outcomes: tuple[Outcome, ...]
 
 
-def run(history: History, configuration: Configuration, done: Callable[[str], None] = lambda _: None) -> Results:
+def _worked_out(rule: Rule, variant: int, parameters: Any, work: Callable[[], Outcome]) -> Outcome:  # noqa: ARG001
+    return work()
+
+
+def run(
+    history: History,
+    configuration: Configuration,
+    done: Callable[[str], None] = lambda _: None,
+    outcome: Callable[[Rule, int, Any, Callable[[], Outcome]], Outcome] = _worked_out,
+) -> Results:
     """Study and simulate every variant; ``done`` is told the rule after each.
 
+    ``outcome``: gives that of a rule, variant and parameters, which may be known from before, else does the work.
     A rule that lacks its data, or that cannot use it, has a status in place of numbers. Raises ``BacktestError`` when
     that is so of all.
     """
@@ -111,7 +122,8 @@ def run(history: History, configuration: Configuration, done: Callable[[str], No
     outcomes: list[Outcome] = []
     for choice in configuration.rules:
         for i, parameters in enumerate(choice.variants, 1):
-            outcomes.append(_outcome(panel, configuration, choice.rule, i, parameters))
+            work = partial(_outcome, panel, configuration, choice.rule, i, parameters)
+            outcomes.append(outcome(choice.rule, i, parameters, work))
             done(choice.rule.name)
     if all(outcome.study is None for outcome in outcomes):
         raise BacktestError(f"no rule can be run: {_reasons(outcomes)}")

@@ -36,7 +36,7 @@ def covered(record: Record, panel: Panel) -> Iterator[str]:
     yield subheading("Instruments")
     names = ("venue", "market", "symbol", "interval")
     yield table(
-        [*names, "bars"], [[*(str(i[n]) for n in names), f"{i['bars']:,}"] for i in record.instruments], range(4)
+        [*names, "bars"], [[*(str(i[n]) for n in names), f"{i['bars']:,}"] for i in record.origin.instruments], range(4)
     )
 
 
@@ -78,8 +78,8 @@ def origins(record: Record) -> Iterator[str]:
     rows = [
         ["run", record.run_id],
         ["configuration", record.results.configuration.sha256],
-        ["code", record.code_version],
-        *([f"input: {name}", digest] for name, digest in record.inputs.items()),
+        ["code", record.origin.code_version],
+        *([f"input: {name}", digest] for name, digest in record.origin.inputs.items()),
         *([library, version] for library, version in libraries().items()),
     ]
     yield paragraph("The same configuration, inputs and code give the same run. Hashes are SHA-256.")

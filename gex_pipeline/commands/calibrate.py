@@ -34,7 +34,7 @@ def calibrate(
 ) -> int:
     """How often each rule finds what is not there, and what is: on made-up markets, where the truth is known.
 
-    Without options the table that comes with the package, of 1,000 markets without any effect and some of each size of
+    Without options the table that comes with the package, of 1,000 markets without any effect and 200 of each size of
     effects. With --markets or --power they are drawn anew, about a second each on one core and four of the latter. All
     numbers are of SYNTHETIC markets.
 

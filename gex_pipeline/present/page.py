@@ -23,7 +23,8 @@ _CSS = """
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--ground); margin: 0 auto;
   max-width: 68rem; padding: 1rem; overflow-wrap: break-word }
 h1 { font-size: 1.6rem; margin: 0 0 .3rem } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem }
-h3 { font-size: 1rem; margin: 1.2rem 0 .3rem } a { color: var(--link) } nav a { margin-right: 1rem }
+h3 { font-size: 1rem; margin: 1.2rem 0 .3rem } a { color: var(--link) }
+nav { margin: 1rem 0 } nav a { margin-right: 1rem }
 p { max-width: 46rem } .mark { background: var(--mark); color: #fff; padding: .1rem .5rem; border-radius: .3rem;
   font-weight: 600; font-size: .9rem }
 .wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums }
@@ -51,7 +52,7 @@ details { margin: .5rem 0 } summary { cursor: pointer; color: var(--link) }
   .wide { overflow: visible } img { min-width: 0; max-height: 90vh; break-inside: avoid }
   table, .cards { font-size: 7pt } th, td, .cards th, .cards td { padding: .15rem .3rem; white-space: normal }
   .cards .words, .cards tbody th { min-width: 0 } tr { break-inside: avoid }
-  h2, h3 { break-after: avoid } pre { white-space: pre-wrap } }
+  h2, h3, h2 + p { break-after: avoid } pre { white-space: pre-wrap } }
 """
 
 

@@ -26,6 +26,8 @@ MARKER = "gex-warehouse.json"
 IMPORTS = ".imports"
 #: Folder of what is known of histories that are fetched.
 FETCHED = ".fetched"
+#: Folder of backtests that were stopped.
+UNFINISHED = ".unfinished"
 
 
 @dataclass(frozen=True, order=True)

@@ -33,7 +33,7 @@ def verify(root: Path) -> list[Finding]:
     store = Store(root)
     store.require()
     names = set(store.objects.list("."))
-    aside = (".locks/", f"{layout.IMPORTS}/", f"{layout.FETCHED}/")
+    aside = (".locks/", *(f"{name}/" for name in (layout.IMPORTS, layout.FETCHED, layout.UNFINISHED)))
     kept = sorted(n for n in names if not n.startswith(aside) and n not in (layout.MARKER, ".gitignore"))
     return [Finding(name, problem) for name in kept for problem in _problems(store, name, names)]
 

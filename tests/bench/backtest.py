@@ -66,6 +66,9 @@ def lines() -> Iterator[str]:
     )
     alone = run([sys.executable, "-m", "tests.bench.backtest"])
     yield f"  as a process: wall {alone.wall:.1f} s, CPU {alone.cpu:.1f} s, peak {alone.peak_mb:,.0f} MB (below 2,000)"
+    suite = run([sys.executable, "-m", "tests.bench.claims"])
+    yield "all rules on 90 days of five-minute bars, drawn too, and their page:"
+    yield f"  wall {suite.wall:.1f} s (below 60), CPU {suite.cpu:.1f} s, peak {suite.peak_mb:,.0f} MB (below 2,000)"
     yield from _pandas(bars)
     yield from _bt(bars[:N_BARS_BT])
 

@@ -10,6 +10,7 @@ import pytest
 
 from gex_backtest import results
 from gex_backtest.config import Configuration, configure
+from gex_backtest.identity import Origin
 from gex_backtest.suite import run
 from gex_pipeline.schema import TABLES
 from gex_pipeline.store.manifest import file_hash
@@ -23,7 +24,7 @@ NEW = ("p_value", "q_value", "detectable")
 
 def stored(root: Path, asked: Configuration) -> str:
     of, instrument = drifts.history(), {"venue": "okx", "market": "perp", "symbol": "BTC-PERP", "interval": "1h"}
-    record = results.Record.of(run(of, asked), of, [instrument])
+    record = results.Record(run(of, asked), Origin.of(asked, of, [instrument]))
     results.store(root, record)
     return record.run_id
 

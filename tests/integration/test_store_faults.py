@@ -22,6 +22,7 @@ import pytest
 
 from gex_backtest import results
 from gex_backtest.config import configure
+from gex_backtest.identity import Origin
 from gex_backtest.suite import run
 from gex_pipeline.errors import StoreError
 from gex_pipeline.schema import BACKTESTS, CHAIN
@@ -168,7 +169,8 @@ def test_a_run_that_is_killed_while_it_is_stored_is_there_whole_or_not_at_all(tm
 
 def run_of_drifts() -> results.Record:
     of, instrument = drifts.history(), {"venue": "okx", "market": "perp", "symbol": "BTC-PERP", "interval": "1h"}
-    return results.Record.of(run(of, configure(["drifts"], rules=drifts.RULES)), of, [instrument])
+    asked = configure(["drifts"], rules=drifts.RULES)
+    return results.Record(run(of, asked), Origin.of(asked, of, [instrument]))
 
 
 def counted(root: Path) -> dict[str, int]:

@@ -7,8 +7,9 @@ from dataclasses import fields, replace
 import polars as pl
 import pytest
 
+from gex_backtest.config import configure
 from gex_backtest.history import History
-from gex_backtest.identity import input_hashes, run_id
+from gex_backtest.identity import Origin, input_hashes
 from tests.unit.backtest.drifts import history
 
 
@@ -64,5 +65,12 @@ def test_where_a_list_ends_and_what_is_missing_counts() -> None:
 
 
 def test_a_run_is_named_after_its_coin_and_all_hashes() -> None:
-    assert run_id("BTC", "a", "b").startswith("BTC-")
-    assert len({run_id("BTC", "a", "b"), run_id("BTC", "ab", ""), run_id("BTC", "b", "a")}) == 3
+    one = Origin(configure(["regime"]), [{"venue": "okx"}], {"bars": "a", "levels": "b"}, "code")
+    others = [
+        replace(one, configuration=configure(["squeeze"])),
+        replace(one, instruments=[{"venue": "bybit"}]),
+        replace(one, inputs={"bars": "b", "levels": "a"}),
+        replace(one, code_version="other"),
+    ]
+    assert one.run_id.startswith("BTC-")
+    assert len({each.run_id for each in (one, *others)}) == 5

@@ -16,6 +16,7 @@ from rich.console import Console
 from gex_backtest import summary
 from gex_backtest.config import Choice, Configuration, configure
 from gex_backtest.history import History
+from gex_backtest.identity import Origin
 from gex_backtest.made_up import history as made_up
 from gex_backtest.report.equity_plots import drawdown, equity
 from gex_backtest.report.event_plots import paths, pins
@@ -35,7 +36,7 @@ HOSTILE = "</td></table><script>alert('1')</script><img src=//x onerror=\"alert(
 
 
 def record(asked: Configuration, of: History, **instrument: str) -> Record:
-    return Record.of(run(of, asked), of, [INSTRUMENT | instrument])
+    return Record(run(of, asked), Origin.of(asked, of, [INSTRUMENT | instrument]))
 
 
 def html(asked: Configuration, of: History, is_synthetic: bool = False) -> str:

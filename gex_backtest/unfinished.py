@@ -1,0 +1,96 @@
+"""Outcomes of a run that is not over: kept one by one, so that the same run goes on where it was stopped.
+
+A file each, below a folder of the warehouse that is named as the run. They go when the run is stored, or when another
+run of the coin begins: then data, code or question are others, and their numbers too.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_origin
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from gex_backtest.study import Rule, Study
+from gex_backtest.suite import Outcome, Trading
+from gex_pipeline.store.layout import UNFINISHED
+from gex_pipeline.store.objects import LocalObjects
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """An outcome without what its run says of it anyway."""
+
+    study: Study | None
+    status: str
+    trading: Trading | None
+    trading_status: str
+
+
+class Unfinished:
+    """What there is of a run."""
+
+    def __init__(self, objects: LocalObjects, run_id: str) -> None:
+        self._objects, self._run_id = objects, run_id
+
+    def outcome(self, rule: Rule, variant: int, parameters: Any, work: Callable[[], Outcome]) -> Outcome:
+        """That of a variant: the one that is kept, else what ``work`` gives, which is kept then."""
+        name = f"{UNFINISHED}/{self._run_id}/{rule.name}-{variant}.msgpack"
+        try:
+            kept = _decoded(self._objects.read(name))
+        except (OSError, msgspec.DecodeError):  # not there, or damaged
+            made = work()
+            kept = _Kept(made.study, made.status, made.trading, made.trading_status)
+            self._objects.write(name, msgspec.msgpack.encode(kept, enc_hook=_encoded))
+            return made
+        return Outcome(rule, variant, parameters, kept.study, kept.status, kept.trading, kept.trading_status)
+
+
+@contextmanager
+def unfinished(root: Path, run_id: str) -> Generator[Unfinished]:
+    """What is kept of a run while it is under way. What is kept of the coin's other runs goes, and in the end all."""
+    objects = LocalObjects(root)
+    coin = run_id.rpartition("-")[0]
+    _remove(objects, [name for name in _of_coin(objects, coin) if not name.startswith(f"{UNFINISHED}/{run_id}/")])
+    yield Unfinished(objects, run_id)
+    _remove(objects, _of_coin(objects, coin))
+
+
+def _of_coin(objects: LocalObjects, coin: str) -> list[str]:
+    return [name for name in objects.list(UNFINISHED) if name.startswith(f"{UNFINISHED}/{coin}-")]
+
+
+def _remove(objects: LocalObjects, names: list[str]) -> None:
+    for name in names:
+        objects.delete(name)
+    for folder in {objects.path(name).parent for name in names}:
+        with suppress(OSError):  # the same run in another process has put something there
+            folder.rmdir()
+
+
+def _encoded(value: Any) -> Any:
+    """Frames as Arrow has them and arrays as NumPy has, both to the last bit."""
+    buffer = io.BytesIO()
+    if isinstance(value, pl.DataFrame):
+        value.write_ipc(buffer)
+    elif isinstance(value, np.ndarray):
+        np.save(buffer, value, allow_pickle=False)
+    else:
+        return value.item()  # a number of NumPy's
+    return buffer.getvalue()
+
+
+def _decoded(data: bytes) -> _Kept:
+    return msgspec.msgpack.decode(data, type=_Kept, dec_hook=_value)
+
+
+def _value(kind: Any, data: bytes) -> Any:
+    if (get_origin(kind) or kind) is np.ndarray:
+        return np.load(io.BytesIO(data), allow_pickle=False)
+    return pl.read_ipc(io.BytesIO(data))
