@@ -10,6 +10,7 @@ from gex_pipeline.schema.backtest import (
     BACKTEST_STATS,
     BACKTEST_TRADES,
 )
+from gex_pipeline.schema.bands import LEVEL_BANDS, NET_GEX_BANDS
 from gex_pipeline.schema.chain import CHAIN, CHAIN_REJECTED
 from gex_pipeline.schema.derived import EXPECTED_MOVE, FLIP_ZONES, GAMMA_PROFILE, LEVELS, MAX_PAIN, RANKED
 from gex_pipeline.schema.live import RAW, SNAPSHOTS
@@ -20,7 +21,7 @@ from gex_pipeline.schema.tape import FUNDING, PERPS, SETTLEMENTS, TRADES
 from gex_pipeline.schema.views import EXPIRIES, EXPOSURE, LEVELS_WIDE
 
 #: The tables that are computed from `chain` and stored.
-DERIVED = (LEVELS, FLIP_ZONES, GAMMA_PROFILE, RANKED, MAX_PAIN, EXPECTED_MOVE)
+DERIVED = (LEVELS, FLIP_ZONES, GAMMA_PROFILE, RANKED, MAX_PAIN, EXPECTED_MOVE, LEVEL_BANDS, NET_GEX_BANDS)
 
 #: The tables that are computed when they are read.
 VIEWS = (EXPOSURE, LEVELS_WIDE, EXPIRIES)
@@ -61,9 +62,11 @@ __all__ = [
     "GAMMA_PROFILE",
     "LEVELS",
     "LEVELS_WIDE",
+    "LEVEL_BANDS",
     "MACROS",
     "MAX_PAIN",
     "MAY_BE_EMPTY",
+    "NET_GEX_BANDS",
     "PERPS",
     "RANKED",
     "RAW",

@@ -22,6 +22,7 @@ from gex_pipeline.core.signs import SIGNS
 from gex_pipeline.core.strike_levels import StrikeBooks
 from gex_pipeline.transforms.contracts import Contracts, Window
 from gex_pipeline.transforms.expiry_books import ExpiryBooks
+from gex_pipeline.transforms.quote_errors import QuoteErrors
 
 SCOPES = ("all_expiry", "odte")
 _CALL, _PUT = 0, 1
@@ -56,6 +57,12 @@ class Book:
     def expiries(self) -> ExpiryBooks:
         """The same contracts per expiry."""
         return ExpiryBooks(self.contracts)
+
+    @cached_property
+    def quote_errors(self) -> tuple[QuoteErrors, QuoteErrors]:
+        """What the quotes leave open of the contracts of all venues, in the order of ``SCOPES``."""
+        c = self.contracts
+        return QuoteErrors(c), QuoteErrors(c.take(c.is_odte))
 
     @cached_property
     def _strike_sums(self) -> tuple[Floats, Bools]:

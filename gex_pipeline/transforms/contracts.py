@@ -14,8 +14,10 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from gex_pipeline.core import black76
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.profile import Gaussians, Ints
+from gex_pipeline.core.quote_errors import half_spreads
 from gex_pipeline.core.units import ODTE_YEARS
 from gex_pipeline.core.window import Window
 
@@ -33,7 +35,16 @@ COLUMNS = (
     "forward_usd",
     "index_usd",
     "mark_usd",
+    "bid_iv",
+    "ask_iv",
+    "bid_usd",
+    "ask_usd",
     "tenor_years",
+)
+#: Fields of `Contracts` with an element for each row.
+_OF_ROWS = (
+    *("snapshot", "venue", "expiry_us", "strike", "is_call", "oi", "iv", "forward", "mark", "tenor"),
+    *("bid_iv", "ask_iv", "bid", "ask"),
 )
 _ORDER = ("venue", "snapshot_at", "expiry_at", "strike_usd", "option_type")
 ALL_VENUES = "all"
@@ -61,6 +72,10 @@ class Contracts:
     iv: Floats
     forward: Floats
     mark: Floats
+    bid_iv: Floats
+    ask_iv: Floats
+    bid: Floats
+    ask: Floats
     tenor: Floats
     spots: Floats
     knowledge: np.ndarray
@@ -122,6 +137,12 @@ class Contracts:
             return self.bumps.c * np.exp(-0.5 * (self.bumps.m / self.bumps.v) ** 2)
 
     @cached_property
+    def half_spread(self) -> Floats:
+        """Half of what lies between bid and ask of each row, in volatility; NaN where it is not quoted."""
+        vega = black76.vega(self.forward, self.strike, self.tenor, self.iv)
+        return half_spreads(self.bid_iv, self.ask_iv, self.bid, self.ask, vega, self.iv)
+
+    @cached_property
     def strike_index(self) -> Ints:
         """Index of each row's strike in ``strikes``."""
         return np.searchsorted(self.strikes, self.strike)
@@ -133,8 +154,7 @@ class Contracts:
 
     def take(self, rows: Bools) -> Contracts:
         """The same snapshots, venues and spots with fewer contracts."""
-        names = ("snapshot", "venue", "expiry_us", "strike", "is_call", "oi", "iv", "forward", "mark", "tenor")
-        kept = {name: getattr(self, name)[rows] for name in names}
+        kept = {name: getattr(self, name)[rows] for name in _OF_ROWS}
         return replace(self, **kept)
 
     def inside(self, window: Window) -> Contracts:
@@ -190,6 +210,10 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
         iv=chain["mark_iv"].to_numpy(),
         forward=chain["forward_usd"].to_numpy(),
         mark=chain["mark_usd"].to_numpy(),
+        bid_iv=chain["bid_iv"].to_numpy(),
+        ask_iv=chain["ask_iv"].to_numpy(),
+        bid=chain["bid_usd"].to_numpy(),
+        ask=chain["ask_usd"].to_numpy(),
         tenor=chain["tenor_years"].to_numpy(),
         spots=_spots(chain["index_usd"].to_numpy(), code, shape),
         knowledge=_latest(_micros(chain["knowledge_time"]), code, shape),
@@ -217,10 +241,10 @@ def _spots(index: Floats, code: Ints, shape: tuple[int, int]) -> Floats:
         stop = starts[i + 1] if i + 1 < len(starts) else len(index)
         per_venue[i] = np.median(index[starts[i] : stop])
     spots.reshape(-1)[code[starts]] = per_venue
-    return np.column_stack([_row_medians(spots.T), spots.T])
+    return np.column_stack([row_medians(spots.T), spots.T])
 
 
-def _row_medians(values: Floats) -> Floats:
+def row_medians(values: Floats) -> Floats:
     """Median of each row without its NaNs, of which no row consists."""
     ordered = np.sort(values, axis=1)  # NaN last
     count = np.isfinite(values).sum(axis=1)

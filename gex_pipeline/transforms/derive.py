@@ -10,8 +10,10 @@ from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.expected_move import expected_move
 from gex_pipeline.transforms.flip_zones import flip_zones
 from gex_pipeline.transforms.gamma_profile import gamma_profile
+from gex_pipeline.transforms.level_bands import level_bands
 from gex_pipeline.transforms.levels import levels
 from gex_pipeline.transforms.max_pain import max_pain
+from gex_pipeline.transforms.net_gex_bands import net_gex_bands
 from gex_pipeline.transforms.ranked import ranked
 
 #: Table name -> the function that makes it.
@@ -22,6 +24,8 @@ TRANSFORMS: dict[str, Callable[[Book], pl.DataFrame]] = {
     "ranked": ranked,
     "max_pain": max_pain,
     "expected_move": expected_move,
+    "level_bands": level_bands,
+    "net_gex_bands": net_gex_bands,
 }
 
 
