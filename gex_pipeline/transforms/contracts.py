@@ -29,6 +29,7 @@ COLUMNS = (
     "strike_usd",
     "option_type",
     "open_interest_coin",
+    "volume_24h_coin",
     "mark_iv",
     "forward_usd",
     "index_usd",
@@ -58,6 +59,7 @@ class Contracts:
     strike: Floats
     is_call: Bools
     oi: Floats
+    volume: Floats
     iv: Floats
     forward: Floats
     mark: Floats
@@ -133,7 +135,19 @@ class Contracts:
 
     def take(self, rows: Bools) -> Contracts:
         """The same snapshots, venues and spots with fewer contracts."""
-        names = ("snapshot", "venue", "expiry_us", "strike", "is_call", "oi", "iv", "forward", "mark", "tenor")
+        names = (
+            "snapshot",
+            "venue",
+            "expiry_us",
+            "strike",
+            "is_call",
+            "oi",
+            "volume",
+            "iv",
+            "forward",
+            "mark",
+            "tenor",
+        )
         kept = {name: getattr(self, name)[rows] for name in names}
         return replace(self, **kept)
 
@@ -187,6 +201,7 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
         strike=chain["strike_usd"].to_numpy(),
         is_call=(chain["option_type"] == "C").to_numpy(),
         oi=chain["open_interest_coin"].to_numpy(),
+        volume=chain["volume_24h_coin"].to_numpy(),
         iv=chain["mark_iv"].to_numpy(),
         forward=chain["forward_usd"].to_numpy(),
         mark=chain["mark_usd"].to_numpy(),

@@ -59,8 +59,8 @@ def assert_equals_stored(made: Store, found: object, venues: str) -> None:
         assert_frame_equal(mine, expected, rel_tol=1e-9, abs_tol=1e-6)
 
 
-def test_every_derived_table_is_in_an_answer():
-    assert set(STORED.values()) == {t.name for t in DERIVED}
+def test_every_derived_table_but_those_of_the_smiles_is_in_an_answer():
+    assert {*STORED.values(), "expiry_summary", "density", "implied_vol"} == {t.name for t in DERIVED}
 
 
 def test_without_a_filter_an_answer_equals_the_stored_tables(warehouse):

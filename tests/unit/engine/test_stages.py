@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gex_pipeline.engine.days import Days
 from gex_pipeline.engine.stages import build_days
-from gex_pipeline.schema import TABLES
+from gex_pipeline.schema import DERIVED, MAY_BE_EMPTY, TABLES
 from gex_pipeline.store.partitions import Store
 from tests.unit.engine.test_inspection import DAY, FIRST, stored
 
@@ -28,5 +28,5 @@ def test_a_day_of_a_range_without_chain(tmp_path: Path) -> None:
     stored(root, "05T01")
     outcome = build_days(root, Days(FIRST, FIRST + DAY))
     assert set(outcome.empty.values()) == {"no chain on 2026-01-06: import it first"}
-    assert {"levels", "max_pain", "expected_move", "gamma_profile"} == outcome.empty.keys()
+    assert {t.name for t in DERIVED} - set(MAY_BE_EMPTY) == outcome.empty.keys()
     assert outcome.blank == set()
