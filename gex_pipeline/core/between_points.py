@@ -4,7 +4,8 @@ Belongs here: interpolation of curves that are smooth on the scale of the grid. 
 search for crossings (see `flips`).
 
 A polynomial through eight points of step h misses a Gaussian of width v by up to 0.11 (h / v)^8 of its peak between
-the middle two (the error term of Lagrange's formula); for v >= SMOOTH_VOL that is 7e-8, and 1.3e-5 in the last cell.
+the middle two and 1.4 (h / v)^8 between the outer two (the error term of Lagrange's formula); for v >= SMOOTH_VOL that
+is 7e-8 and 9e-7. Beyond the uniform grid, in the two cells at the ends of the range, it may be 1e-4.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ EXPIRY_TYPES = ("daily", "weekly", "monthly", "quarterly")
 SUMMARY_STATUSES = ("ok", "partial", "empty")
 DENSITY_STATUSES = ("ok", "empty", "arbitrage")
 TERM_STATUSES = ("ok", "empty", "outside")
-#: The most that a distribution may have to be raised to be one.
+#: The most that a distribution may have to be raised to be one; below 2.5 %, so that its outer quantiles exist.
 ARBITRAGE = 0.02
 
 _SET = (SNAPSHOT_AT, KNOWLEDGE_TIME, UNDERLYING, VENUES)

@@ -17,6 +17,7 @@ from gex_pipeline.transforms.frames import category, expiry_columns, floats, fra
 
 _OK, _EMPTY, _ARBITRAGE = range(len(DENSITY_STATUSES))
 _MINIMUM_STRIKES = 5
+_ROWS = 256  # smiles at a time: their distributions stay in the second-level cache
 _QUANTILES = {
     "lower_68_usd": 0.16,
     "upper_68_usd": 0.84,
@@ -31,8 +32,9 @@ def density(book: Book) -> pl.DataFrame:
     quotes = _Quotes.from_book(book)
     status = np.where(quotes.is_usable, _OK, _EMPTY)
     quantiles, below = (np.full((len(status), n), np.nan) for n in (len(_QUANTILES), 2))
-    if quotes.is_usable.any():
-        rows = np.flatnonzero(quotes.is_usable)
+    usable = np.flatnonzero(quotes.is_usable)
+    for first in range(0, len(usable), _ROWS):
+        rows = usable[first : first + _ROWS]
         smile = Smile.from_quotes(quotes.x[rows], quotes.w[rows])
         distribution = Distribution.from_smile(smile, quotes.sd[rows])
         quantiles[rows] = distribution.quantiles(tuple(_QUANTILES.values()))

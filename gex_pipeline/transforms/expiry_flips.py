@@ -20,8 +20,8 @@ from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.levels import zero_gamma
 from gex_pipeline.transforms.parts import PartRows, sums
 
-#: Snapshots at a time: hourly days at once, days of five minutes in pieces of a few tens of megabytes.
-_SNAPSHOTS = 24
+#: Snapshots at a time: the curves of a piece stay near the cache, and a day of five minutes in a few tens of megabytes.
+_SNAPSHOTS = 8
 
 
 def zero_gammas(book: Book, sign_model: str = "naive") -> tuple[Floats, Ints]:
@@ -54,8 +54,10 @@ class _Search:
     def found(self) -> tuple[flips.Crossings, Ints]:
         """All crossings and the signs that each part's curve takes."""
         brackets, signs = self._brackets()
-        is_close = brackets.high - brackets.low <= SEARCH_STEP * (1 + 1e-9)
-        found = [self._refined(brackets.take(is_close)), self._repriced(brackets.take(~is_close))]
+        uniform = search_grid()[1:-1]
+        is_read = (brackets.low >= uniform[0]) & (brackets.high <= uniform[-1])
+        is_read &= brackets.high - brackets.low <= SEARCH_STEP * (1 + 1e-9)
+        found = [self._refined(brackets.take(is_read)), self._repriced(brackets.take(~is_read))]
         names = ("group", "x", "is_up", "slope_usd")
         return flips.Crossings(*(np.concatenate([getattr(f, n) for f in found]) for n in names)), signs
 
@@ -66,7 +68,7 @@ class _Search:
         return _refine(brackets, self.rough, rest)
 
     def _repriced(self, brackets: flips.Brackets) -> flips.Crossings:
-        """Roots somewhere in a stretch where the curve counts as zero: all contracts re-priced. Few."""
+        """Roots in the cells at the ends, or in a stretch where the curve counts as zero: all re-priced. Few."""
         return _refine(brackets, self.rows, None)
 
     def _brackets(self) -> tuple[flips.Brackets, Ints]:
