@@ -22,6 +22,12 @@ def neighbours(strikes: Floats, is_usable: Bools, f: Floats) -> tuple[Ints, Ints
     return below, np.where(above == n, -1, above)
 
 
+def pick(values: Floats, index: Ints) -> Floats:
+    """``values[row, index]`` of every row, NaN where the index is -1."""
+    picked = values[np.arange(len(index)), np.maximum(index, 0)]
+    return np.where(index >= 0, picked, np.nan)
+
+
 def interpolate_variance(k_low: Floats, k_high: Floats, w_low: Floats, w_high: Floats, f: Floats) -> Floats:
     """Total variance at K = f, linear in strike; NaN in, NaN out. Equal strikes give their own value."""
     width = k_high - k_low

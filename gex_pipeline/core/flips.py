@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gex_pipeline.core.between_points import Polynomials
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.groups import group_sum
 from gex_pipeline.core.profile import REACH, X_MAX, X_MIN, Gaussians, Ints
@@ -78,12 +79,15 @@ class Brackets:
         group, low, high = sign_changes(net, is_above_floor(net, gross))
         return Brackets(group, x[low], x[high], _cubic_root(x, net, group, low, high), net[group, high] > 0)
 
-    def replace(self, group: int, other: Brackets) -> Brackets:
-        """The same brackets with those of one book replaced by ``other`` (whose group is not looked at)."""
-        kept = self.group != group
-        names = ("low", "high", "guess", "is_up")
-        parts = (np.concatenate([getattr(self, n)[kept], getattr(other, n)]) for n in names)
-        return Brackets(np.concatenate([self.group[kept], np.full(len(other.low), group)]), *parts)
+    def take(self, rows: Bools) -> Brackets:
+        """Some of the brackets."""
+        return Brackets(*(getattr(self, n)[rows] for n in ("group", "low", "high", "guess", "is_up")))
+
+    def replace(self, groups: Ints, other: Brackets) -> Brackets:
+        """The same brackets with those of some books replaced by ``other``, whose groups are indices in ``groups``."""
+        kept = self.take(~np.isin(self.group, groups))
+        parts = (np.concatenate([getattr(kept, n), getattr(other, n)]) for n in ("low", "high", "guess", "is_up"))
+        return Brackets(np.concatenate([kept.group, groups[other.group]]), *parts)
 
 
 def _cubic_root(x: Floats, net: Floats, group: Ints, low: Ints, high: Ints) -> Floats:
@@ -141,7 +145,14 @@ def values_at(bumps: Gaussians, weight: Floats, x: Floats) -> tuple[Floats, Floa
     return net * np.exp(x), gross * np.exp(x)
 
 
-def refine(brackets: Brackets, bumps: Gaussians, weight: Floats, first: Ints, last: Ints) -> Crossings:
+def refine(
+    brackets: Brackets,
+    bumps: Gaussians,
+    weight: Floats,
+    first: Ints,
+    last: Ints,
+    rest: Polynomials | None = None,
+) -> Crossings:
     """Newton's method inside each bracket, re-pricing the bracket's whole book at every step.
 
     Parameters
@@ -150,14 +161,24 @@ def refine(brackets: Brackets, bumps: Gaussians, weight: Floats, first: Ints, la
         All contracts; ``weight`` is the height with the dealers' sign.
     first, last
         Shape (brackets, runs): the book of a bracket is the contracts first .. last - 1 of every run.
+    rest
+        What else the book of each bracket holds, near the bracket.
     """
+
+    def priced(which: Ints, at: Floats) -> tuple[Floats, Floats]:
+        value, slope = _value_and_slope(at, bumps, weight, first[which], last[which])
+        if rest is not None:
+            more, steeper = rest.at(which, at)
+            value, slope = value + more, slope + steeper
+        return value, slope
+
     low, high = brackets.low.copy(), brackets.high.copy()
     x, is_up = brackets.guess.copy(), brackets.is_up
     slope_usd, step = np.empty_like(x), high - low
     active = np.arange(len(x))
     for _ in range(_MAX_ITERATIONS):
         here = x[active]
-        value, slope = _value_and_slope(here, bumps, weight, first[active], last[active])
+        value, slope = priced(active, here)
         slope_usd[active] = ONE_PERCENT * np.exp(here) * (value + slope)
         faint = np.flatnonzero(np.abs(value) < _FAINT)
         if len(faint):
@@ -181,8 +202,7 @@ def refine(brackets: Brackets, bumps: Gaussians, weight: Floats, first: Ints, la
             break
     moved = np.flatnonzero(step > _SLOPE_STEP)
     if len(moved):
-        books = first[moved], last[moved]
-        slope_usd[moved] = ONE_PERCENT * np.exp(x[moved]) * sum(_value_and_slope(x[moved], bumps, weight, *books))
+        slope_usd[moved] = ONE_PERCENT * np.exp(x[moved]) * sum(priced(moved, x[moved]))
     order = np.lexsort((x, brackets.group))
     return Crossings(brackets.group[order], x[order], is_up[order], slope_usd[order])
 

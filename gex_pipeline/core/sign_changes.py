@@ -14,9 +14,11 @@ def sign_changes(values: Floats, is_set: Bools) -> tuple[Ints, Ints, Ints]:
     Only values where ``is_set`` count; they must not be 0. What lies between two of them belongs to one change.
     Sorted by row and column.
     """
-    column: Ints = np.where(is_set, np.arange(int(values.shape[1])), -1)
-    previous: Ints = np.full_like(column, -1)
-    previous[:, 1:] = np.maximum.accumulate(column[:, :-1], axis=1)
-    before = np.take_along_axis(values, np.maximum(previous, 0), axis=1)
-    row, high = np.nonzero(is_set & (previous >= 0) & ((values > 0) != (before > 0)))
-    return row, previous[row, high], high
+    n = int(values.shape[1])
+    cell: Ints = np.flatnonzero(is_set)
+    is_positive = (values > 0).reshape(-1)[cell]
+    change: Ints = np.flatnonzero(is_positive[1:] != is_positive[:-1])
+    low, high = cell[change], cell[change + 1]
+    is_one_row = low // n == high // n
+    low, high = low[is_one_row], high[is_one_row]
+    return high // n, low % n, high % n

@@ -17,11 +17,24 @@ from gex_pipeline.schema.live import RAW, SNAPSHOTS
 from gex_pipeline.schema.macros import LEVELS_FOR, STRIKE_EXPIRY_HEATMAP, STRIKE_PROFILE
 from gex_pipeline.schema.market import CANDLES, DVOL
 from gex_pipeline.schema.model import Column, Table
+from gex_pipeline.schema.smiles import DENSITY, EXPIRY_SUMMARY, IMPLIED_VOL
 from gex_pipeline.schema.tape import FUNDING, PERPS, SETTLEMENTS, TRADES
 from gex_pipeline.schema.views import EXPIRIES, EXPOSURE, LEVELS_WIDE
 
 #: The tables that are computed from `chain` and stored.
-DERIVED = (LEVELS, FLIP_ZONES, GAMMA_PROFILE, RANKED, MAX_PAIN, EXPECTED_MOVE, LEVEL_BANDS, NET_GEX_BANDS)
+DERIVED = (
+    LEVELS,
+    FLIP_ZONES,
+    GAMMA_PROFILE,
+    RANKED,
+    MAX_PAIN,
+    EXPECTED_MOVE,
+    EXPIRY_SUMMARY,
+    DENSITY,
+    IMPLIED_VOL,
+    LEVEL_BANDS,
+    NET_GEX_BANDS,
+)
 
 #: The tables that are computed when they are read.
 VIEWS = (EXPOSURE, LEVELS_WIDE, EXPIRIES)
@@ -52,14 +65,17 @@ __all__ = [
     "CANDLES",
     "CHAIN",
     "CHAIN_REJECTED",
+    "DENSITY",
     "DERIVED",
     "DVOL",
     "EXPECTED_MOVE",
     "EXPIRIES",
+    "EXPIRY_SUMMARY",
     "EXPOSURE",
     "FLIP_ZONES",
     "FUNDING",
     "GAMMA_PROFILE",
+    "IMPLIED_VOL",
     "LEVELS",
     "LEVELS_WIDE",
     "LEVEL_BANDS",

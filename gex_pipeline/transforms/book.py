@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from gex_pipeline.core import flips
+from gex_pipeline.core import flips, strike_levels
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.groups import group_sum, stable_order
 from gex_pipeline.core.profile import Gaussians, Ints, curves, search_grid
@@ -23,6 +23,7 @@ from gex_pipeline.core.strike_levels import StrikeBooks
 from gex_pipeline.transforms.contracts import Contracts, Window
 from gex_pipeline.transforms.expiry_books import ExpiryBooks
 from gex_pipeline.transforms.quote_errors import QuoteErrors
+from gex_pipeline.transforms.smiles import Smiles
 
 SCOPES = ("all_expiry", "odte")
 _CALL, _PUT = 0, 1
@@ -35,6 +36,7 @@ class Book:
         self.contracts = contracts
         self.shape = (len(contracts.snapshots), len(contracts.sets), len(SCOPES))
         self._strike_books: dict[str, StrikeBooks] = {}
+        self._walls: dict[str, dict[str, Ints]] = {}
         self._searches: dict[str, tuple[flips.Crossings, Ints]] = {}
 
     @staticmethod
@@ -65,6 +67,11 @@ class Book:
         return QuoteErrors(c), QuoteErrors(c.take(c.is_odte))
 
     @cached_property
+    def smiles(self) -> Smiles:
+        """The implied volatilities of each expiry."""
+        return Smiles.from_books(self.expiries)
+
+    @cached_property
     def _strike_sums(self) -> tuple[Floats, Bools]:
         """Unsigned dollar gamma (T, S, scopes, sides, strikes), and whether a contract is listed (without sides)."""
         c = self.contracts
@@ -86,6 +93,12 @@ class Book:
         if sign_model not in self._strike_books:
             self._strike_books[sign_model] = self._signed_strikes(sign_model)
         return self._strike_books[sign_model]
+
+    def walls(self, sign_model: str) -> dict[str, Ints]:
+        """Indices of the walls among the strikes, as :func:`strike_levels.walls`. Computed once."""
+        if sign_model not in self._walls:
+            self._walls[sign_model] = strike_levels.walls(self.strike_books(sign_model))
+        return self._walls[sign_model]
 
     def _signed_strikes(self, sign_model: str) -> StrikeBooks:
         gex, listed = self._strike_sums
@@ -151,7 +164,7 @@ class Book:
             more = flips.values_at(bumps, weight[rows], extra)
             x, order = np.unique(np.concatenate([grid, extra]), return_index=True)
             values = [np.concatenate(pair)[order][None] for pair in zip((net[g], gross[g]), more, strict=True)]
-            brackets = brackets.replace(g, flips.Brackets.from_grid(x, *values))
+            brackets = brackets.replace(np.array([g]), flips.Brackets.from_grid(x, *values))
             signs[g] = flips.signs(*values)[0]
         return brackets, signs
 

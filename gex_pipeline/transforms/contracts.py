@@ -31,6 +31,7 @@ COLUMNS = (
     "strike_usd",
     "option_type",
     "open_interest_coin",
+    "volume_24h_coin",
     "mark_iv",
     "forward_usd",
     "index_usd",
@@ -44,7 +45,7 @@ COLUMNS = (
 #: Fields of `Contracts` with an element for each row.
 _OF_ROWS = (
     *("snapshot", "venue", "expiry_us", "strike", "is_call", "oi", "iv", "forward", "mark", "tenor"),
-    *("bid_iv", "ask_iv", "bid", "ask"),
+    *("bid_iv", "ask_iv", "bid", "ask", "volume"),
 )
 _ORDER = ("venue", "snapshot_at", "expiry_at", "strike_usd", "option_type")
 ALL_VENUES = "all"
@@ -69,6 +70,7 @@ class Contracts:
     strike: Floats
     is_call: Bools
     oi: Floats
+    volume: Floats
     iv: Floats
     forward: Floats
     mark: Floats
@@ -207,6 +209,7 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
         strike=chain["strike_usd"].to_numpy(),
         is_call=(chain["option_type"] == "C").to_numpy(),
         oi=chain["open_interest_coin"].to_numpy(),
+        volume=chain["volume_24h_coin"].to_numpy(),
         iv=chain["mark_iv"].to_numpy(),
         forward=chain["forward_usd"].to_numpy(),
         mark=chain["mark_usd"].to_numpy(),

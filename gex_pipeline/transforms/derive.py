@@ -7,9 +7,12 @@ from collections.abc import Callable
 import polars as pl
 
 from gex_pipeline.transforms.book import Book
+from gex_pipeline.transforms.density import density
 from gex_pipeline.transforms.expected_move import expected_move
+from gex_pipeline.transforms.expiry_summary import expiry_summary
 from gex_pipeline.transforms.flip_zones import flip_zones
 from gex_pipeline.transforms.gamma_profile import gamma_profile
+from gex_pipeline.transforms.implied_vol import implied_vol
 from gex_pipeline.transforms.level_bands import level_bands
 from gex_pipeline.transforms.levels import levels
 from gex_pipeline.transforms.max_pain import max_pain
@@ -26,6 +29,9 @@ TRANSFORMS: dict[str, Callable[[Book], pl.DataFrame]] = {
     "expected_move": expected_move,
     "level_bands": level_bands,
     "net_gex_bands": net_gex_bands,
+    "expiry_summary": expiry_summary,
+    "density": density,
+    "implied_vol": implied_vol,
 }
 
 

@@ -19,17 +19,17 @@ from gex_pipeline.transforms.contracts import Contracts
 
 
 class ExpiryBooks:
-    """Per-expiry sums of one chain; absent cells hold 0 in sums and counts."""
+    """Per-expiry sums of one chain; absent cells hold 0 in sums and counts. ``expiry``: index of each row's expiry."""
 
     def __init__(self, contracts: Contracts) -> None:
         self.contracts = contracts
         c = contracts
-        self.expiries_us, self._expiry = np.unique(c.expiry_us, return_inverse=True)
+        self.expiries_us, self.expiry = np.unique(c.expiry_us, return_inverse=True)
         strike = c.strike_index
         is_used = np.zeros((len(self.expiries_us), len(c.strikes)), dtype=bool)
-        is_used[self._expiry, strike] = True
+        is_used[self.expiry, strike] = True
         slots = np.cumsum(is_used, axis=1) - 1
-        self._slot: Ints = slots[self._expiry, strike]
+        self._slot: Ints = slots[self.expiry, strike]
         #: Shape (E, strikes): the strikes of each expiry, padded with NaN.
         self.strikes = np.full((len(self.expiries_us), int(slots.max()) + 1), np.nan)
         expiry, used = np.nonzero(is_used)
@@ -38,7 +38,7 @@ class ExpiryBooks:
     @cached_property
     def _code(self) -> Ints:
         c, (n_expiries, n_slots) = self.contracts, self.strikes.shape
-        cell = (c.snapshot * len(c.venue_names) + c.venue) * n_expiries + self._expiry
+        cell = (c.snapshot * len(c.venue_names) + c.venue) * n_expiries + self.expiry
         return (cell * 2 + np.where(c.is_call, 0, 1)) * n_slots + self._slot
 
     def sums(self, values: Floats) -> Floats:
@@ -47,6 +47,15 @@ class ExpiryBooks:
         shape = (len(c.snapshots), len(c.venue_names), len(self.expiries_us), 2, self.strikes.shape[1])
         known = np.where(np.isnan(values), 0.0, values)
         venues = group_sum(self._code, known, int(np.prod(shape))).reshape(shape)
+        return np.concatenate([venues.sum(axis=1, keepdims=True), venues], axis=1)
+
+    def totals(self, values: Floats) -> Floats:
+        """Sum of a row quantity over the strikes as well: (T, S, E, 2). Null rows add nothing."""
+        c = self.contracts
+        shape = (len(c.snapshots), len(c.venue_names), len(self.expiries_us), 2)
+        known = np.where(np.isnan(values), 0.0, values)
+        cell = self._code // self.strikes.shape[1]
+        venues = group_sum(cell, known, int(np.prod(shape))).reshape(shape)
         return np.concatenate([venues.sum(axis=1, keepdims=True), venues], axis=1)
 
     def means(self, values: Floats) -> Floats:
@@ -76,8 +85,8 @@ class ExpiryBooks:
     def forwards(self) -> Floats:
         """Median forward over the expiry's rows of the set: (T, S, E), NaN where absent."""
         c, n_expiries = self.contracts, len(self.expiries_us)
-        whole = c.snapshot * n_expiries + self._expiry
-        each = (c.snapshot * len(c.venue_names) + c.venue) * n_expiries + self._expiry
+        whole = c.snapshot * n_expiries + self.expiry
+        each = (c.snapshot * len(c.venue_names) + c.venue) * n_expiries + self.expiry
         out = np.full((len(c.snapshots), len(c.sets), n_expiries), np.nan)
         out[:, 0] = _medians(whole, c.forward, out[:, 0].size).reshape(out[:, 0].shape)
         if len(c.venue_names) == 1:

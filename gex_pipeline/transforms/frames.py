@@ -43,6 +43,12 @@ def set_columns(book: Book, sets: Ints, snapshots: Ints) -> dict[str, pl.Series 
     }
 
 
+def expiry_columns(book: Book) -> dict[str, pl.Series | np.ndarray]:
+    """The key columns of tables with a row per venue set, snapshot and expiry."""
+    sets, snapshots, expiries = book.expiries.present
+    return {**set_columns(book, sets, snapshots), "expiry_at": instants(book.expiries.expiries_us[expiries])}
+
+
 def scoped_columns(
     book: Book, sets: Ints, scopes: Ints, snapshots: Ints, sign_model: str
 ) -> dict[str, pl.Series | np.ndarray]:
@@ -62,6 +68,12 @@ def instants(micros: np.ndarray) -> pl.Series:
 def category(codes: Ints, names: tuple[str, ...]) -> pl.Series:
     """Category column from codes into a list of names."""
     return _values(names)[codes]
+
+
+def optional_category(codes: Ints, names: tuple[str, ...]) -> pl.Series:
+    """Category column from codes into a list of names, null where the code is -1."""
+    known = pl.Series(np.where(codes < 0, 0, codes)).set(pl.Series(codes < 0), None)
+    return _values(names).gather(known.cast(pl.UInt32))
 
 
 def constant(name: str, length: int, names: tuple[str, ...]) -> pl.Series:

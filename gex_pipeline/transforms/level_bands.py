@@ -115,22 +115,22 @@ def _slopes(crossings: flips.Crossings, x: Floats, n_books: int) -> Floats:
 def _wall(book: Book, rests: list[StrikeBooks], kind: str, is_call: bool) -> _Bands:
     """A wall: the strikes that might have more gamma of its side."""
     books = book.strike_books(_SIGN_MODEL)
-    value, venues = _by_set(book, _first(books, kind))
-    without = np.stack([_first(rest, kind) for rest in rests]).reshape(venues.shape)
+    choices = book.walls(_SIGN_MODEL)[kind][:, 0]
+    value, venues = _by_set(book, _at(books, choices))
+    firsts = [_at(rest, strike_levels.walls(rest)[kind][:, 0]) for rest in rests]
+    without = np.stack(firsts).reshape(venues.shape)
     low, high = (np.full(value.shape, np.nan) for _ in range(2))
     for scope, errors in enumerate(book.quote_errors):
         mine = np.arange(book.shape[0]) * book.shape[1] * len(SCOPES) + scope
         side, spot = np.abs(getattr(books, kind)[mine]), books.spot[mine, None]
         allowed = books.strikes > spot if is_call else books.strikes < spot
-        choice = strike_levels.walls(books)[kind][mine, 0]
-        is_rival = errors.rivals(is_call, side, allowed, choice) & (errors.quoted_share >= LEAST_QUOTED)[:, None]
+        is_rival = errors.rivals(is_call, side, allowed, choices[mine]) & (errors.quoted_share >= LEAST_QUOTED)[:, None]
         some = is_rival.any(axis=1)
         low[some, scope] = np.where(is_rival, books.strikes, np.inf).min(axis=1)[some]
         high[some, scope] = np.where(is_rival, books.strikes, -np.inf).max(axis=1)[some]
     return _Bands(value, low, high, venues, without)
 
 
-def _first(books: StrikeBooks, kind: str) -> Floats:
-    """The first wall of a kind, USD; NaN without one."""
-    choice = strike_levels.walls(books)[kind][:, 0]
+def _at(books: StrikeBooks, choice: Ints) -> Floats:
+    """The chosen strikes, USD; NaN without one."""
     return np.where(choice >= 0, books.strikes[np.maximum(choice, 0)], np.nan)

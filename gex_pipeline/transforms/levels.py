@@ -22,7 +22,7 @@ Level = tuple[Floats, Floats, Ints]
 def levels(book: Book, sign_model: str = "naive") -> pl.DataFrame:
     """Frame of table `levels` for all venue sets and both scopes of a book."""
     books = book.strike_books(sign_model)
-    found = {**_flips(book, books, sign_model), **_walls(books), **_extremes(books)}
+    found = {**_flips(book, books, sign_model), **_walls(books, book.walls(sign_model)), **_extremes(books)}
     value: Floats = np.stack([found[level][0] for level in LEVELS_ODTE])
     strength: Floats = np.stack([found[level][1] for level in LEVELS_ODTE])
     status: Ints = np.stack([found[level][2] for level in LEVELS_ODTE])
@@ -62,7 +62,7 @@ def _flips(book: Book, books: StrikeBooks, sign_model: str) -> dict[str, Level]:
     signs = np.where(positive, 1, 0) + np.where(negative, 2, 0)
     choice, depth = strike_levels.hvl_slope(books)
     return {
-        "zero_gamma": _zero_gamma(book, books, sign_model),
+        "zero_gamma": zero_gamma(book.crossings(sign_model), book.profile_signs(sign_model), books.spot),
         "hvl": (hvl, none, _flip_status(count, signs)),
         "hvl_slope": (
             np.where(choice >= 0, books.strikes[np.maximum(choice, 0)], np.nan),
@@ -78,18 +78,17 @@ def _flip_status(count: Ints, signs: Ints) -> Ints:
     return np.where(count == 0, without, np.where(count > 1, _MULTIPLE, _OK))
 
 
-def _zero_gamma(book: Book, books: StrikeBooks, sign_model: str) -> Level:
-    crossings = book.crossings(sign_model)
-    x, count = flips.headline(crossings, len(books.spot))
-    status = _flip_status(count, book.profile_signs(sign_model))
+def zero_gamma(crossings: flips.Crossings, signs: Ints, spot: Floats) -> Level:
+    """The headline crossing of each book; ``signs`` as :func:`flips.signs`, ``spot`` (USD) of shape (books,)."""
+    x, count = flips.headline(crossings, len(spot))
+    status = _flip_status(count, signs)
     ratio = np.exp(x)
     with np.errstate(invalid="ignore"):
         is_edge = (np.abs(ratio / 0.5 - 1) <= flips.EDGE) | (np.abs(ratio / 1.5 - 1) <= flips.EDGE)
-    return books.spot * ratio, np.full_like(x, np.nan), np.where(is_edge, _EDGE, status)
+    return spot * ratio, np.full_like(x, np.nan), np.where(is_edge, _EDGE, status)
 
 
-def _walls(books: StrikeBooks) -> dict[str, Level]:
-    choices = strike_levels.walls(books)
+def _walls(books: StrikeBooks, choices: dict[str, Ints]) -> dict[str, Level]:
     strength = {"call": books.call, "put": books.put, "call_net": books.net, "put_net": books.net}
     found: dict[str, Level] = {}
     for kind, names in WALLS.items():

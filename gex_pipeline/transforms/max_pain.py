@@ -7,7 +7,7 @@ import polars as pl
 
 from gex_pipeline.core.max_pain import lowest, payout_usd
 from gex_pipeline.transforms.book import Book
-from gex_pipeline.transforms.frames import category, floats, frame, instants, set_columns
+from gex_pipeline.transforms.frames import category, expiry_columns, floats, frame, instants
 
 _MINIMUM_STRIKES = 3
 
@@ -25,8 +25,7 @@ def max_pain(book: Book) -> pl.DataFrame:
     is_empty = (is_listed.sum(axis=1) < _MINIMUM_STRIKES) | (oi.sum(axis=(1, 2)) <= 0)
     return frame(
         {
-            **set_columns(book, sets, snapshots),
-            "expiry_at": instants(books.expiries_us[expiries]),
+            **expiry_columns(book),
             "strike_usd": floats(strikes[rows, usd], is_empty),
             "payout_usd": floats(np.maximum(payout[rows, usd], 0.0), is_empty),
             "strike_coin_usd": floats(strikes[rows, coin], is_empty),

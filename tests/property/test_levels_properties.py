@@ -16,9 +16,12 @@ from polars.testing import assert_frame_equal
 
 from gex_pipeline.core import black76
 from gex_pipeline.transforms.book import Book
+from gex_pipeline.transforms.density import density
 from gex_pipeline.transforms.expected_move import expected_move
+from gex_pipeline.transforms.expiry_summary import expiry_summary
 from gex_pipeline.transforms.flip_zones import flip_zones
 from gex_pipeline.transforms.gamma_profile import gamma_profile
+from gex_pipeline.transforms.implied_vol import implied_vol
 from gex_pipeline.transforms.levels import levels
 from gex_pipeline.transforms.max_pain import max_pain
 from gex_pipeline.transforms.ranked import ranked
@@ -31,7 +34,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 modest = settings(max_examples=25, deadline=None, derandomize=True)
 
 SCOPED = (levels, flip_zones, gamma_profile, ranked)
-TABLES = (*SCOPED, max_pain, expected_move)
+TABLES = (*SCOPED, max_pain, expected_move, expiry_summary, density, implied_vol)
 
 
 class Drawn(list[Row]):

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.slow import expiry, levels, profile
+from tests.slow import expiry, levels, profile, smiles
 from tests.slow.exposure import Row, exposure, gross_gex, spot
 from tests.slow.frames import as_plain, level_rows, venue_sets
 
@@ -166,3 +166,49 @@ def _scale(column: str, t: float, iv: float) -> float:
     if "chex_to_expiry" in column or "dex" in column:
         return 1.0
     return 1.0 / (t * 365)
+
+
+def assert_expiry_summary(rows: list[Row], frame: pl.DataFrame) -> None:
+    """Every column; zero gammas of the parts for all venues together, null for single ones."""
+    for venues, part in venue_sets(rows).items():
+        gross = sum(map(gross_gex, part))
+        want = smiles.summary(part, is_repriced=venues == "all")
+        for expiry_at, actual in _rows_by_expiry(frame, venues, list(want)).items():
+            for name, value in want[expiry_at].items():
+                where = (venues, expiry_at, name, actual[name], value)
+                assert _is_same_figure(name, actual[name], value, gross), where
+
+
+def _is_same_figure(name: str, actual: Any, want: Any, gross: float) -> bool:
+    if isinstance(want, str | bool):
+        return actual == want
+    if name.endswith("gex_usd") or name == "net_gex_without_usd":
+        return close(actual, want, OF_GROSS * gross + DUST)
+    if name.startswith("zero_gamma"):
+        return close(actual, want, 0.0, CROSSING)
+    return close(actual, want, 1e-9, 1e-8)
+
+
+def _rows_by_expiry(frame: pl.DataFrame, venues: str, expiries: list[Any]) -> dict[Any, dict[str, Any]]:
+    have = as_plain(frame).filter(pl.col("venues") == venues).sort("expiry_at")
+    assert have["expiry_at"].to_list() == expiries, venues
+    return {row["expiry_at"]: row for row in have.rows(named=True)}
+
+
+def assert_density(rows: list[Row], frame: pl.DataFrame) -> None:
+    for venues, part in venue_sets(rows).items():
+        walls = smiles.walls(part)
+        parts = by_expiry(part)
+        for expiry_at, actual in _rows_by_expiry(frame, venues, list(parts)).items():
+            for name, value in smiles.density(parts[expiry_at], walls).items():
+                where = (venues, expiry_at, name, actual[name], value)
+                is_same = actual[name] == value if name == "status" else close(actual[name], value, 1e-9, 1e-9)
+                assert is_same, where
+
+
+def assert_implied_vol(rows: list[Row], frame: pl.DataFrame) -> None:
+    for venues, part in venue_sets(rows).items():
+        (actual,) = as_plain(frame).filter(pl.col("venues") == venues).rows(named=True)
+        for name, value in smiles.implied_vol(part).items():
+            where = (venues, name, actual[name], value)
+            assert actual[name] == value if name == "status" else close(actual[name], value, 0.0, 1e-8), where

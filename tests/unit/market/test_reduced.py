@@ -46,6 +46,7 @@ def rows(market: Market, hour: int) -> list[dict[str, object]]:
                 "strike_usd": strike,
                 "option_type": kind,
                 "open_interest_coin": held.open_interest[side, i] + share * held.new[side, i],
+                "volume_24h_coin": 0.0,
                 "mark_iv": iv,
                 "forward_usd": forward,
                 "index_usd": spot,
