@@ -11,19 +11,39 @@ from gex_pipeline.schema.backtest import (
     BACKTEST_TRADES,
 )
 from gex_pipeline.schema.chain import CHAIN, CHAIN_REJECTED
-from gex_pipeline.schema.derived import EXPECTED_MOVE, FLIP_ZONES, GAMMA_PROFILE, LEVELS, MAX_PAIN, RANKED
+from gex_pipeline.schema.derived import (
+    EXPECTED_MOVE,
+    EXPOSURE_TOTALS,
+    FLIP_ZONES,
+    GAMMA_PROFILE,
+    LEVELS,
+    MAX_PAIN,
+    RANKED,
+)
+from gex_pipeline.schema.implied_vol import IMPLIED_VOL
 from gex_pipeline.schema.live import RAW, SNAPSHOTS
 from gex_pipeline.schema.macros import LEVELS_FOR, STRIKE_EXPIRY_HEATMAP, STRIKE_PROFILE
 from gex_pipeline.schema.market import CANDLES, DVOL
 from gex_pipeline.schema.model import Column, Table
+from gex_pipeline.schema.regimes import REGIME, REGIME_TRANSITIONS
 from gex_pipeline.schema.tape import FUNDING, PERPS, SETTLEMENTS, TRADES
 from gex_pipeline.schema.views import EXPIRIES, EXPOSURE, LEVELS_WIDE
+from gex_pipeline.schema.volatility import REALISED_VOL, VOLATILITY, VRP_EX_POST
 
 #: The tables that are computed from `chain` and stored.
-DERIVED = (LEVELS, FLIP_ZONES, GAMMA_PROFILE, RANKED, MAX_PAIN, EXPECTED_MOVE)
+DERIVED = (LEVELS, FLIP_ZONES, GAMMA_PROFILE, RANKED, MAX_PAIN, EXPECTED_MOVE, EXPOSURE_TOTALS)
 
 #: The tables that are computed when they are read.
-VIEWS = (EXPOSURE, LEVELS_WIDE, EXPIRIES)
+VIEWS = (
+    EXPOSURE,
+    LEVELS_WIDE,
+    EXPIRIES,
+    REALISED_VOL,
+    VOLATILITY,
+    VRP_EX_POST,
+    REGIME,
+    REGIME_TRANSITIONS,
+)
 
 #: Stored tables in which a day without rows is nothing unusual; a book that nets to 0 at every strike has no ranks.
 MAY_BE_EMPTY = ("chain_rejected", "flip_zones", "ranked")
@@ -37,7 +57,7 @@ AROUND = (CANDLES, DVOL, PERPS, FUNDING, SETTLEMENTS, TRADES)
 #: What backtests find; the run itself last, as it is written.
 BACKTESTS = (BACKTEST_EVENTS, BACKTEST_TRADES, BACKTEST_EQUITY, BACKTEST_STATS, BACKTEST_RUNS)
 
-_STORED = (RAW, SNAPSHOTS, CHAIN, CHAIN_REJECTED, *DERIVED, *AROUND, *BACKTESTS)
+_STORED = (RAW, SNAPSHOTS, CHAIN, CHAIN_REJECTED, *DERIVED, IMPLIED_VOL, *AROUND, *BACKTESTS)
 TABLES: dict[str, Table] = {t.name: t for t in (*_STORED, *VIEWS)}
 
 __all__ = [
@@ -56,9 +76,11 @@ __all__ = [
     "EXPECTED_MOVE",
     "EXPIRIES",
     "EXPOSURE",
+    "EXPOSURE_TOTALS",
     "FLIP_ZONES",
     "FUNDING",
     "GAMMA_PROFILE",
+    "IMPLIED_VOL",
     "LEVELS",
     "LEVELS_WIDE",
     "MACROS",
@@ -67,11 +89,16 @@ __all__ = [
     "PERPS",
     "RANKED",
     "RAW",
+    "REALISED_VOL",
+    "REGIME",
+    "REGIME_TRANSITIONS",
     "SETTLEMENTS",
     "SNAPSHOTS",
     "TABLES",
     "TRADES",
     "VIEWS",
+    "VOLATILITY",
+    "VRP_EX_POST",
     "Column",
     "Table",
 ]

@@ -33,6 +33,7 @@ COLUMNS = (
     "forward_usd",
     "index_usd",
     "mark_usd",
+    "settlement",
     "tenor_years",
 )
 _ORDER = ("venue", "snapshot_at", "expiry_at", "strike_usd", "option_type")
@@ -61,6 +62,7 @@ class Contracts:
     iv: Floats
     forward: Floats
     mark: Floats
+    is_inverse: Bools
     tenor: Floats
     spots: Floats
     knowledge: np.ndarray
@@ -133,7 +135,19 @@ class Contracts:
 
     def take(self, rows: Bools) -> Contracts:
         """The same snapshots, venues and spots with fewer contracts."""
-        names = ("snapshot", "venue", "expiry_us", "strike", "is_call", "oi", "iv", "forward", "mark", "tenor")
+        names = (
+            "snapshot",
+            "venue",
+            "expiry_us",
+            "strike",
+            "is_call",
+            "oi",
+            "iv",
+            "forward",
+            "mark",
+            "is_inverse",
+            "tenor",
+        )
         kept = {name: getattr(self, name)[rows] for name in names}
         return replace(self, **kept)
 
@@ -190,6 +204,7 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
         iv=chain["mark_iv"].to_numpy(),
         forward=chain["forward_usd"].to_numpy(),
         mark=chain["mark_usd"].to_numpy(),
+        is_inverse=(chain["settlement"] == "inverse").to_numpy(),
         tenor=chain["tenor_years"].to_numpy(),
         spots=_spots(chain["index_usd"].to_numpy(), code, shape),
         knowledge=_latest(_micros(chain["knowledge_time"]), code, shape),

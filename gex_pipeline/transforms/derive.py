@@ -8,6 +8,7 @@ import polars as pl
 
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.expected_move import expected_move
+from gex_pipeline.transforms.exposure_totals import exposure_totals
 from gex_pipeline.transforms.flip_zones import flip_zones
 from gex_pipeline.transforms.gamma_profile import gamma_profile
 from gex_pipeline.transforms.levels import levels
@@ -22,6 +23,7 @@ TRANSFORMS: dict[str, Callable[[Book], pl.DataFrame]] = {
     "ranked": ranked,
     "max_pain": max_pain,
     "expected_move": expected_move,
+    "exposure_totals": exposure_totals,
 }
 
 

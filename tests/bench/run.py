@@ -77,7 +77,16 @@ def _line(what: str, cost: Cost) -> str:
 
 def _sizes(root: Path) -> None:
     with open_warehouse(root) as warehouse:
-        names = ("chain", "levels", "flip_zones", "gamma_profile", "ranked", "max_pain", "expected_move")
+        names = (
+            "chain",
+            "levels",
+            "flip_zones",
+            "gamma_profile",
+            "ranked",
+            "max_pain",
+            "expected_move",
+            "exposure_totals",
+        )
         counts = {n: warehouse.query(f"SELECT count(*) FROM {n}").item() for n in names}
     for name, rows in counts.items():
         size = sum(f.stat().st_size for f in (root / name).rglob("*.parquet")) / 1e6

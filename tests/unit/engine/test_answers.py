@@ -60,7 +60,8 @@ def assert_equals_stored(made: Store, found: object, venues: str) -> None:
 
 
 def test_every_derived_table_is_in_an_answer():
-    assert set(STORED.values()) == {t.name for t in DERIVED}
+    """But for the sums of whole books, which are the history of the views of regimes."""
+    assert set(STORED.values()) == {t.name for t in DERIVED} - {"exposure_totals"}
 
 
 def test_without_a_filter_an_answer_equals_the_stored_tables(warehouse):

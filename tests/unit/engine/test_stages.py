@@ -28,5 +28,5 @@ def test_a_day_of_a_range_without_chain(tmp_path: Path) -> None:
     stored(root, "05T01")
     outcome = build_days(root, Days(FIRST, FIRST + DAY))
     assert set(outcome.empty.values()) == {"no chain on 2026-01-06: import it first"}
-    assert {"levels", "max_pain", "expected_move", "gamma_profile"} == outcome.empty.keys()
+    assert outcome.empty.keys() == {"levels", "max_pain", "expected_move", "gamma_profile", "exposure_totals"}
     assert outcome.blank == set()
