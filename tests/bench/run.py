@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gex_pipeline import open_warehouse
 from gex_pipeline.engine.pool import cores
+from gex_pipeline.schema import DERIVED
 from tests.bench import backtest, fill, kernels, live, market, orchestration, tardis
 from tests.bench.measure import GEX, Cost, best, command
 
@@ -77,16 +78,7 @@ def _line(what: str, cost: Cost) -> str:
 
 def _sizes(root: Path) -> None:
     with open_warehouse(root) as warehouse:
-        names = (
-            "chain",
-            "levels",
-            "flip_zones",
-            "gamma_profile",
-            "ranked",
-            "max_pain",
-            "expected_move",
-            "exposure_totals",
-        )
+        names = ("chain", *(table.name for table in DERIVED))
         counts = {n: warehouse.query(f"SELECT count(*) FROM {n}").item() for n in names}
     for name, rows in counts.items():
         size = sum(f.stat().st_size for f in (root / name).rglob("*.parquet")) / 1e6

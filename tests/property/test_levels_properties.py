@@ -17,6 +17,7 @@ from polars.testing import assert_frame_equal
 from gex_pipeline.core import black76
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.expected_move import expected_move
+from gex_pipeline.transforms.exposure_totals import exposure_totals
 from gex_pipeline.transforms.flip_zones import flip_zones
 from gex_pipeline.transforms.gamma_profile import gamma_profile
 from gex_pipeline.transforms.levels import levels
@@ -30,7 +31,7 @@ from tests.views import exposure
 pytestmark = pytest.mark.filterwarnings("error")
 modest = settings(max_examples=25, deadline=None, derandomize=True)
 
-SCOPED = (levels, flip_zones, gamma_profile, ranked)
+SCOPED = (levels, flip_zones, gamma_profile, ranked, exposure_totals)
 TABLES = (*SCOPED, max_pain, expected_move)
 
 

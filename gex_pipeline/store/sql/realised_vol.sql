@@ -8,7 +8,7 @@ WITH moved AS (
     SELECT
         underlying, concat_ws(' ', venue, market, symbol) AS instrument, "interval",
         list_position(['perp', 'spot', 'index', 'mark'], market) AS place,
-        3600000000 // (epoch_us(close_at) - epoch_us(open_at)) AS per_hour,
+        CASE "interval" WHEN '5m' THEN 12 WHEN '15m' THEN 4 WHEN '30m' THEN 2 ELSE 1 END AS per_hour,
         (epoch_us(close_at) + 3599999999) // 3600000000 AS hour,
         epoch_us(close_at) % 3600000000 = 0 AS is_last,
         open_at, open, high, low, close,

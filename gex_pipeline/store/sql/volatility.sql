@@ -14,7 +14,7 @@ WITH closed AS (
 ),
 beside AS (
     SELECT
-        implied.*,
+        snapshot_at, knowledge_time, implied.underlying, iv7, iv30, iv90, iv180, iv30_put_25d, iv30_call_25d,
         epoch_us(snapshot_at) AS at_us,
         CASE WHEN at_us - epoch_us(close_at) <= 2 * finest.length_us THEN finest.close END AS dvol_pts,
         CASE WHEN at_us - epoch_us(hour_at) < 7200000000 THEN realised END AS r
