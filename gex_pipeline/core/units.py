@@ -1,7 +1,8 @@
 """Constants with a name and a source."""
 
 #: A year of a market that never closes (definitions: tenor).
-SECONDS_PER_YEAR = 365 * 86_400
+DAYS_PER_YEAR = 365
+SECONDS_PER_YEAR = DAYS_PER_YEAR * 86_400
 #: GEX is per 1 % move.
 ONE_PERCENT = 0.01
 #: 0DTE = at most 24 hours to expiry, never "the same calendar date".

@@ -12,14 +12,24 @@ from gex_pipeline.schema.backtest import (
 )
 from gex_pipeline.schema.bands import LEVEL_BANDS, NET_GEX_BANDS
 from gex_pipeline.schema.chain import CHAIN, CHAIN_REJECTED
-from gex_pipeline.schema.derived import EXPECTED_MOVE, FLIP_ZONES, GAMMA_PROFILE, LEVELS, MAX_PAIN, RANKED
+from gex_pipeline.schema.derived import (
+    EXPECTED_MOVE,
+    EXPOSURE_TOTALS,
+    FLIP_ZONES,
+    GAMMA_PROFILE,
+    LEVELS,
+    MAX_PAIN,
+    RANKED,
+)
 from gex_pipeline.schema.live import RAW, SNAPSHOTS
 from gex_pipeline.schema.macros import LEVELS_FOR, STRIKE_EXPIRY_HEATMAP, STRIKE_PROFILE
 from gex_pipeline.schema.market import CANDLES, DVOL
 from gex_pipeline.schema.model import Column, Table
+from gex_pipeline.schema.regimes import REGIME, REGIME_TRANSITIONS
 from gex_pipeline.schema.smiles import DENSITY, EXPIRY_SUMMARY, IMPLIED_VOL
 from gex_pipeline.schema.tape import FUNDING, PERPS, SETTLEMENTS, TRADES
 from gex_pipeline.schema.views import EXPIRIES, EXPOSURE, LEVELS_WIDE
+from gex_pipeline.schema.volatility import REALISED_VOL, VOLATILITY, VRP_EX_POST
 
 #: The tables that are computed from `chain` and stored.
 DERIVED = (
@@ -34,10 +44,20 @@ DERIVED = (
     IMPLIED_VOL,
     LEVEL_BANDS,
     NET_GEX_BANDS,
+    EXPOSURE_TOTALS,
 )
 
 #: The tables that are computed when they are read.
-VIEWS = (EXPOSURE, LEVELS_WIDE, EXPIRIES)
+VIEWS = (
+    EXPOSURE,
+    LEVELS_WIDE,
+    EXPIRIES,
+    REALISED_VOL,
+    VOLATILITY,
+    VRP_EX_POST,
+    REGIME,
+    REGIME_TRANSITIONS,
+)
 
 #: Stored tables in which a day without rows is nothing unusual; a book that nets to 0 at every strike has no ranks.
 MAY_BE_EMPTY = ("chain_rejected", "flip_zones", "ranked")
@@ -72,6 +92,7 @@ __all__ = [
     "EXPIRIES",
     "EXPIRY_SUMMARY",
     "EXPOSURE",
+    "EXPOSURE_TOTALS",
     "FLIP_ZONES",
     "FUNDING",
     "GAMMA_PROFILE",
@@ -86,11 +107,16 @@ __all__ = [
     "PERPS",
     "RANKED",
     "RAW",
+    "REALISED_VOL",
+    "REGIME",
+    "REGIME_TRANSITIONS",
     "SETTLEMENTS",
     "SNAPSHOTS",
     "TABLES",
     "TRADES",
     "VIEWS",
+    "VOLATILITY",
+    "VRP_EX_POST",
     "Column",
     "Table",
 ]

@@ -43,6 +43,17 @@ SPOT_USD = Column(
     minimum=0,
     is_minimum_open=True,
 )
+#: (prefix, unit, what it is) of the exposures that come as call, put and net.
+SIDED = (
+    ("gex_usd", "USD per 1 % move", "dealer gamma exposure"),
+    ("dex_usd", "USD", "dealers' dollar delta"),
+    ("vex_usd", "USD per vol point", "change of dealers' dollar delta for +1 vol point"),
+    ("chex_usd", "USD per day", "first-order change of dealers' dollar delta over one day"),
+    ("chex_to_expiry_usd", "USD", "exact change of dealers' dollar delta to the next 08:00 UTC"),
+    ("dex_pa_usd", "USD", "dollar delta, premium-adjusted for inverse rows"),
+    ("vex_pa_usd", "USD per vol point", "vanna exposure, premium-adjusted for inverse rows"),
+    ("chex_pa_usd", "USD per day", "charm exposure, premium-adjusted for inverse rows"),
+)
 
 
 def usd(name: str, description: str, *, is_nullable: bool = False) -> Column:

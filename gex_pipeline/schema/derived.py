@@ -6,6 +6,7 @@ from gex_pipeline.schema.common import (
     EXPIRY_AT,
     KNOWLEDGE_TIME,
     SCOPE,
+    SIDED,
     SIGN_MODEL,
     SNAPSHOT_AT,
     SPOT_USD,
@@ -33,6 +34,8 @@ STATUSES = ("ok", "empty", "none_positive", "none_negative", "edge", "multiple")
 
 _SET = (SNAPSHOT_AT, KNOWLEDGE_TIME, UNDERLYING, VENUES)
 _SCOPED = (*_SET, SCOPE, SIGN_MODEL)
+#: Exposures of `exposure` without a sum: gamma has its own columns.
+_NOT_TOTALLED = ("gex_usd", "chex_to_expiry_usd")
 _NET_IN_SCOPE = gex("net_gex_usd", "Net dealer gamma of the whole scope at today's spot.")
 
 LEVELS = Table(
@@ -171,4 +174,20 @@ EXPECTED_MOVE = Table(
     hive=("underlying",),
     period="day",
     sort=("venues", "snapshot_at", "expiry_at"),
+)
+
+EXPOSURE_TOTALS = Table(
+    name="exposure_totals",
+    description="Dealer exposures of the whole scope: the sums of `exposure` over strikes, expiries and the venue set.",
+    columns=(
+        *_SCOPED,
+        SPOT_USD,
+        _NET_IN_SCOPE,
+        Column("gross_gex_usd", "float", "USD per 1 % move", "Sum of absolute gamma exposures.", minimum=0),
+        *(Column(name, "float", unit, f"Sum: {what}.") for name, unit, what in SIDED if name not in _NOT_TOTALLED),
+    ),
+    key=("snapshot_at", "underlying", "venues", "scope", "sign_model"),
+    hive=("underlying",),
+    period="day",
+    sort=("venues", "scope", "sign_model", "snapshot_at"),
 )

@@ -4,6 +4,7 @@ from gex_pipeline.schema.common import (
     EXPIRY_AT,
     KNOWLEDGE_TIME,
     SCOPE,
+    SIDED,
     SIGN_MODEL,
     SNAPSHOT_AT,
     SPOT_USD,
@@ -15,18 +16,6 @@ from gex_pipeline.schema.common import (
 )
 from gex_pipeline.schema.derived import LEVELS_ODTE
 from gex_pipeline.schema.model import Column, Table
-
-#: (prefix, unit, what it is) of the exposures that come as call, put and net.
-SIDED = (
-    ("gex_usd", "USD per 1 % move", "dealer gamma exposure"),
-    ("dex_usd", "USD", "dealers' dollar delta"),
-    ("vex_usd", "USD per vol point", "change of dealers' dollar delta for +1 vol point"),
-    ("chex_usd", "USD per day", "first-order change of dealers' dollar delta over one day"),
-    ("chex_to_expiry_usd", "USD", "exact change of dealers' dollar delta to the next 08:00 UTC"),
-    ("dex_pa_usd", "USD", "dollar delta, premium-adjusted for inverse rows"),
-    ("vex_pa_usd", "USD per vol point", "vanna exposure, premium-adjusted for inverse rows"),
-    ("chex_pa_usd", "USD per day", "charm exposure, premium-adjusted for inverse rows"),
-)
 
 
 def _sided_columns() -> tuple[Column, ...]:
@@ -98,10 +87,15 @@ EXPIRIES = Table(
 
 #: Tables whose rows count once their run has its row in `backtest_runs`, which is written last.
 OF_RUNS = ("backtest_events", "backtest_trades", "backtest_equity", "backtest_stats")
-#: View -> the tables it reads.
+#: View -> the tables and views it reads.
 NEEDS = {
     "exposure": ("chain",),
     "levels_wide": ("levels",),
     "expiries": ("chain",),
+    "realised_vol": ("candles",),
+    "volatility": ("implied_vol", "realised_vol", "dvol"),
+    "vrp_ex_post": ("implied_vol", "realised_vol"),
+    "regime": ("levels", "exposure_totals", "volatility"),
+    "regime_transitions": ("exposure_totals",),
     **dict.fromkeys(OF_RUNS, ("backtest_runs",)),
 }

@@ -8,17 +8,25 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
+from gex_pipeline.core.units import FLOOR
 from gex_pipeline.schema import BACKTESTS, TABLES
+from gex_pipeline.schema.common import SIDED
 from gex_pipeline.schema.derived import LEVELS_ODTE
 from gex_pipeline.schema.model import Table
 from gex_pipeline.schema.types import duckdb_type
-from gex_pipeline.schema.views import NEEDS, OF_RUNS, SIDED
+from gex_pipeline.schema.views import NEEDS, OF_RUNS
 from gex_pipeline.store.quoting import text
 
 #: Views that call the session's functions.
 USES_FUNCTIONS = {"exposure", "expiries"}
 
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
+#: Sign of net gamma, null where it counts as zero.
+_REGIME = f"""CASE
+        WHEN abs(net_gex_usd) < {FLOOR} * gross_gex_usd OR net_gex_usd = 0 THEN NULL
+        WHEN net_gex_usd > 0 THEN 'positive'
+        ELSE 'negative'
+    END"""
 #: Queries about the catalog itself see every view.
 _CATALOG = re.compile(
     r"information_schema|sqlite_master|\b(duckdb|pragma|pg)_\w+|\b(show|describe|summarize)\b", re.IGNORECASE
@@ -29,8 +37,14 @@ def mentioned(sql: str) -> list[str]:
     """The tables a query may read, with the tables that those read, dependencies first."""
     words = set(_WORD.findall(sql.lower()))
     names = set(TABLES) if _CATALOG.search(sql) else words & set(TABLES)
-    names |= {need for name in names for need in NEEDS.get(name, ())}
-    return sorted(names, key=lambda n: (n in NEEDS, n))
+    while more := {need for name in names for need in NEEDS.get(name, ())} - names:
+        names |= more
+    return sorted(names, key=lambda n: (_depth(n), n))
+
+
+def _depth(name: str) -> int:
+    """How many views lie on each other below a table."""
+    return max((1 + _depth(need) for need in NEEDS.get(name, ())), default=0)
 
 
 def statements(table: Table, paths: list[str]) -> list[str]:
@@ -66,7 +80,7 @@ def _over_files(table: Table, paths: list[str]) -> str:
 def view_sql(table: Table) -> str:
     """The query behind a view."""
     body = files("gex_pipeline.store").joinpath(f"sql/{table.name}.sql").read_text()
-    return body.format(sided=_sided(), levels=_levels()) if "{" in body else body
+    return body.format(sided=_sided(), levels=_levels(), regime=_REGIME) if "{" in body else body
 
 
 def _sided() -> str:

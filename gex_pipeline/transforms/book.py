@@ -85,8 +85,21 @@ class Book:
     @property
     def _code(self) -> Ints:
         """Number of the row's (snapshot, venue, is_odte, side) cell."""
+        return self._cell * 2 + np.where(self.contracts.is_call, _CALL, _PUT)
+
+    @property
+    def _cell(self) -> Ints:
+        """Number of the row's (snapshot, venue, is_odte) cell."""
         c = self.contracts
-        return ((c.snapshot * len(c.venue_names) + c.venue) * 2 + c.is_odte) * 2 + np.where(c.is_call, _CALL, _PUT)
+        return (c.snapshot * len(c.venue_names) + c.venue) * 2 + c.is_odte
+
+    def totals(self, quantities: dict[str, Floats]) -> dict[str, Floats]:
+        """Sums of row quantities over whole books, each of shape (books,)."""
+        cell, shape = self._cell, (self.shape[0], len(self.contracts.venue_names), 2)
+        return {
+            name: _sum_sets_and_scopes(group_sum(cell, values, int(np.prod(shape))).reshape(shape)).reshape(-1)
+            for name, values in quantities.items()
+        }
 
     def strike_books(self, sign_model: str) -> StrikeBooks:
         """Per-strike sums of all T x S x 2 books with the dealers' signs. Computed once."""

@@ -40,12 +40,13 @@ COLUMNS = (
     "ask_iv",
     "bid_usd",
     "ask_usd",
+    "settlement",
     "tenor_years",
 )
 #: Fields of `Contracts` with an element for each row.
 _OF_ROWS = (
     *("snapshot", "venue", "expiry_us", "strike", "is_call", "oi", "iv", "forward", "mark", "tenor"),
-    *("bid_iv", "ask_iv", "bid", "ask", "volume"),
+    *("bid_iv", "ask_iv", "bid", "ask", "volume", "is_inverse"),
 )
 _ORDER = ("venue", "snapshot_at", "expiry_at", "strike_usd", "option_type")
 ALL_VENUES = "all"
@@ -78,6 +79,7 @@ class Contracts:
     ask_iv: Floats
     bid: Floats
     ask: Floats
+    is_inverse: Bools
     tenor: Floats
     spots: Floats
     knowledge: np.ndarray
@@ -217,6 +219,7 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
         ask_iv=chain["ask_iv"].to_numpy(),
         bid=chain["bid_usd"].to_numpy(),
         ask=chain["ask_usd"].to_numpy(),
+        is_inverse=(chain["settlement"] == "inverse").to_numpy(),
         tenor=chain["tenor_years"].to_numpy(),
         spots=_spots(chain["index_usd"].to_numpy(), code, shape),
         knowledge=_latest(_micros(chain["knowledge_time"]), code, shape),

@@ -10,6 +10,7 @@ from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.density import density
 from gex_pipeline.transforms.expected_move import expected_move
 from gex_pipeline.transforms.expiry_summary import expiry_summary
+from gex_pipeline.transforms.exposure_totals import exposure_totals
 from gex_pipeline.transforms.flip_zones import flip_zones
 from gex_pipeline.transforms.gamma_profile import gamma_profile
 from gex_pipeline.transforms.implied_vol import implied_vol
@@ -32,6 +33,7 @@ TRANSFORMS: dict[str, Callable[[Book], pl.DataFrame]] = {
     "expiry_summary": expiry_summary,
     "density": density,
     "implied_vol": implied_vol,
+    "exposure_totals": exposure_totals,
 }
 
 

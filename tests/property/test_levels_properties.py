@@ -19,6 +19,7 @@ from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.density import density
 from gex_pipeline.transforms.expected_move import expected_move
 from gex_pipeline.transforms.expiry_summary import expiry_summary
+from gex_pipeline.transforms.exposure_totals import exposure_totals
 from gex_pipeline.transforms.flip_zones import flip_zones
 from gex_pipeline.transforms.gamma_profile import gamma_profile
 from gex_pipeline.transforms.implied_vol import implied_vol
@@ -33,7 +34,7 @@ from tests.views import exposure
 pytestmark = pytest.mark.filterwarnings("error")
 modest = settings(max_examples=25, deadline=None, derandomize=True)
 
-SCOPED = (levels, flip_zones, gamma_profile, ranked)
+SCOPED = (levels, flip_zones, gamma_profile, ranked, exposure_totals)
 TABLES = (*SCOPED, max_pain, expected_move, expiry_summary, density, implied_vol)
 
 

@@ -17,7 +17,7 @@ from gex_pipeline.engine.imports import import_files
 from gex_pipeline.importers import Options, load_mapping
 from gex_pipeline.store.verify import verify
 from gex_pipeline.warehouse import Warehouse
-from tests.slow import compare, expiry, levels, profile
+from tests.slow import compare, expiry, exposure, levels, premium, profile, realised
 from tests.slow.frames import as_plain
 
 MAPPINGS = Path(__file__).parents[1] / "mappings"
@@ -70,6 +70,28 @@ def test_stored_levels_are_the_slow_twins(warehouse: Warehouse, at: datetime) ->
 
 
 @pytest.mark.parametrize("at", INSTANTS, ids=str)
+def test_stored_totals_are_the_slow_twins(warehouse: Warehouse, at: datetime) -> None:
+    rows = rows_at(warehouse, at)
+    (row,) = stored(warehouse, "exposure_totals", at).filter(venues="all", scope="all_expiry").rows(named=True)
+    for column, value in exposure.totals(rows).items():
+        assert row[column] == pytest.approx(value, rel=1e-9), column
+
+
+def test_regimes_of_real_books(warehouse: Warehouse) -> None:
+    """Every label is that of the twin; under the naive signs vanna exposure was positive, so that none is aligned."""
+    found = warehouse.query("FROM regime ORDER BY underlying, snapshot_at")
+    book = "venues = 'all' AND scope = 'all_expiry' AND sign_model = 'naive'"
+    totals = warehouse.query(f"FROM exposure_totals WHERE {book} ORDER BY underlying, snapshot_at").rows(named=True)
+    assert found.height == len(totals) > 150
+    for row, total in zip(found.rows(named=True), totals, strict=True):
+        want = premium.labels(total, row["zero_gamma_usd"], row["zero_gamma_status"], None)
+        assert {name: row[name] for name in want} == want
+    assert set(found["regime"]) == {"positive", "negative"}
+    assert found["vex_usd"].min() > 0
+    assert not found["is_vanna_aligned"].any()
+
+
+@pytest.mark.parametrize("at", INSTANTS, ids=str)
 def test_the_document_shows_what_is_stored(warehouse: Warehouse, at: datetime) -> None:
     document = warehouse.levels("BTC", at=at)["data"]["all_expiry"]
     rows = stored(warehouse, "levels", at).filter(pl.col("venues") == "all", pl.col("scope") == "all_expiry")
@@ -92,6 +114,6 @@ def test_marks_of_the_inverse_books_are_black76_of_their_iv(warehouse: Warehouse
 
 def test_twins_are_not_the_package() -> None:
     """An oracle that calls what it checks would agree with anything."""
-    for module in (levels, profile, expiry):
+    for module in (levels, profile, expiry, exposure, premium, realised):
         text = Path(module.__file__ or "").read_text()
         assert "gex_pipeline" not in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -103,3 +104,12 @@ def _empty_cell() -> dict[str, float]:
     sided = {f"{side}_{name}": 0.0 for name in NAMES for side in ("call", "put")}
     net = {"net_gex_usd" if name == "gex_usd" else name: 0.0 for name in NAMES}
     return {**sided, **net, "gross_gex_usd": 0.0, "call_oi_coin": 0.0, "put_oi_coin": 0.0}
+
+
+def totals(rows: list[Row]) -> dict[str, float]:
+    """Sums of a book for table `exposure_totals`, naive signs."""
+    names = ("dex_usd", "vex_usd", "chex_usd", "dex_pa_usd", "vex_pa_usd", "chex_pa_usd")
+    found = [contract_exposures(row) for row in rows]
+    sums = {name: math.fsum(each[name] for each in found) for name in names}
+    net, gross = (math.fsum(values) for values in ([e["gex_usd"] for e in found], [abs(e["gex_usd"]) for e in found]))
+    return {"net_gex_usd": net, "gross_gex_usd": gross, **sums}

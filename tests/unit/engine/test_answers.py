@@ -60,7 +60,7 @@ def assert_equals_stored(made: Store, found: object, venues: str) -> None:
 
 
 #: Tables that `gex levels` does not show.
-NOT_ASKED = {"expiry_summary", "density", "implied_vol", "level_bands", "net_gex_bands"}
+NOT_ASKED = {"exposure_totals", "expiry_summary", "density", "implied_vol", "level_bands", "net_gex_bands"}
 
 
 def test_every_other_derived_table_is_in_an_answer():
