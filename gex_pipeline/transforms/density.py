@@ -30,16 +30,7 @@ _QUANTILES = {
 def density(book: Book) -> pl.DataFrame:
     """Frame of table `density` for all venue sets and expiries of a book."""
     quotes = _Quotes.from_book(book)
-    status = np.where(quotes.is_usable, _OK, _EMPTY)
-    quantiles, below = (np.full((len(status), n), np.nan) for n in (len(_QUANTILES), 2))
-    usable = np.flatnonzero(quotes.is_usable)
-    for first in range(0, len(usable), _ROWS):
-        rows = usable[first : first + _ROWS]
-        smile = Smile.from_quotes(quotes.x[rows], quotes.w[rows])
-        distribution = Distribution.from_smile(smile, quotes.sd[rows])
-        quantiles[rows] = distribution.quantiles(tuple(_QUANTILES.values()))
-        below[rows] = _below(smile, quotes.walls[rows])
-        status[rows[distribution.repair > ARBITRAGE]] = _ARBITRAGE
+    quantiles, below, status = _read(quotes)
     is_missing = status != _OK
     price = quotes.forward[:, None] * np.exp(quantiles)
     under_put, under_call = below.T
@@ -55,15 +46,27 @@ def density(book: Book) -> pl.DataFrame:
     )
 
 
-def _below(smile: Smile, walls: Floats) -> Floats:
-    """P(price < wall) at ascending walls in x, NaN where there is none."""
-    is_known = ~np.isnan(walls)
-    x = np.where(is_known, walls, 0.0)  # put walls lie below spot and call walls above: 0 need not lie between
-    order = np.argsort(x, axis=1)
-    w, slope = smile.at(np.take_along_axis(x, order, axis=1))
-    back = np.argsort(order, axis=1)
-    w, slope = (np.take_along_axis(values, back, axis=1) for values in (w, slope))
-    return np.where(is_known, np.clip(cdf(x, w, slope), 0.0, 1.0), np.nan)
+def _read(quotes: _Quotes) -> tuple[Floats, Floats, Ints]:
+    """Quantiles in x, P(price < wall) of both walls, and the status code, of every expiry."""
+    status = np.where(quotes.is_usable, _OK, _EMPTY)
+    quantiles, below = (np.full((len(status), n), np.nan) for n in (len(_QUANTILES), 2))
+    usable = np.flatnonzero(quotes.is_usable)
+    for first in range(0, len(usable), _ROWS):
+        rows = usable[first : first + _ROWS]
+        smile = Smile.from_quotes(quotes.x[rows], quotes.w[rows])
+        distribution = Distribution.from_smile(smile, quotes.sd[rows])
+        quantiles[rows] = distribution.quantiles(tuple(_QUANTILES.values()))
+        below[rows] = np.column_stack([_below(smile, wall) for wall in quotes.walls[rows].T])
+        status[rows[distribution.repair > ARBITRAGE]] = _ARBITRAGE
+    return quantiles, below, status
+
+
+def _below(smile: Smile, wall: Floats) -> Floats:
+    """P(price < wall) for a wall per smile in x, NaN where there is none."""
+    is_known = ~np.isnan(wall)
+    x = np.where(is_known, wall, 0.0)
+    w, slope = smile.at(x[:, None])
+    return np.where(is_known, np.clip(cdf(x, w[:, 0], slope[:, 0]), 0.0, 1.0), np.nan)
 
 
 @dataclass(frozen=True)
