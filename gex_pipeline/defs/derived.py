@@ -5,7 +5,7 @@ Annotations are evaluated here: Dagster compares their classes, not their names.
 
 from collections.abc import Iterator
 
-from dagster import AssetExecutionContext, BackfillPolicy, Config, multi_asset
+from dagster import AssetExecutionContext, AssetKey, BackfillPolicy, Config, multi_asset
 
 from gex_pipeline.defs.partitions import DAYS, days_of
 from gex_pipeline.defs.resources import Places
@@ -13,7 +13,7 @@ from gex_pipeline.defs.results import Result, results
 from gex_pipeline.defs.specs import CHAINS, checks, stored
 from gex_pipeline.schema import DERIVED, MAY_BE_EMPTY
 
-_SPECS = {table.name: stored(table.name, "derived", deps=CHAINS) for table in DERIVED}
+_SPECS = {table.name: stored(table.name, "derived", deps=[*CHAINS, AssetKey("trades")]) for table in DERIVED}
 
 
 class Build(Config):

@@ -16,17 +16,18 @@ from gex_pipeline.schema.live import RAW, SNAPSHOTS
 from gex_pipeline.schema.macros import LEVELS_FOR, STRIKE_EXPIRY_HEATMAP, STRIKE_PROFILE
 from gex_pipeline.schema.market import CANDLES, DVOL
 from gex_pipeline.schema.model import Column, Table
+from gex_pipeline.schema.taker import TAKER_BOOK, TAKER_COVERAGE, TAKER_FLOW
 from gex_pipeline.schema.tape import FUNDING, PERPS, SETTLEMENTS, TRADES
 from gex_pipeline.schema.views import EXPIRIES, EXPOSURE, LEVELS_WIDE
 
-#: The tables that are computed from `chain` and stored.
-DERIVED = (LEVELS, FLIP_ZONES, GAMMA_PROFILE, RANKED, MAX_PAIN, EXPECTED_MOVE)
+#: The tables that are computed from `chain`, where there are any also from `trades`, and stored.
+DERIVED = (LEVELS, FLIP_ZONES, GAMMA_PROFILE, RANKED, MAX_PAIN, EXPECTED_MOVE, TAKER_BOOK, TAKER_COVERAGE)
 
 #: The tables that are computed when they are read.
 VIEWS = (EXPOSURE, LEVELS_WIDE, EXPIRIES)
 
 #: Stored tables in which a day without rows is nothing unusual; a book that nets to 0 at every strike has no ranks.
-MAY_BE_EMPTY = ("chain_rejected", "flip_zones", "ranked")
+MAY_BE_EMPTY = ("chain_rejected", "flip_zones", "ranked", "taker_book", "taker_coverage")
 
 #: Table macros: questions with arguments.
 MACROS = (LEVELS_FOR, STRIKE_PROFILE, STRIKE_EXPIRY_HEATMAP)
@@ -37,7 +38,7 @@ AROUND = (CANDLES, DVOL, PERPS, FUNDING, SETTLEMENTS, TRADES)
 #: What backtests find; the run itself last, as it is written.
 BACKTESTS = (BACKTEST_EVENTS, BACKTEST_TRADES, BACKTEST_EQUITY, BACKTEST_STATS, BACKTEST_RUNS)
 
-_STORED = (RAW, SNAPSHOTS, CHAIN, CHAIN_REJECTED, *DERIVED, *AROUND, *BACKTESTS)
+_STORED = (RAW, SNAPSHOTS, CHAIN, CHAIN_REJECTED, *DERIVED, *AROUND, TAKER_FLOW, *BACKTESTS)
 TABLES: dict[str, Table] = {t.name: t for t in (*_STORED, *VIEWS)}
 
 __all__ = [
@@ -70,6 +71,9 @@ __all__ = [
     "SETTLEMENTS",
     "SNAPSHOTS",
     "TABLES",
+    "TAKER_BOOK",
+    "TAKER_COVERAGE",
+    "TAKER_FLOW",
     "TRADES",
     "VIEWS",
     "Column",
