@@ -14,7 +14,7 @@ import polars as pl
 
 from gex_pipeline.engine import flows
 from gex_pipeline.engine.days import Days, period_days
-from gex_pipeline.errors import GexError, StoreError
+from gex_pipeline.errors import GexError
 from gex_pipeline.schema import CHAIN, TAKER_FLOW, TRADES
 from gex_pipeline.schema.model import Table
 from gex_pipeline.schema.types import polars_schema
@@ -67,7 +67,10 @@ class Sources:
 
 
 def begins(store: Store, trades: Iterable[Partition], chain: Iterable[Partition]) -> tuple[Begin, ...]:
-    """Where the trades of each venue of one underlying begin; not of one whose chain ends before, or is damaged."""
+    """Where the trades of each venue of one underlying begin; not of one whose chain ends before.
+
+    Raises ``StoreError`` where a file cannot be read.
+    """
     first: dict[str, Partition] = {}
     for p in sorted(trades):
         first.setdefault(p.value("venue"), p)
@@ -76,20 +79,22 @@ def begins(store: Store, trades: Iterable[Partition], chain: Iterable[Partition]
 
 
 def _begin(store: Store, trades: Partition, chain: Sequence[Partition]) -> Begin | None:
-    try:
-        first_at = _first(store, trades, "traded_at")
-        for p in chain if first_at else ():
-            at = _first(store, p, "snapshot_at", pl.col("snapshot_at") >= first_at)
-            if first_at and at:
-                return Begin(trades, first_at, p, at)
-    except StoreError:
-        return None  # the job that reads it says what is wrong
+    first_at = _first(store, trades, "traded_at")
+    for p in chain if first_at else ():
+        at = _first(store, p, "snapshot_at", pl.col("snapshot_at") >= first_at)
+        if first_at and at:
+            return Begin(trades, first_at, p, at)
     return None
 
 
 def _first(store: Store, partition: Partition, column: str, where: pl.Expr | None = None) -> datetime | None:
     first = store.read(partition, (column,), where)[column].min()
     return first if isinstance(first, datetime) else None
+
+
+def unreadable(files: Iterable[Partition]) -> Sources:
+    """Files one of which cannot be read: whatever job is to read them names it."""
+    return Sources(tuple(files), (), ())
 
 
 def sources(trades: Sequence[Partition], begun: tuple[Begin, ...], days: Days) -> Sources | None:

@@ -156,5 +156,8 @@ def plan(store: Store) -> list[Job]:
 def _tapes(store: Store, underlying: str, chain: list[Partition]) -> Callable[[Days], tapes.Sources | None]:
     """What the tape of an underlying is read from, for any days."""
     trades = store.partitions(TRADES, underlying)
-    begins = tapes.begins(store, trades, [p for p in chain if p.value("underlying") == underlying])
-    return partial(tapes.sources, trades, begins)
+    mine = [p for p in chain if p.value("underlying") == underlying]
+    try:
+        return partial(tapes.sources, trades, tapes.begins(store, trades, mine))
+    except StoreError:
+        return lambda _: tapes.unreadable([*trades, *mine])

@@ -23,11 +23,14 @@ from gex_pipeline.schema.views import EXPIRIES, EXPOSURE, LEVELS_WIDE
 #: The tables that are computed from `chain`, where there are any also from `trades`, and stored.
 DERIVED = (LEVELS, FLIP_ZONES, GAMMA_PROFILE, RANKED, MAX_PAIN, EXPECTED_MOVE, TAKER_BOOK, TAKER_COVERAGE)
 
+#: All that `gex build` makes.
+BUILT = (*DERIVED, TAKER_FLOW)
+
 #: The tables that are computed when they are read.
 VIEWS = (EXPOSURE, LEVELS_WIDE, EXPIRIES)
 
 #: Stored tables in which a day without rows is nothing unusual; a book that nets to 0 at every strike has no ranks.
-MAY_BE_EMPTY = ("chain_rejected", "flip_zones", "ranked", "taker_book", "taker_coverage")
+MAY_BE_EMPTY = ("chain_rejected", "flip_zones", "ranked", "taker_book", "taker_coverage", "taker_flow")
 
 #: Table macros: questions with arguments.
 MACROS = (LEVELS_FOR, STRIKE_PROFILE, STRIKE_EXPIRY_HEATMAP)
@@ -49,6 +52,7 @@ __all__ = [
     "BACKTEST_RUNS",
     "BACKTEST_STATS",
     "BACKTEST_TRADES",
+    "BUILT",
     "CANDLES",
     "CHAIN",
     "CHAIN_REJECTED",

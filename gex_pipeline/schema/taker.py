@@ -4,6 +4,8 @@ from gex_pipeline.schema.common import EXPIRY_AT, KNOWLEDGE_TIME, SNAPSHOT_AT, U
 from gex_pipeline.schema.model import Column, Table
 
 _INSTRUMENT = Column("instrument", "category", "", "Contract as the venue writes it.")
+#: More than names a contract, as the chain is in this order.
+_CONTRACT = ("snapshot_at", "venue", "expiry_at", "strike_usd", "option_type", "instrument")
 #: Of a venue set: everything known; contracts older than the trades; a venue without; nothing to hold; no trades.
 COVERAGES = ("ok", "reconstructed", "partial", "empty", "no_trades")
 
@@ -60,10 +62,10 @@ TAKER_BOOK = Table(
         Column("n_trades", "int", "", "Stored trades until the snapshot.", minimum=1),
         Column("is_whole", "bool", "", "True where the stored trades reach back to the contract's listing."),
     ),
-    key=("snapshot_at", "venue", "instrument"),
+    key=_CONTRACT,
     hive=("underlying",),
     period="day",
-    sort=("snapshot_at", "venue", "expiry_at", "strike_usd", "option_type", "instrument"),
+    sort=_CONTRACT,
 )
 
 TAKER_COVERAGE = Table(

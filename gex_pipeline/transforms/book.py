@@ -61,8 +61,8 @@ class Book:
     def is_reconstructed(self) -> Bools:
         """Shape (T, S, scopes): the trades do not reach back to the listing of all contracts with open interest."""
         c = self.contracts
-        is_old = np.bincount(self._code, ~c.is_whole & (c.oi > 0), self.shape[0] * len(c.venue_names) * 4)
-        return _sum_sets_and_scopes(is_old.reshape(self.shape[0], len(c.venue_names), 2, 2).sum(axis=3)) > 0
+        old = np.bincount(self._code[c.is_old], minlength=self.shape[0] * len(c.venue_names) * 4)
+        return _sum_sets_and_scopes(old.reshape(self.shape[0], len(c.venue_names), 2, 2).sum(axis=3)) > 0
 
     @cached_property
     def expiries(self) -> ExpiryBooks:

@@ -48,8 +48,8 @@ class Contracts:
     ``spots`` has shape (snapshots, 1 + venues): the whole set first, then each venue; NaN where a venue is absent.
     ``knowledge`` likewise, as microseconds since 1970, 0 where absent. ``strikes``: every strike of the chain,
     ascending, those outside a window included.
-    ``dealer``: the dealers' coins by the trades, NaN for a contract without any; ``is_whole``: its trades reach back to
-    its listing. Both are empty where no trades are stored.
+    ``dealer``: the dealers' coins by the trades, NaN for a contract without any; ``is_old``: it has open interest, and
+    its trades do not reach back to its listing. Both are empty where no trades are stored.
     """
 
     underlying: str
@@ -69,7 +69,7 @@ class Contracts:
     knowledge: np.ndarray
     strikes: Floats
     dealer: Floats
-    is_whole: Bools
+    is_old: Bools
 
     @staticmethod
     def from_chain(
@@ -150,7 +150,7 @@ class Contracts:
     def take(self, rows: Bools) -> Contracts:
         """The same snapshots, venues and spots with fewer contracts."""
         names = ("snapshot", "venue", "expiry_us", "strike", "is_call", "oi", "iv", "forward", "mark", "tenor")
-        names += ("dealer", "is_whole") if self.has_trades else ()
+        names += ("dealer", "is_old") if self.has_trades else ()
         kept = {name: getattr(self, name)[rows] for name in names}
         return replace(self, **kept)
 
@@ -166,7 +166,6 @@ class Contracts:
         return replace(
             self,
             oi=np.where(is_known, np.abs(self.dealer), 0.0),
-            is_whole=self.is_whole | (self.oi == 0),
             knowledge=np.where(has_any, self.knowledge, 0),
         )
 
@@ -212,7 +211,7 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
     venue = _venue_codes(chain["venue"], venue_names)
     code = venue * len(snapshots) + snapshot
     shape = (len(venue_names), len(snapshots))
-    has_trades = "dealer_coin" in chain.columns
+    oi, has_trades = chain["open_interest_coin"].to_numpy(), "dealer_coin" in chain.columns
     return Contracts(
         underlying=underlying,
         snapshots=snapshots,
@@ -222,7 +221,7 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
         expiry_us=_micros(chain["expiry_at"]),
         strike=chain["strike_usd"].to_numpy(),
         is_call=(chain["option_type"] == "C").to_numpy(),
-        oi=chain["open_interest_coin"].to_numpy(),
+        oi=oi,
         iv=chain["mark_iv"].to_numpy(),
         forward=chain["forward_usd"].to_numpy(),
         mark=chain["mark_usd"].to_numpy(),
@@ -231,7 +230,7 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
         knowledge=_latest(_micros(chain["knowledge_time"]), code, shape),
         strikes=ascending(chain["strike_usd"].to_numpy()),
         dealer=chain["dealer_coin"].to_numpy() if has_trades else np.empty(0),
-        is_whole=chain["is_whole"].to_numpy() if has_trades else np.empty(0, dtype=bool),
+        is_old=~chain["is_whole"].to_numpy() & (oi > 0) if has_trades else np.empty(0, dtype=bool),
     )
 
 

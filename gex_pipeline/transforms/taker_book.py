@@ -8,5 +8,6 @@ from gex_pipeline.schema import TAKER_BOOK
 
 
 def taker_book(chain: pl.DataFrame) -> pl.DataFrame:
-    """Frame of table `taker_book` from rows of `chain` with the columns of :meth:`Tape.on`."""
-    return chain.filter(pl.col("n_trades").is_not_null()).select(TAKER_BOOK.names)
+    """Frame of table `taker_book` from rows of `chain`, venue by venue, with the columns of :meth:`Tape.on`."""
+    known = chain.filter(pl.col("n_trades").is_not_null()).select(TAKER_BOOK.names)
+    return known.sort("snapshot_at", maintain_order=True)

@@ -209,7 +209,7 @@ def test_only_contracts_with_open_interest_in_scope_make_a_book_reconstructed() 
         {**row(101.0, "C", 0.0, **near), "dealer_coin": None, "is_whole": False},
         {
             **row(102.0, "C", 5.0, **{**near, "expiry_at": EXPIRY + timedelta(days=7)}),
-            "dealer_coin": 2.0,
+            "dealer_coin": None,
             "is_whole": False,
         },
     ]
