@@ -78,6 +78,8 @@ def ask(context: Context, underlying: str, question: Question, now: datetime, in
     if absent := [venue for venue in question.venue or answer.absent_venues if venue not in answer.venues]:
         hint = "" if question.venue else f"; --venue {absent[0]} gives its latest"
         say(f"{underlying}: nothing from {', '.join(absent)} in the snapshot of {instant}{hint}")
+    if answer.coverage is not None:
+        say(f"{underlying}: {text.coverage(answer.coverage.row(0, named=True))}")
     return answer
 
 

@@ -5,15 +5,15 @@ Annotations are evaluated here: Dagster compares their classes, not their names.
 
 from collections.abc import Iterator
 
-from dagster import AssetExecutionContext, BackfillPolicy, Config, multi_asset
+from dagster import AssetExecutionContext, AssetKey, BackfillPolicy, Config, multi_asset
 
 from gex_pipeline.defs.partitions import DAYS, days_of
 from gex_pipeline.defs.resources import Places
 from gex_pipeline.defs.results import Result, results
 from gex_pipeline.defs.specs import CHAINS, checks, stored
-from gex_pipeline.schema import DERIVED, MAY_BE_EMPTY
+from gex_pipeline.schema import BUILT, MAY_BE_EMPTY
 
-_SPECS = {table.name: stored(table.name, "derived", deps=CHAINS) for table in DERIVED}
+_SPECS = {table.name: stored(table.name, "derived", deps=[*CHAINS, AssetKey("trades")]) for table in BUILT}
 
 
 class Build(Config):
@@ -30,7 +30,7 @@ class Build(Config):
     backfill_policy=BackfillPolicy.single_run(),
 )
 def derived(context: AssetExecutionContext, config: Build, places: Places) -> Iterator[Result]:
-    """Bring the derived tables up to date with `chain`."""
+    """Bring the derived tables up to date with `chain` and `trades`."""
     from gex_pipeline.engine.stages import build_days
 
     outcome = build_days(places.root, days_of(context), config.underlyings)

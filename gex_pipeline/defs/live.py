@@ -26,7 +26,7 @@ from gex_pipeline.defs.partitions import HOURS, hour_of
 from gex_pipeline.defs.resources import Exchanges, Places
 from gex_pipeline.defs.specs import IS_SOUND, polled, stored
 from gex_pipeline.errors import GexError
-from gex_pipeline.schema import DERIVED
+from gex_pipeline.schema import BUILT
 
 #: After a failure the venues that failed are asked again; a venue is rarely away for less than a minute.
 _RETRIES, _RETRY_SECONDS = 2, 60
@@ -89,7 +89,7 @@ def _build(context: AssetExecutionContext, day: Any, at: datetime) -> list[str]:
     problems = [line for found in day.tables.values() for line in found.problems]
     if day.failures or problems:
         return [*day.failures, *problems]
-    for table in DERIVED:
+    for table in BUILT:
         rows = day.tables[table.name].rows.total()
         metadata: Mapping[str, Any] = {"dagster/row_count": rows, "snapshot": f"{at:%Y-%m-%dT%H:%MZ}"}
         context.log_event(AssetMaterialization(table.name, metadata=metadata, partition=f"{at:%Y-%m-%d}"))

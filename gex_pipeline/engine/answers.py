@@ -12,9 +12,9 @@ from typing import Any
 import polars as pl
 
 from gex_pipeline.core.instruments import VENUES
-from gex_pipeline.core.signs import SIGNS
+from gex_pipeline.core.signs import TAKER
 from gex_pipeline.core.window import Window
-from gex_pipeline.engine import as_of
+from gex_pipeline.engine import as_of, tapes
 from gex_pipeline.errors import UsageError, known
 from gex_pipeline.present.answer import Answer
 from gex_pipeline.schema import TABLES
@@ -30,6 +30,8 @@ from gex_pipeline.transforms.levels import levels
 from gex_pipeline.transforms.max_pain import max_pain
 from gex_pipeline.transforms.ranked import ranked
 from gex_pipeline.transforms.strike_profile import strike_profile
+from gex_pipeline.transforms.taker_coverage import taker_coverage
+from gex_pipeline.transforms.tape import Tape
 
 #: Bars in an answer, and the intervals they may have, finest first.
 N_CANDLES = 48
@@ -41,7 +43,8 @@ _MARKETS = ("spot", "perp", "index", "mark")
 class Asked:
     """A question about one underlying and the snapshot that answers it.
 
-    ``whole``: all contracts of the venues; ``book``: those inside the window, from which every exposure comes.
+    ``whole``: all contracts of the venues; ``book``: those inside the window, from which every exposure comes;
+    ``tape``: where the sign model needs trades.
     """
 
     underlying: str
@@ -53,6 +56,12 @@ class Asked:
     chain: pl.DataFrame
     whole: Contracts
     book: Book
+    tape: Tape | None
+
+    @property
+    def strikes(self) -> pl.DataFrame:
+        """Exposure and open interest per expiry and strike inside the window."""
+        return strike_profile(self.whole.inside(self.window), self.sign_model)
 
 
 def ask(
@@ -66,15 +75,16 @@ def ask(
 ) -> Asked:
     """The snapshot of one underlying that was known at ``at``, narrowed to venues and strikes.
 
-    Raises ``GexError`` where nothing is stored for the question, ``UsageError`` for a venue or sign model that is
-    unknown, and for one that needs trades.
+    Raises ``GexError`` where nothing is stored for the question, be it trades for the sign model that needs them, and
+    ``UsageError`` for a venue or sign model that is unknown.
     """
     _check(venues, sign_model)
     window = window or Window()
     found, chain = as_of.latest(store, underlying, at, venues)
-    whole = Contracts.from_chain(chain)
-    book = Book(whole.inside(window) if window != Window() else whole)
-    return Asked(underlying, at, venues, sign_model, window, found, chain, whole, book)
+    tape = tapes.of_snapshot(store, underlying, chain) if sign_model == TAKER else None
+    whole = Contracts.from_chain(chain if tape is None else tape.on(chain))
+    book = Book((whole if tape is None else whole.by_trades()).inside(window))
+    return Asked(underlying, at, venues, sign_model, window, found, chain, whole, book, tape)
 
 
 def answer(store: Store, underlying: str, *, at: datetime, has_candles: bool = False, **question: Any) -> Answer:
@@ -100,7 +110,8 @@ def answer(store: Store, underlying: str, *, at: datetime, has_candles: bool = F
         profile=whole_set(gamma_profile(book, sign_model)),
         max_pain=whole_set(max_pain(Book(whole))),
         expected_move=whole_set(expected_move(Book(whole))),
-        exposure=strike_profile(book.contracts, sign_model),
+        exposure=asked.strikes,
+        coverage=None if asked.tape is None else whole_set(taker_coverage(Book(whole), asked.tape)),
         candles=_candles(store, underlying, at) if has_candles else None,
     )
 
@@ -110,8 +121,7 @@ def _check(venues: list[str] | None, sign_model: str) -> None:
         raise UsageError("the list of venues is empty: leave it out for all of them")
     for venue in venues or ():
         known(venue, VENUES, "venue")
-    if known(sign_model, SIGN_MODELS, "sign model") not in SIGNS:
-        raise UsageError(f"sign model {sign_model} needs trades, which are not stored: use {', '.join(SIGNS)}")
+    known(sign_model, SIGN_MODELS, "sign model")
 
 
 def whole_set(frame: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from gex_pipeline.engine import tasks
+from gex_pipeline.engine import flows, tasks
 from gex_pipeline.engine.days import Days, no_chain, spoken
 from gex_pipeline.engine.pool import run_all
 from gex_pipeline.engine.progress import Progress, Silent
@@ -50,7 +50,7 @@ def build(
     began, progress = time.monotonic(), progress or Silent()
     store = Store(root)
     store.require()
-    failures = compact(store)
+    failures = compact(store) + _sum_trades(store, underlyings or [], workers)
     jobs = _chosen(tasks.plan(store), underlyings or [], start, end)
     _require_chain(store, jobs, underlyings or [], start, end)
     stale = [j for j in jobs if is_forced or not tasks.is_fresh(store, j)]
@@ -64,6 +64,7 @@ def build(
     finally:
         progress.close()
     if not underlyings and start is None and end is None:
+        flows.remove_orphans(store)
         summary.failures += remove_superseded(store)
     summary.seconds = time.monotonic() - began
     return summary
@@ -75,6 +76,13 @@ def _count(summary: BuildSummary, job: tasks.Job, outcome: Mapping[str, int] | G
     else:
         summary.built += 1
         summary.rows.update(outcome)
+
+
+def _sum_trades(store: Store, underlyings: list[str], workers: int | None) -> list[str]:
+    """Bring `taker_flow` up to date; a line for each file of trades that cannot be summed."""
+    stale = flows.stale(store, underlyings)
+    outcomes = run_all(partial(flows.run, store.root), stale, workers)
+    return [f"{p.path}: {outcome}" for p, outcome in outcomes if isinstance(outcome, GexError)]
 
 
 def compact(store: Store) -> list[str]:

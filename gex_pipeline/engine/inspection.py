@@ -15,9 +15,9 @@ from pathlib import Path
 
 import polars as pl
 
+from gex_pipeline.engine.damage import damage
 from gex_pipeline.engine.days import Days, period_days
 from gex_pipeline.engine.pool import cores
-from gex_pipeline.engine.tasks import damage
 from gex_pipeline.errors import GexError
 from gex_pipeline.schema import TABLES
 from gex_pipeline.schema.checks import violations

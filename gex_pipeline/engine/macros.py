@@ -21,7 +21,6 @@ from gex_pipeline.present.choices import expiry_of
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.transforms.contracts import ALL_VENUES
 from gex_pipeline.transforms.levels import levels
-from gex_pipeline.transforms.strike_profile import strike_profile
 
 
 def functions(store: Store) -> dict[str, Callable[..., pl.DataFrame]]:
@@ -40,14 +39,13 @@ def _levels_for(store: Store, **arguments: Any) -> pl.DataFrame:
 
 def _strike_profile(store: Store, *, expiry: str, **arguments: Any) -> pl.DataFrame:
     asked = _ask(store, **arguments)
-    cells = strike_profile(asked.book.contracts, asked.sign_model)
-    chosen = strikes.of_expiry(cells, asked.found.snapshot_at, expiry_of(expiry))
+    chosen = strikes.of_expiry(asked.strikes, asked.found.snapshot_at, expiry_of(expiry))
     return _with_question(asked, strikes.per_strike(chosen))
 
 
 def _strike_expiry_heatmap(store: Store, **arguments: Any) -> pl.DataFrame:
     asked = _ask(store, **arguments)
-    return _with_question(asked, strike_profile(asked.book.contracts, asked.sign_model))
+    return _with_question(asked, asked.strikes)
 
 
 def _ask(

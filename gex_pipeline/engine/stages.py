@@ -21,7 +21,7 @@ from gex_pipeline.engine.glances import glance
 from gex_pipeline.engine.imports import ImportSummary
 from gex_pipeline.engine.inspection import Inspection, days_without, inspect
 from gex_pipeline.errors import GexError
-from gex_pipeline.schema import DERIVED, MAY_BE_EMPTY
+from gex_pipeline.schema import BUILT, MAY_BE_EMPTY
 
 
 @dataclass
@@ -95,7 +95,7 @@ def build_days(root: Path, days: Days, underlyings: Sequence[str] = ()) -> Outco
         outcome.facts = {"partitions built": summary.built, "partitions fresh": summary.fresh}
     except GexError as error:
         outcome.failures.append(str(error))
-    outcome.tables = inspect(root, [t.name for t in DERIVED], days, underlyings=underlyings)
+    outcome.tables = inspect(root, [t.name for t in BUILT], days, underlyings=underlyings)
     # Every snapshot has levels: a day without them has no chain.
     chainless = days_without(root, "levels", outcome.tables["levels"], days, underlyings=underlyings)
     for name, found in outcome.tables.items():

@@ -157,7 +157,7 @@ def _unbuilt(store: Store, now: datetime) -> dict[str, list[str]]:
     """Periods whose derived tables are missing, or made from another chain or by other code, for more than minutes."""
     found: dict[str, list[str]] = {}
     for job in tasks.plan(store):
-        if not tasks.is_fresh(store, job) and not _is_under_way(store, job, now - _BUILT_WITHIN):
+        if not tasks.has_chain(store, job) and not _is_under_way(store, job, now - _BUILT_WITHIN):
             found.setdefault(job.underlying, []).append(job.period)
     return found
 

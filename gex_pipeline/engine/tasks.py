@@ -6,18 +6,23 @@ where (`pool`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from gex_pipeline.engine import tapes
+from gex_pipeline.engine.damage import damage
+from gex_pipeline.engine.days import Days, period_days
 from gex_pipeline.errors import StoreError
-from gex_pipeline.schema import DERIVED, TABLES
+from gex_pipeline.schema import DERIVED, TABLES, TAKER_FLOW, TRADES
 from gex_pipeline.store.layout import Partition
+from gex_pipeline.store.manifest import Manifest
 from gex_pipeline.store.partitions import Store
-from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.contracts import COLUMNS
 from gex_pipeline.transforms.derive import derive
 
@@ -26,11 +31,12 @@ _DAY_US = 86_400_000_000
 
 @dataclass(frozen=True, order=True)
 class Job:
-    """Derived tables of one underlying and period, and the chain partitions they are made from."""
+    """Derived tables of one underlying and period, the chain partitions they are made from, and those of the tape."""
 
     underlying: str
     period: str
     inputs: tuple[Partition, ...]
+    tape: tapes.Sources | None = None
 
     def output(self, table: str) -> Partition:
         """The partition of a derived table that this job writes."""
@@ -38,8 +44,24 @@ class Job:
 
 
 def input_hashes(store: Store, job: Job) -> dict[str, str]:
-    """Path -> content hash of the job's chain partitions."""
-    manifests = {p.path: store.manifest(p) for p in job.inputs}
+    """Path -> content hash of what the job reads; of all its flows, which are many, one hash together."""
+    hashes = _hashes(store, _files(job))
+    if _flows(job):
+        flows = "".join(f"{path} {digest}\n" for path, digest in _hashes(store, _flows(job)).items())
+        hashes[TAKER_FLOW.name] = hashlib.sha256(flows.encode()).hexdigest()
+    return hashes
+
+
+def _files(job: Job) -> tuple[Partition, ...]:
+    return tuple(dict.fromkeys([*job.inputs, *(job.tape.files if job.tape else ())]))
+
+
+def _flows(job: Job) -> tuple[Partition, ...]:
+    return job.tape.flows if job.tape else ()
+
+
+def _hashes(store: Store, partitions: Iterable[Partition]) -> dict[str, str]:
+    manifests = {p.path: store.manifest(p) for p in partitions}
     return {path: m.content_hash for path, m in manifests.items() if m is not None}
 
 
@@ -48,6 +70,22 @@ def is_fresh(store: Store, job: Job) -> bool:
 
     A damaged manifest makes the job stale: running it writes it anew, or names it when it is an input's.
     """
+    return _is_built(store, job, lambda stored, wanted: stored.is_made_from(wanted))
+
+
+def has_chain(store: Store, job: Job) -> bool:
+    """The same of the chain alone: trades come after the build of an hour, and wait for the next one."""
+    return _is_built(
+        store,
+        replace(job, tape=None),
+        lambda stored, wanted: (
+            wanted.inputs.items() <= stored.inputs.items()
+            and stored.is_made_from(replace(wanted, inputs=stored.inputs))
+        ),
+    )
+
+
+def _is_built(store: Store, job: Job, is_made_from: Callable[[Manifest, Manifest], bool]) -> bool:
     try:
         inputs = input_hashes(store, job)
         stored = [store.manifest(job.output(t.name)) for t in DERIVED]
@@ -55,7 +93,7 @@ def is_fresh(store: Store, job: Job) -> bool:
         return False
     wanted = [store.draft(t, 0, inputs) for t in DERIVED]
     return all(
-        m is not None and m.is_made_from(w) and store.objects.exists(job.output(m.table).path)
+        m is not None and is_made_from(m, w) and store.objects.exists(job.output(m.table).path)
         for m, w in zip(stored, wanted, strict=True)
     )
 
@@ -67,7 +105,9 @@ def run(root: Path, job: Job) -> dict[str, int]:
     """
     store = Store(root)
     inputs = _intact_inputs(store, job)
-    chunks = [derive(book) for book in _books(store, job)]
+    tape = tapes.tape(store, job.tape, period_days(job.period)) if job.tape else None
+    venues = tuple(sorted({p.value("venue") for p in job.inputs}))
+    chunks = [derive(day, tape, venues) for day in _days(store, job, venues)]
     rows = {"chain": sum(m.rows for m in map(store.manifest, job.inputs) if m is not None)}
     for table in DERIVED:
         frame = pl.concat([chunk[table.name] for chunk in chunks])
@@ -79,28 +119,23 @@ def run(root: Path, job: Job) -> dict[str, int]:
 def _intact_inputs(store: Store, job: Job) -> dict[str, str]:
     """`input_hashes`, once the files have been found to have them."""
     stated = input_hashes(store, job)
-    damaged = [p.path for p in job.inputs if store.content_hash(p) != stated.get(p.path)]
+    known = {**stated, **_hashes(store, _flows(job))}
+    damaged = [p.path for p in (*_files(job), *_flows(job)) if store.content_hash(p) != known.get(p.path)]
     if damaged and input_hashes(store, job) == stated:  # else an import replaces them just now: stale again at once
         raise damage(store, damaged[0])
     return stated
 
 
-def damage(store: Store, path: str) -> StoreError:
-    """The error of a file that is not what was written."""
-    return StoreError(f"{store.objects.path(path)} is damaged: it is not what was written; run `gex verify`")
-
-
-def _books(store: Store, job: Job) -> Iterator[Book]:
-    """One book per day, so that the arrays of a book stay near the cache; the period's rows are held throughout."""
-    venues = sorted({p.value("venue") for p in job.inputs})
+def _days(store: Store, job: Job, venues: tuple[str, ...]) -> Iterator[pl.DataFrame]:
+    """The chain day by day, so that the arrays of a book stay near the cache; the period's rows are held throughout."""
+    columns = (*COLUMNS, "instrument") if job.tape else COLUMNS
     frames = [
-        pl.concat([store.read(p, COLUMNS) for p in sorted(job.inputs) if p.value("venue") == venue]) for venue in venues
+        pl.concat([store.read(p, columns) for p in sorted(job.inputs) if p.value("venue") == venue]) for venue in venues
     ]
     days = [f["snapshot_at"].to_physical().to_numpy() // _DAY_US for f in frames]
     for day in np.unique(np.concatenate(days)):
         edges = [np.searchsorted(d, [day, day + 1]) for d in days]
-        parts = [f.slice(a, b - a) for f, (a, b) in zip(frames, edges, strict=True)]
-        yield Book.from_chain(pl.concat(parts), is_ordered=True, venue_names=tuple(venues))
+        yield pl.concat([f.slice(a, b - a) for f, (a, b) in zip(frames, edges, strict=True)])
 
 
 def plan(store: Store) -> list[Job]:
@@ -114,4 +149,15 @@ def plan(store: Store) -> list[Job]:
     for p in partitions:
         key = (p.value("underlying"), p.period[:7])
         groups.setdefault(key if key in months else (key[0], p.period), []).append(p)
-    return [Job(u, period, tuple(inputs)) for (u, period), inputs in sorted(groups.items())]
+    tapes_of = {u: _tapes(store, u, partitions) for u in sorted({u for u, _ in groups})}
+    return [Job(u, period, tuple(i), tapes_of[u](period_days(period))) for (u, period), i in sorted(groups.items())]
+
+
+def _tapes(store: Store, underlying: str, chain: list[Partition]) -> Callable[[Days], tapes.Sources | None]:
+    """What the tape of an underlying is read from, for any days."""
+    trades = store.partitions(TRADES, underlying)
+    mine = [p for p in chain if p.value("underlying") == underlying]
+    try:
+        return partial(tapes.sources, trades, tapes.begins(store, trades, mine))
+    except StoreError:
+        return lambda _: tapes.unreadable([*trades, *mine])

@@ -18,7 +18,8 @@ class Answer:
     tables of those names (`profile`: `gamma_profile`), both scopes; ``exposure`` has one row per expiry and strike
     with the sign model applied. ``absent_venues``: not asked to be left out, stored in the same period, but without a
     row at this snapshot. ``perps_usd``: mark of the perpetuals, None where none is stored. ``max_pain`` and
-    ``expected_move`` ignore the strike window: they are about expiries.
+    ``expected_move`` ignore the strike window: they are about expiries. ``coverage``: the row of `taker_coverage`, None
+    where positions do not come from trades.
     """
 
     underlying: str
@@ -41,3 +42,4 @@ class Answer:
     candles: pl.DataFrame | None = None
     absent_venues: list[str] = field(default_factory=list)
     perps_usd: float | None = None
+    coverage: pl.DataFrame | None = None

@@ -133,7 +133,14 @@ def _extra(answer: Answer) -> Document:
         "absent_venues": list(answer.absent_venues),
         "snapshot_at": time_text(answer.snapshot_at),
         "knowledge_time": time_text(answer.knowledge_time),
+        **({"coverage": _coverage(answer.coverage)} if answer.coverage is not None else {}),
     }
+
+
+def _coverage(coverage: pl.DataFrame) -> Document:
+    row = coverage.row(0, named=True)
+    names = ("share_of_oi", "share_of_contracts", "hours_without_trades", "is_reconstructed", "status")
+    return {"first_trade_at": time_text(row["first_trade_at"]), **{name: row[name] for name in names}}
 
 
 def _ranked(answer: Answer) -> Document:

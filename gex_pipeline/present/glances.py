@@ -103,7 +103,10 @@ def _spot_and_flip(axes: Axes, levels: pl.DataFrame) -> None:
     from matplotlib.dates import DateFormatter
 
     line = levels.filter(
-        pl.col("level") == "zero_gamma", pl.col("venues") == "all", pl.col("scope") == "all_expiry"
+        pl.col("level") == "zero_gamma",
+        pl.col("venues") == "all",
+        pl.col("scope") == "all_expiry",
+        pl.col("sign_model") == "naive",
     ).sort("snapshot_at")
     axes.plot(line["snapshot_at"].to_list(), line["spot_usd"].to_list(), color=SPOT, linewidth=1.2, label="spot")
     axes.plot(line["snapshot_at"].to_list(), line["value_usd"].to_list(), color=FLIP, linewidth=1.2, label="zero gamma")

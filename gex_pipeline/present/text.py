@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 _SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -64,3 +66,26 @@ def instant(value: datetime | None) -> str:
 def day(value: datetime) -> str:
     """The date of an expiry as traders write it: 27MAR26."""
     return f"{value.astimezone(UTC):%d%b%y}".upper()
+
+
+#: Status of a coverage -> why positions by the trades are not the whole truth.
+_LACKS = {
+    "reconstructed": "reconstructed: some contracts are older than the trades",
+    "partial": "partial: some venues have no trades",
+}
+
+
+def coverage(row: Mapping[str, Any]) -> str:
+    """What a row of `taker_coverage` says, in one line."""
+    share = "none" if row["share_of_oi"] is None else _share(row["share_of_oi"])
+    parts = [
+        f"trades since {instant(row['first_trade_at'])} explain {share} of open interest",
+        f"{_share(row['share_of_contracts'])} of contracts have any",
+        *([f"{row['hours_without_trades']} hours since have none"] if row["hours_without_trades"] else []),
+        *([_LACKS[row["status"]]] if row["status"] in _LACKS else []),
+    ]
+    return "; ".join(parts)
+
+
+def _share(value: float) -> str:
+    return f"{value:.1%}".replace("%", " %")

@@ -27,11 +27,12 @@ from gex_pipeline.schema.market import CANDLES, DVOL
 from gex_pipeline.schema.model import Column, Table
 from gex_pipeline.schema.regimes import REGIME, REGIME_TRANSITIONS
 from gex_pipeline.schema.smiles import DENSITY, EXPIRY_SUMMARY, IMPLIED_VOL
+from gex_pipeline.schema.taker import TAKER_BOOK, TAKER_COVERAGE, TAKER_FLOW
 from gex_pipeline.schema.tape import FUNDING, PERPS, SETTLEMENTS, TRADES
 from gex_pipeline.schema.views import EXPIRIES, EXPOSURE, LEVELS_WIDE
 from gex_pipeline.schema.volatility import REALISED_VOL, VOLATILITY, VRP_EX_POST
 
-#: The tables that are computed from `chain` and stored.
+#: The tables that are computed from `chain`, where there are any also from `trades`, and stored.
 DERIVED = (
     LEVELS,
     FLIP_ZONES,
@@ -45,7 +46,12 @@ DERIVED = (
     LEVEL_BANDS,
     NET_GEX_BANDS,
     EXPOSURE_TOTALS,
+    TAKER_BOOK,
+    TAKER_COVERAGE,
 )
+
+#: All that `gex build` makes.
+BUILT = (*DERIVED, TAKER_FLOW)
 
 #: The tables that are computed when they are read.
 VIEWS = (
@@ -60,7 +66,7 @@ VIEWS = (
 )
 
 #: Stored tables in which a day without rows is nothing unusual; a book that nets to 0 at every strike has no ranks.
-MAY_BE_EMPTY = ("chain_rejected", "flip_zones", "ranked")
+MAY_BE_EMPTY = ("chain_rejected", "flip_zones", "ranked", "taker_book", "taker_coverage", "taker_flow")
 
 #: Table macros: questions with arguments.
 MACROS = (LEVELS_FOR, STRIKE_PROFILE, STRIKE_EXPIRY_HEATMAP)
@@ -71,7 +77,7 @@ AROUND = (CANDLES, DVOL, PERPS, FUNDING, SETTLEMENTS, TRADES)
 #: What backtests find; the run itself last, as it is written.
 BACKTESTS = (BACKTEST_EVENTS, BACKTEST_TRADES, BACKTEST_EQUITY, BACKTEST_STATS, BACKTEST_RUNS)
 
-_STORED = (RAW, SNAPSHOTS, CHAIN, CHAIN_REJECTED, *DERIVED, *AROUND, *BACKTESTS)
+_STORED = (RAW, SNAPSHOTS, CHAIN, CHAIN_REJECTED, *DERIVED, *AROUND, TAKER_FLOW, *BACKTESTS)
 TABLES: dict[str, Table] = {t.name: t for t in (*_STORED, *VIEWS)}
 
 __all__ = [
@@ -82,6 +88,7 @@ __all__ = [
     "BACKTEST_RUNS",
     "BACKTEST_STATS",
     "BACKTEST_TRADES",
+    "BUILT",
     "CANDLES",
     "CHAIN",
     "CHAIN_REJECTED",
@@ -113,6 +120,9 @@ __all__ = [
     "SETTLEMENTS",
     "SNAPSHOTS",
     "TABLES",
+    "TAKER_BOOK",
+    "TAKER_COVERAGE",
+    "TAKER_FLOW",
     "TRADES",
     "VIEWS",
     "VOLATILITY",

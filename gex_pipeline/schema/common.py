@@ -34,6 +34,14 @@ SIGN_MODEL = Column(
     "taker = from trades.",
     choices=SIGN_MODELS,
 )
+IS_RECONSTRUCTED = Column(
+    "is_reconstructed",
+    "bool",
+    "",
+    "By the sign model taker: true where a contract with open interest is older than the stored trades, or of a venue "
+    "without any; null by the others.",
+    is_nullable=True,
+)
 EXPIRY_AT = Column("expiry_at", "timestamp", "UTC", "Expiry instant of the contracts.")
 SPOT_USD = Column(
     "spot_usd",

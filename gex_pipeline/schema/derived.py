@@ -1,9 +1,10 @@
-"""Derived tables: pure functions of `chain`, rebuilt and never patched."""
+"""Derived tables: pure functions of `chain` and, by the sign model `taker`, of `trades`; rebuilt, never patched."""
 
 from itertools import chain
 
 from gex_pipeline.schema.common import (
     EXPIRY_AT,
+    IS_RECONSTRUCTED,
     KNOWLEDGE_TIME,
     SCOPE,
     SIDED,
@@ -67,11 +68,13 @@ LEVELS = Table(
         ),
         SPOT_USD,
         _NET_IN_SCOPE,
+        IS_RECONSTRUCTED,
     ),
     key=("snapshot_at", "underlying", "venues", "scope", "sign_model", "level"),
     hive=("underlying",),
     period="day",
     sort=("venues", "scope", "sign_model", "level", "snapshot_at"),
+    version=2,
 )
 
 FLIP_ZONES = Table(

@@ -20,7 +20,7 @@ _ARGUMENTS = (
     Argument("underlying", "VARCHAR", "", "BTC or BTCUSDT; the only one without a default."),
     Argument("at", "TIMESTAMPTZ", "NULL", "As of this time: the latest snapshot that was known then; NULL = now."),
     Argument("venues", "VARCHAR[]", "NULL", "Only these venues, as ['deribit', 'okx']; NULL = all."),
-    Argument("sign_model", "VARCHAR", "'naive'", "naive, short_all or unsigned."),
+    Argument("sign_model", "VARCHAR", "'naive'", "naive, short_all, unsigned, or taker where trades are stored."),
     Argument("moneyness_min", "DOUBLE", "NULL", "Only strikes with K/S of at least this."),
     Argument("moneyness_max", "DOUBLE", "NULL", "Only strikes with K/S of at most this."),
     Argument("spot_window_pct", "DOUBLE", "NULL", "Only strikes within this many per cent of spot."),

@@ -2,6 +2,7 @@
 
 from gex_pipeline.schema.common import (
     EXPIRY_AT,
+    IS_RECONSTRUCTED,
     KNOWLEDGE_TIME,
     SCOPE,
     SIDED,
@@ -60,6 +61,7 @@ LEVELS_WIDE = Table(
         SIGN_MODEL,
         SPOT_USD,
         gex("net_gex_usd", "Net dealer gamma of the whole scope at today's spot."),
+        IS_RECONSTRUCTED,
         *(price(level, f"Level `{level}`.", is_nullable=True) for level in LEVELS_ODTE),
     ),
     key=("snapshot_at", "underlying", "venues", "scope", "sign_model"),

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gex_pipeline.errors import StoreError
-from gex_pipeline.schema import DERIVED, TABLES
+from gex_pipeline.schema import BUILT, TABLES
 from gex_pipeline.schema.types import arrow_schema
 from gex_pipeline.schema.views import OF_RUNS
 from gex_pipeline.store import layout
@@ -69,7 +69,7 @@ def _data_problems(store: Store, partition: Partition, names: set[str]) -> Itera
     if manifest is None:
         yield f"its manifest is missing: {again}"
     elif manifest.schema_version != table.version:
-        action = "run `gex build`" if table.name in {each.name for each in DERIVED} else again
+        action = "run `gex build`" if table.name in {each.name for each in BUILT} else again
         yield f"schema version {manifest.schema_version}, this is version {table.version}: {action}"
     elif file_hash(path) != manifest.content_hash:
         yield f"damaged: its content is not what was written{_truncated(path)}: {again}"

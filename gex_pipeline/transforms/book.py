@@ -18,7 +18,7 @@ from gex_pipeline.core import flips, strike_levels
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.groups import group_sum, stable_order
 from gex_pipeline.core.profile import Gaussians, Ints, curves, search_grid
-from gex_pipeline.core.signs import SIGNS
+from gex_pipeline.core.signs import SIGNS, TAKER, row_signs
 from gex_pipeline.core.strike_levels import StrikeBooks
 from gex_pipeline.transforms.contracts import Contracts, Window
 from gex_pipeline.transforms.expiry_books import ExpiryBooks
@@ -50,10 +50,22 @@ class Book:
         """See :meth:`Contracts.from_chain`."""
         return Book(Contracts.from_chain(chain, window, is_ordered=is_ordered, venue_names=venue_names))
 
+    @cached_property
+    def by_trades(self) -> Book:
+        """The same book with the dealers' positions by the trades: what sign model `taker` asks."""
+        return Book(self.contracts.by_trades())
+
     @property
     def is_present(self) -> Bools:
         """Shape (T, S): the venue set has rows at the snapshot."""
         return self.contracts.has_set
+
+    @cached_property
+    def is_reconstructed(self) -> Bools:
+        """Shape (T, S, scopes): the trades do not reach back to the listing of all contracts with open interest."""
+        c = self.contracts
+        old = np.bincount(self._code[c.is_old], minlength=self.shape[0] * len(c.venue_names) * 4)
+        return _sum_sets_and_scopes(old.reshape(self.shape[0], len(c.venue_names), 2, 2).sum(axis=3)) > 0
 
     @cached_property
     def expiries(self) -> ExpiryBooks:
@@ -74,13 +86,16 @@ class Book:
     @cached_property
     def _strike_sums(self) -> tuple[Floats, Bools]:
         """Unsigned dollar gamma (T, S, scopes, sides, strikes), and whether a contract is listed (without sides)."""
-        c = self.contracts
-        n = len(self.contracts.strikes)
-        code = self._code * n + c.strike_index
-        shape = (self.shape[0], len(c.venue_names), 2, 2, n)
-        gex = group_sum(code, c.gex, int(np.prod(shape))).reshape(shape)
+        code, shape = self._strike_code
+        gex = group_sum(code, self.contracts.gex, int(np.prod(shape))).reshape(shape)
         listed = np.bincount(code, minlength=gex.size).reshape(shape).sum(axis=3)
         return _sum_sets_and_scopes(gex), _sum_sets_and_scopes(listed) > 0
+
+    @cached_property
+    def _strike_code(self) -> tuple[Ints, tuple[int, ...]]:
+        """Number of the row's (snapshot, venue, is_odte, side, strike) cell, and how many there are along each."""
+        c, n = self.contracts, len(self.contracts.strikes)
+        return self._code * n + c.strike_index, (self.shape[0], len(c.venue_names), 2, 2, n)
 
     @property
     def _code(self) -> Ints:
@@ -114,13 +129,19 @@ class Book:
         return self._walls[sign_model]
 
     def _signed_strikes(self, sign_model: str) -> StrikeBooks:
+        n = len(self.contracts.strikes)
         gex, listed = self._strike_sums
-        gex, listed = gex.reshape(-1, 2, len(self.contracts.strikes)), listed.reshape(-1, len(self.contracts.strikes))
-        call, put = SIGNS[sign_model]
+        gex, listed = gex.reshape(-1, 2, n), listed.reshape(-1, n)
+        signed = self._signed_strike_sums.reshape(-1, 2, n) if sign_model == TAKER else _signed(gex, sign_model)
         spot = np.repeat(np.nan_to_num(self.contracts.spots.reshape(-1), nan=1.0), len(SCOPES))
-        return StrikeBooks(
-            self.contracts.strikes, spot, call * gex[:, _CALL], put * gex[:, _PUT], gex.sum(axis=1), listed
-        )
+        return StrikeBooks(self.contracts.strikes, spot, signed[:, _CALL], signed[:, _PUT], gex.sum(axis=1), listed)
+
+    @property
+    def _signed_strike_sums(self) -> Floats:
+        """Dollar gamma with the signs of the dealers' positions, shaped as the unsigned."""
+        code, shape = self._strike_code
+        gex = self.contracts.signs(TAKER) * self.contracts.gex
+        return _sum_sets_and_scopes(group_sum(code, gex, int(np.prod(shape))).reshape(shape))
 
     @cached_property
     def _priced(self) -> Contracts:
@@ -130,18 +151,31 @@ class Book:
     @cached_property
     def profile(self) -> Floats:
         """Unsigned re-priced dollar gamma on the search grid: (T, S, scopes, sides, points)."""
-        priced = Book(self._priced)
-        code = priced._code
+        return self._curves(Book(self._priced)._code, 1)[..., 0, :]
+
+    @cached_property
+    def _long_and_short(self) -> Floats:
+        """The same of the contracts that dealers hold long, and of those held short: one axis more before the last."""
+        return self._curves(2 * Book(self._priced)._code + (self._priced.dealer < 0), 2)
+
+    def _curves(self, code: Ints, n: int) -> Floats:
+        """Sums by the code of the priced contracts, n to each cell: (T, S, scopes, sides, n, points)."""
         order = stable_order(code)
-        shape = (self.shape[0], len(self.contracts.venue_names), 2, 2)
+        shape = (self.shape[0], len(self.contracts.venue_names), 2, 2, n)
         sums = curves(self._priced.bumps[order], code[order], int(np.prod(shape)))
         return _sum_sets_and_scopes(sums.reshape(*shape, -1))
 
+    def sided_profile(self, sign_model: str) -> Floats:
+        """The re-priced profile with the dealers' signs: (T, S, scopes, sides, points)."""
+        if sign_model == TAKER:
+            return self._long_and_short[..., 0, :] - self._long_and_short[..., 1, :]
+        return _signed(self.profile, sign_model)
+
     def signed_profile(self, sign_model: str) -> tuple[Floats, Floats]:
         """Net with the dealers' signs and gross on the search grid, each of shape (books, points)."""
-        call, put = SIGNS[sign_model]
-        sides = self.profile.reshape(-1, 2, self.profile.shape[-1])
-        return call * sides[:, _CALL] + put * sides[:, _PUT], sides.sum(axis=1)
+        gross = self._long_and_short.sum(axis=(3, 4)) if sign_model == TAKER else self.profile.sum(axis=3)
+        net, n = self.sided_profile(sign_model).sum(axis=3), gross.shape[-1]
+        return net.reshape(-1, n), gross.reshape(-1, n)
 
     def crossings(self, sign_model: str) -> flips.Crossings:
         """All crossings of all books, refined; ``group`` is the flat number of the book. Computed once."""
@@ -157,9 +191,8 @@ class Book:
         return self._searches[sign_model]
 
     def _search(self, sign_model: str) -> tuple[flips.Crossings, Ints]:
-        call, put = SIGNS[sign_model]
         runs = self._runs
-        weight = runs.bumps.c * np.where(runs.is_call, call, put)
+        weight = runs.bumps.c * row_signs(sign_model, runs.is_call, runs.dealer)
         brackets, signs = self._brackets(sign_model, weight)
         first, last = runs.first[brackets.group], runs.last[brackets.group]
         return flips.refine(brackets, runs.bumps, weight, first, last), signs
@@ -188,8 +221,7 @@ class Book:
         edges = [_edges(c, 0), _edges(odte, len(c.oi))]
         return _Runs(
             Gaussians(*(np.concatenate([getattr(x.bumps, n) for x in (c, odte)]) for n in ("m", "v", "c"))),
-            np.concatenate([c.is_call, odte.is_call]),
-            np.concatenate([c.strike, odte.strike]),
+            *(np.concatenate([getattr(x, n) for x in (c, odte)]) for n in ("is_call", "strike", "dealer")),
             *(np.stack([e[i] for e in edges], axis=2).reshape(-1, len(c.venue_names)) for i in (0, 1)),
         )
 
@@ -201,6 +233,7 @@ class _Runs:
     bumps: Gaussians
     is_call: Bools
     strike: Floats
+    dealer: Floats
     first: Ints
     last: Ints
 
@@ -213,6 +246,11 @@ class _Runs:
         """Rows of book g."""
         runs: list[Ints] = [np.arange(a, b) for a, b in zip(self.first[g], self.last[g], strict=True)]
         return np.concatenate(runs)
+
+
+def _signed(sides: Floats, sign_model: str) -> Floats:
+    """(..., sides, n) with the signs of the dealers' calls and puts."""
+    return sides * np.array(SIGNS[sign_model])[:, None]
 
 
 def _sum_sets_and_scopes(cells: np.ndarray) -> np.ndarray:

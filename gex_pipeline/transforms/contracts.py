@@ -18,6 +18,7 @@ from gex_pipeline.core import black76
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.profile import Gaussians, Ints
 from gex_pipeline.core.quote_errors import half_spreads
+from gex_pipeline.core.signs import row_signs
 from gex_pipeline.core.units import ODTE_YEARS
 from gex_pipeline.core.window import Window
 
@@ -60,6 +61,8 @@ class Contracts:
     ``spots`` has shape (snapshots, 1 + venues): the whole set first, then each venue; NaN where a venue is absent.
     ``knowledge`` likewise, as microseconds since 1970, 0 where absent. ``strikes``: every strike of the chain,
     ascending, those outside a window included.
+    ``dealer``: the dealers' coins by the trades, NaN for a contract without any; ``is_old``: it has open interest, and
+    its trades do not reach back to its listing. Both are empty where no trades are stored.
     """
 
     underlying: str
@@ -84,6 +87,8 @@ class Contracts:
     spots: Floats
     knowledge: np.ndarray
     strikes: Floats
+    dealer: Floats
+    is_old: Bools
 
     @staticmethod
     def from_chain(
@@ -94,6 +99,8 @@ class Contracts:
         venue_names: tuple[str, ...] | None = None,
     ) -> Contracts:
         """Prepare rows of table `chain`, all of one underlying; ``window`` drops contracts after the spots are known.
+
+        The rows may have the columns of :meth:`Tape.on`.
 
         ``is_ordered``: the rows of each venue are known to be in file order and the venues follow each other by
         name, as the store gives them; then nothing is sorted. ``venue_names``: the venues to make
@@ -107,7 +114,12 @@ class Contracts:
             tie_breaker = [c for c in ("instrument",) if c in chain.columns]
             chain = chain.sort(*_ORDER, *tie_breaker)
         contracts = _from_ordered(chain, str(names[0]), venue_names or _names(chain))
-        return contracts if window in (None, Window()) else contracts.inside(window)
+        return contracts if window is None else contracts.inside(window)
+
+    @property
+    def has_trades(self) -> bool:
+        """Whether it is known what dealers hold of any contract."""
+        return len(self.dealer) > 0
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -140,6 +152,10 @@ class Contracts:
         with np.errstate(under="ignore", over="ignore"):
             return self.bumps.c * np.exp(-0.5 * (self.bumps.m / self.bumps.v) ** 2)
 
+    def signs(self, sign_model: str) -> Floats:
+        """The dealers' sign of each row."""
+        return row_signs(sign_model, self.is_call, self.dealer)
+
     @cached_property
     def half_spread(self) -> Floats:
         """Half of what lies between bid and ask of each row, in volatility; NaN where it is not quoted."""
@@ -158,14 +174,32 @@ class Contracts:
 
     def take(self, rows: Bools) -> Contracts:
         """The same snapshots, venues and spots with fewer contracts."""
-        kept = {name: getattr(self, name)[rows] for name in _OF_ROWS}
+        names = (*_OF_ROWS, *(("dealer", "is_old") if self.has_trades else ()))
+        kept = {name: getattr(self, name)[rows] for name in names}
         return replace(self, **kept)
 
+    def by_trades(self) -> Contracts:
+        """The same contracts with the size of the dealers' position in the place of the open interest, 0 where unknown.
+
+        Venue sets in which no contract has a stored trade are absent.
+        """
+        is_known, n_venues = ~np.isnan(self.dealer), len(self.venue_names)
+        cells = np.bincount((self.snapshot * n_venues + self.venue)[is_known], minlength=len(self.snapshots) * n_venues)
+        venues = cells.reshape(-1, n_venues) > 0
+        has_any = np.column_stack([venues.any(axis=1), venues])
+        return replace(
+            self,
+            oi=np.where(is_known, np.abs(self.dealer), 0.0),
+            knowledge=np.where(has_any, self.knowledge, 0),
+        )
+
     def inside(self, window: Window) -> Contracts:
-        """Only the contracts inside the window around the spot of the whole venue set.
+        """Only the contracts inside the window around the spot of the whole venue set; all of them without bounds.
 
         Single venues become absent: their own windows would lie around their own spots.
         """
+        if window == Window():
+            return self
         kept = self.take(is_inside(window, self.strike / self.spots[self.snapshot, 0]))
         knowledge = kept.knowledge.copy()
         knowledge[:, 1:] = 0
@@ -201,6 +235,7 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
     venue = _venue_codes(chain["venue"], venue_names)
     code = venue * len(snapshots) + snapshot
     shape = (len(venue_names), len(snapshots))
+    oi, has_trades = chain["open_interest_coin"].to_numpy(), "dealer_coin" in chain.columns
     return Contracts(
         underlying=underlying,
         snapshots=snapshots,
@@ -210,7 +245,7 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
         expiry_us=_micros(chain["expiry_at"]),
         strike=chain["strike_usd"].to_numpy(),
         is_call=(chain["option_type"] == "C").to_numpy(),
-        oi=chain["open_interest_coin"].to_numpy(),
+        oi=oi,
         volume=chain["volume_24h_coin"].to_numpy(),
         iv=chain["mark_iv"].to_numpy(),
         forward=chain["forward_usd"].to_numpy(),
@@ -224,6 +259,8 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
         spots=_spots(chain["index_usd"].to_numpy(), code, shape),
         knowledge=_latest(_micros(chain["knowledge_time"]), code, shape),
         strikes=ascending(chain["strike_usd"].to_numpy()),
+        dealer=chain["dealer_coin"].to_numpy() if has_trades else np.empty(0),
+        is_old=~chain["is_whole"].to_numpy() & (oi > 0) if has_trades else np.empty(0, dtype=bool),
     )
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import polars as pl
 
 from gex_pipeline.core.profile import profile_indices, search_grid
-from gex_pipeline.core.signs import SIGNS
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.frames import floats, frame, scoped_columns
 
@@ -15,10 +14,8 @@ def gamma_profile(book: Book, sign_model: str = "naive") -> pl.DataFrame:
     """Frame of table `gamma_profile` for all venue sets and both scopes of a book."""
     points = profile_indices()
     snapshots, sets, scopes = np.nonzero(np.broadcast_to(book.is_present[:, :, None], book.shape))
-    call, put = (
-        sign * book.profile[snapshots, sets, scopes, side][:, points].reshape(-1)
-        for side, sign in enumerate(SIGNS[sign_model])
-    )
+    profile = book.sided_profile(sign_model)
+    call, put = (profile[snapshots, sets, scopes, side][:, points].reshape(-1) for side in (0, 1))
     spot = book.contracts.spots[snapshots, sets][:, None] * np.exp(search_grid()[points])
     sets, scopes, snapshots = (np.repeat(i, len(points)) for i in (sets, scopes, snapshots))
     return frame(

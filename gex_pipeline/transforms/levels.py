@@ -8,6 +8,7 @@ import polars as pl
 from gex_pipeline.core import flips, strike_levels
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.profile import Ints
+from gex_pipeline.core.signs import TAKER
 from gex_pipeline.core.strike_levels import StrikeBooks
 from gex_pipeline.schema.derived import LEVELS_ALL_EXPIRY, LEVELS_ODTE, STATUSES, WALLS
 from gex_pipeline.transforms.book import SCOPES, Book
@@ -40,8 +41,16 @@ def levels(book: Book, sign_model: str = "naive") -> pl.DataFrame:
             "status": category(status[level, g], STATUSES),
             "spot_usd": floats(books.spot[g]),
             "net_gex_usd": floats(books.net.sum(axis=1)[g]),
+            "is_reconstructed": _mark(book, sign_model, (snapshots, sets, scopes)),
         }
     )
+
+
+def _mark(book: Book, sign_model: str, books: tuple[Ints, Ints, Ints]) -> pl.Series:
+    """Whether positions of each book are older than the trades; null where they do not come from trades."""
+    if sign_model == TAKER:
+        return pl.Series(book.is_reconstructed[books])
+    return pl.Series([None], dtype=pl.Boolean).new_from_index(0, len(books[0]))
 
 
 def _rows(book: Book) -> tuple[Ints, Ints, Ints, Ints]:

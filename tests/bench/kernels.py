@@ -32,7 +32,7 @@ def lines() -> list[str]:
     per_81 = whole / len(bumps.m) * N_POINTS / len(profile.search_grid())
     direct = best(lambda: _direct(bumps, grid), 20) / len(bumps.m)
     loop = best(lambda: _loop(bumps, grid), 1) / len(bumps.m)
-    everything = best(lambda: derive(Book.from_chain(chain, is_ordered=True)), 50)  # as the store hands it over
+    everything = best(lambda: derive(chain), 50)  # as the store hands it over
     return [
         f"one chain of {chain.height} contracts, frame -> all tables: {everything * 1e3:.1f} ms (at most 5)",
         f"whole-book kernel, {len(bumps.m)} contracts, {len(profile.search_grid())} points: {whole * 1e3:.2f} ms",

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from gex_pipeline.schema import DERIVED
+from gex_pipeline.schema import BUILT
 from tests.bench.measure import Cost, command, run
 
 COIN = "BTC"
@@ -47,12 +47,12 @@ def _through_dagster(root: Path, year: int, home: Path) -> Cost:
     shutil.copy(TEMPLATE, home)
     config = f'{{"ops": {{"build_derived": {{"config": {{"underlyings": ["{COIN}"]}}}}}}}}'
     words = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", _LOCATION, "--config-json", config]
-    span = ["--select", ",".join(t.name for t in DERIVED), "--partition-range", f"{year}-01-01...{year}-12-31"]
+    span = ["--select", ",".join(t.name for t in BUILT), "--partition-range", f"{year}-01-01...{year}-12-31"]
     return run([*words, *span], DAGSTER_HOME=str(home), GEX_WAREHOUSE=str(root.absolute()))
 
 
 def _remove_derived(root: Path) -> None:
-    for table in DERIVED:
+    for table in BUILT:
         shutil.rmtree(root / table.name / f"underlying={COIN}", ignore_errors=True)
 
 

@@ -25,7 +25,7 @@ from gex_pipeline.defs import partitions as days
 from gex_pipeline.defs.jobs import daily
 from gex_pipeline.defs.resources import Places
 from gex_pipeline.market import archive
-from gex_pipeline.schema import DERIVED, TABLES
+from gex_pipeline.schema import BUILT, DERIVED, MAY_BE_EMPTY, TABLES
 from gex_pipeline.store.partitions import Store
 from tests import asset_graph, made_up
 from tests.instants import utc
@@ -184,7 +184,7 @@ def test_everything_for_one_day(place: Path, instance: DagsterInstance) -> None:
     result = run(place, instance, "everything", DAYS[0])
     assert result.success
     chains_of = {f"{name}/{venue}" for name in ("chain", "chain_rejected") for venue in VENUES}
-    assert materialised(result) == chains_of | {t.name for t in DERIVED} | {"candles", "dvol"}
+    assert materialised(result) == chains_of | {t.name for t in BUILT} | {"candles", "dvol"}
     empty = {f"chain/{v} has_data": ("WARN", f"no chain of {v} on {DAYS[0]}: import it first") for v in VENUES}
     del empty["chain/deribit has_data"]
     assert {k: v for k, v in failed_checks(result).items() if k.startswith("chain")} == empty
@@ -251,8 +251,8 @@ def test_a_book_that_nets_to_nothing_has_no_ranks_and_no_flips(place: Path, inst
     (place / "ticks" / f"{DAYS[0]}.csv").write_text(csv_text(rows))
     result = run(place, instance, "everything", DAYS[0])
     assert result.success
-    assert {t.name for t in DERIVED} <= materialised(result)
-    assert not {k for k in failed_checks(result) if k.split()[0] in {t.name for t in DERIVED}}
+    assert {t.name for t in BUILT} <= materialised(result)
+    assert not {k for k in failed_checks(result) if k.split()[0] in {t.name for t in BUILT}}
     for name in ("ranked", "flip_zones"):
         found = instance.get_latest_materialization_event(AssetKey(name)).asset_materialization
         assert found.metadata["dagster/row_count"].value == 0
@@ -268,8 +268,8 @@ def test_a_day_without_chain(place: Path, instance: DagsterInstance, gex: Run) -
     result = run(place, instance, "build", NONE)
     assert not result.success
     assert materialised(result) == set()
-    asked = {f"{t.name} {c}" for t in DERIVED for c in ("is_sound", "has_data")}
-    asked -= {"flip_zones has_data", "ranked has_data"}
+    asked = {f"{t.name} {c}" for t in BUILT for c in ("is_sound", "has_data")}
+    asked -= {f"{name} has_data" for name in MAY_BE_EMPTY}
     assert failed_checks(result) == dict.fromkeys(asked, ("ERROR", line))
     status, _, err = gex("build", "--from", NONE, "--to", NONE)
     assert (status, err) == (1, f"gex: {line}\n")
@@ -353,7 +353,7 @@ def test_a_damaged_derived_table_fails_alone(place: Path, instance: DagsterInsta
     assert not result.success
     words = f"{path} is damaged: it is not what was written; run `gex verify`"
     assert failed_checks(result)["ranked is_sound"] == ("ERROR", words)
-    assert materialised(result) == {t.name for t in DERIVED} - {"ranked"}
+    assert materialised(result) == {t.name for t in BUILT} - {"ranked"}
 
 
 def test_a_missing_list_of_archives_is_one_line(place: Path, instance: DagsterInstance, gex: Run) -> None:

@@ -25,7 +25,7 @@ from gex_pipeline.engine.hourly import instant_in
 from gex_pipeline.engine.polls import now
 from gex_pipeline.market.server.faults import Fault
 from gex_pipeline.market.server.server import VenueServer
-from gex_pipeline.schema import DERIVED
+from gex_pipeline.schema import BUILT
 from gex_pipeline.warehouse import open_warehouse
 from tests.instants import utc
 from tests.integration.live import healthy
@@ -70,7 +70,7 @@ def test_an_hour_and_its_day_are_made(server: VenueServer, instance: DagsterInst
     key = hour()
     result = run(instance, key)
     assert result.success
-    day = dict.fromkeys((t.name for t in DERIVED), key[:10])
+    day = dict.fromkeys((t.name for t in BUILT), key[:10])
     assert made(result) == {"raw/deribit": key, "snapshots": key, **day}
     assert [(c.check_name, c.passed) for c in result.get_asset_check_evaluations()] == [("is_sound", True)]
     with open_warehouse(tmp_path / "warehouse") as warehouse:
@@ -102,7 +102,7 @@ def test_a_coin_that_failed_does_not_keep_the_day_from_being_built(
     server.inject(Fault("deribit", SUMMARY, "half_the_rows", times=None, after=1))
     result = run(instance, hour())
     assert not result.success
-    assert {t.name for t in DERIVED} <= set(made(result))
+    assert {t.name for t in BUILT} <= set(made(result))
     assert ": completeness: " in said(result)
 
 

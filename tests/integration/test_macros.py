@@ -279,7 +279,7 @@ def test_macros_have_the_declared_columns_arguments_and_comments(warehouse, macr
         ("'BTC', venues := []", "^the list of venues is empty: leave it out for all of them$"),
         ("'BTC', venues := 'deribit'", "Type VARCHAR with value 'deribit' can't be cast"),
         ("'BTC', sign_model := 'naiv'", "^unknown sign model 'naiv'; nearest is 'naive'$"),
-        ("'BTC', sign_model := 'taker'", "^sign model taker needs trades"),
+        ("'BTC', sign_model := 'taker'", "^no option trade of BTC from .* is stored: sign model taker needs them"),
         (
             "'BTC', at := TIMESTAMPTZ '2001-01-01'",
             "no snapshot of BTC was known at 2001-01-01T00:00:00Z; the first is of",

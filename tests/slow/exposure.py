@@ -17,6 +17,13 @@ SIGNS = {
 SECONDS_PER_YEAR = 365 * 86_400
 
 
+def sign(row: Row, sign_model: str) -> float:
+    """The dealers' sign; by the trades that of what they hold, a row whose open interest is the size of it."""
+    if sign_model == "taker":
+        return -1.0 if (row["dealer_coin"] or 0.0) < 0 else 1.0
+    return SIGNS[sign_model][row["option_type"]]
+
+
 def median(values: list[float]) -> float:
     """Middle value, or the mean of the two in the middle."""
     ordered = sorted(values)
@@ -55,14 +62,14 @@ def delta_at_next_settlement(row: Row) -> float:
 def contract_exposures(row: Row, sign_model: str = "naive") -> dict[str, float]:
     """The exposures of one row, signed, by the column name they add to."""
     f, k, t, s, kind = (row[n] for n in ("forward_usd", "strike_usd", "tenor_years", "mark_iv", "option_type"))
-    dollars = SIGNS[sign_model][kind] * row["open_interest_coin"] * f
+    dollars = sign(row, sign_model) * row["open_interest_coin"] * f
     delta, vanna, charm = black76.delta(f, k, t, s, kind), black76.vanna(f, k, t, s), black76.charm(f, k, t, s)
     is_inverse = row["settlement"] == "inverse"
     delta_pa = delta - black76.price(f, k, t, s, kind) / f if is_inverse else delta
     vanna_pa = vanna - black76.vega(f, k, t, s) / f if is_inverse else vanna
     charm_pa = charm - black76.theta(f, k, t, s) / f if is_inverse else charm
     return {
-        "gex_usd": SIGNS[sign_model][kind] * gross_gex(row),
+        "gex_usd": sign(row, sign_model) * gross_gex(row),
         "dex_usd": dollars * delta,
         "vex_usd": dollars * vanna * 0.01,
         "chex_usd": dollars * charm / 365,

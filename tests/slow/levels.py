@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
 
-from tests.slow.exposure import SIGNS, Row, gross_gex, spot
+from tests.slow.exposure import Row, gross_gex, sign, spot
 from tests.slow.profile import FLOOR, crossings
 
 TIE = 1e-9
@@ -79,9 +79,9 @@ def ladder(rows: list[Row], spot_now: float, sign_model: str = "naive") -> Ladde
         strike, size = result.strikes[row["strike_usd"]], gross_gex(row)
         strike.gross += size
         if row["option_type"] == "C":
-            strike.call += SIGNS[sign_model]["C"] * size
+            strike.call += sign(row, sign_model) * size
         else:
-            strike.put += SIGNS[sign_model]["P"] * size
+            strike.put += sign(row, sign_model) * size
     total = 0.0
     for strike in result.strikes.values():
         total += strike.net

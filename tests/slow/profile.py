@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tests.slow import black76
-from tests.slow.exposure import SIGNS, Row
+from tests.slow.exposure import Row, sign
 
 FLOOR = 1e-6
 
@@ -40,7 +40,7 @@ def net_at(rows: list[Row], spot_now: float, spot_new: float, sign_model: str = 
     """(net, call side, put side) in USD per 1 % with the book re-priced at ``spot_new``."""
     side = {"C": 0.0, "P": 0.0}
     for row in rows:
-        side[row["option_type"]] += SIGNS[sign_model][row["option_type"]] * gross_at(row, spot_now, spot_new)
+        side[row["option_type"]] += sign(row, sign_model) * gross_at(row, spot_now, spot_new)
     return side["C"] + side["P"], side["C"], side["P"]
 
 
@@ -50,9 +50,8 @@ def slope_at(rows: list[Row], spot_now: float, spot_new: float, sign_model: str 
     for row in rows:
         f, v = row["forward_usd"] / spot_now * spot_new, row["mark_iv"] * math.sqrt(row["tenor_years"])
         a = black76.d1(f, row["strike_usd"], row["tenor_years"], row["mark_iv"])
-        sign = SIGNS[sign_model][row["option_type"]]
         d_by_df = 0.01 * row["open_interest_coin"] * black76.phi(a) / v * (1.0 - a / v)
-        total += sign * d_by_df * row["forward_usd"] / spot_now
+        total += sign(row, sign_model) * d_by_df * row["forward_usd"] / spot_now
     return 0.01 * spot_new * total
 
 
@@ -64,9 +63,9 @@ def sign_of_net(rows: list[Row], spot_now: float, spot_new: float, sign_model: s
             f, v = row["forward_usd"] / spot_now * spot_new, row["mark_iv"] * math.sqrt(row["tenor_years"])
             a = black76.d1(f, row["strike_usd"], row["tenor_years"], row["mark_iv"])
             log_size = math.log(f * row["open_interest_coin"] / v) - 0.5 * a * a
-            terms.append((SIGNS[sign_model][row["option_type"]], log_size))
+            terms.append((sign(row, sign_model), log_size))
     largest = max(log_size for _, log_size in terms)
-    net = math.fsum(sign * math.exp(log_size - largest) for sign, log_size in terms)
+    net = math.fsum(side * math.exp(log_size - largest) for side, log_size in terms)
     return (net > 0) - (net < 0)
 
 

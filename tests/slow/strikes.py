@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.slow.exposure import SIGNS, Row, gross_gex
+from tests.slow.exposure import Row, gross_gex, sign
 
 
 def cells(rows: list[Row], key: Callable[[Row], Any], sign_model: str) -> dict[Any, dict[str, float]]:
@@ -14,7 +14,7 @@ def cells(rows: list[Row], key: Callable[[Row], Any], sign_model: str) -> dict[A
     for row in rows:
         side = "call" if row["option_type"] == "C" else "put"
         cell = table.setdefault(key(row), dict.fromkeys(COLUMNS, 0.0))
-        signed = SIGNS[sign_model][row["option_type"]] * gross_gex(row)
+        signed = sign(row, sign_model) * gross_gex(row)
         cell[f"{side}_gex_usd"] += signed
         cell["net_gex_usd"] += signed
         cell["gross_gex_usd"] += gross_gex(row)

@@ -8,6 +8,7 @@ SELECT
     sign_model,
     max(spot_usd) AS spot_usd,
     max(net_gex_usd) AS net_gex_usd,
+    bool_or(is_reconstructed) AS is_reconstructed,
     {levels}
 FROM levels
 GROUP BY snapshot_at, underlying, venues, scope, sign_model

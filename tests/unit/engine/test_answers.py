@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from gex_pipeline.core.window import Window
 from gex_pipeline.engine.answers import answer
 from gex_pipeline.engine.build import build
-from gex_pipeline.errors import UsageError
+from gex_pipeline.errors import GexError
 from gex_pipeline.schema import CANDLES, CHAIN, DERIVED, TABLES
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.partitions import Store
@@ -60,7 +60,16 @@ def assert_equals_stored(made: Store, found: object, venues: str) -> None:
 
 
 #: Tables that `gex levels` does not show.
-NOT_ASKED = {"exposure_totals", "expiry_summary", "density", "implied_vol", "level_bands", "net_gex_bands"}
+NOT_ASKED = {
+    "exposure_totals",
+    "expiry_summary",
+    "density",
+    "implied_vol",
+    "level_bands",
+    "net_gex_bands",
+    "taker_book",
+    "taker_coverage",
+}
 
 
 def test_every_other_derived_table_is_in_an_answer():
@@ -127,7 +136,8 @@ def test_sign_models(warehouse, sign_model, call, put):
 
 
 def test_a_sign_model_that_needs_trades(warehouse):
-    with pytest.raises(UsageError, match="taker needs trades, which are not stored: use naive, short_all, unsigned"):
+    words = "no option trade of BTC from binance, deribit until 2026-03-05T08:00Z is stored: sign model taker needs"
+    with pytest.raises(GexError, match=words):
         answer(warehouse, "BTC", at=AT, sign_model="taker")
 
 

@@ -61,3 +61,17 @@ def test_instant_is_utc_whatever_the_zone():
     local = datetime(2026, 3, 17, 18, 30, tzinfo=timezone(timedelta(hours=2)))
     assert text.instant(local) == "2026-03-17 16:30 UTC"
     assert text.day(datetime(2026, 3, 27, 8, tzinfo=UTC)) == "27MAR26"
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ((0.104, 0.39, 0, "partial"), "10.4 % of open interest; 39.0 % of contracts have any; partial: some venues"),
+        ((0.5, 1.0, 3, "ok"), "50.0 % of open interest; 100.0 % of contracts have any; 3 hours since have none"),
+        ((None, 0.5, None, "empty"), "none of open interest; 50.0 % of contracts have any"),
+    ],
+)
+def test_coverage(row: tuple[float | None, float, int | None, str], words: str) -> None:
+    names = ("share_of_oi", "share_of_contracts", "hours_without_trades", "status")
+    said = text.coverage({"first_trade_at": datetime(2026, 1, 11, 3, tzinfo=UTC), **dict(zip(names, row, strict=True))})
+    assert said.startswith(f"trades since 2026-01-11 03:00 UTC explain {words}")

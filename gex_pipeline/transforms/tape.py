@@ -1,0 +1,111 @@
+"""The tape of one underlying: its trades until the end of a period, as running sums per contract.
+
+Belongs here: what trades say of a chain's contracts. Not: which files they are read from (`engine.tapes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from gex_pipeline.core import inventory
+from gex_pipeline.core.inventory import PARTS_PER_COIN, Running, Whole
+from gex_pipeline.transforms.taker_flow import KINDS, signed_parts
+
+_HOUR_US = 3_600_000_000
+_CONTRACT = ["venue", "instrument"]
+_ROW = (*_CONTRACT, "at_us", *KINDS, "n_trades")
+#: Later than any snapshot.
+_NEVER = 2**62
+
+
+@dataclass(frozen=True)
+class Tape:
+    """Running sums of a period's trades, at whose begin all earlier days count.
+
+    ``contracts``: venue, instrument, ``number`` in ``sums`` and ``is_old``: whether it was listed when the trades of
+    its venue began. ``first_us``: per venue its first trade, in microseconds since 1970. ``hours``: per venue the hours
+    since 1970 that have trades, ascending.
+    """
+
+    begin_us: int
+    contracts: pl.DataFrame
+    sums: Running
+    first_us: Mapping[str, int]
+    hours: Mapping[str, Whole]
+
+    @staticmethod
+    def from_rows(
+        begin: datetime,
+        flows: pl.DataFrame,
+        trades: pl.DataFrame,
+        old: pl.DataFrame,
+        first_us: Mapping[str, int],
+        hours: Mapping[str, Whole],
+    ) -> Tape:
+        """From rows of `taker_flow` before ``begin`` and of `trades` since; ``old``: venue and instrument."""
+        begin_us = round(begin.timestamp() * 1e6)
+        rows = pl.concat([_earlier(flows), _since(trades, begin_us)])
+        known = pl.concat([rows.select(_CONTRACT, is_old=pl.lit(value=False)), old.with_columns(is_old=True)])
+        contracts = known.group_by(_CONTRACT).agg(pl.col("is_old").any()).sort(_CONTRACT).with_row_index("number")
+        number = rows.join(contracts, on=_CONTRACT, how="left", maintain_order="left")["number"]
+        sums = Running.from_rows(_whole(number), _whole(rows["at_us"]), rows.select(*KINDS, "n_trades").to_numpy())
+        return Tape(begin_us, contracts, sums, first_us, hours)
+
+    def on(self, chain: pl.DataFrame) -> pl.DataFrame:
+        """Rows of `chain` within the period, with what the tape says of each: the columns of `taker_book`.
+
+        Null where it has no trade; ``is_whole`` is false where it may have begun after the contract was listed, or
+        not yet.
+        """
+        contract = chain.select(_CONTRACT).join(self.contracts, on=_CONTRACT, how="left", maintain_order="left")
+        at_us = _whole(chain["snapshot_at"])
+        found = self.sums.until(_whole(contract["number"].fill_null(len(self.contracts))), at_us - self.begin_us)
+        first = chain["venue"].replace_strict(dict(self.first_us), default=_NEVER, return_dtype=pl.Int64)
+        is_old = contract["is_old"].fill_null(value=False).to_numpy()
+        held = inventory.coins(found[:, 0])
+        columns = {
+            "inventory_coin": held,
+            "block_coin": inventory.coins(found[:, 1]),
+            "combo_coin": inventory.coins(found[:, 2]),
+            "dealer_coin": inventory.dealers(held, chain["open_interest_coin"].to_numpy()),
+            "n_trades": found[:, 3],
+        }
+        has_any = pl.Series(found[:, 3] > 0)
+        known = [pl.Series(name, values).set(~has_any, None) for name, values in columns.items()]
+        return chain.with_columns(*known, pl.Series("is_whole", (at_us >= first.to_numpy()) & ~is_old))
+
+    def hours_without(self, venue: str, snapshots_us: np.ndarray) -> np.ndarray:
+        """Whole hours from that of the venue's first trade until each snapshot's that have no trade."""
+        first, now = self.first_us[venue] // _HOUR_US, snapshots_us // _HOUR_US
+        return now - first - np.searchsorted(self.hours[venue], now)
+
+
+def hours_of(flows: pl.DataFrame, trades: pl.DataFrame) -> dict[str, Whole]:
+    """Per venue the hours since 1970 that have trades, ascending, from all rows of `taker_flow` and `trades`."""
+    days = flows.group_by("venue", "day_at").agg(pl.col("hours").bitwise_or())
+    every = days.join(pl.DataFrame({"hour": range(24)}), how="cross").filter(
+        pl.col("hours") // 2 ** pl.col("hour") % 2 == 1
+    )
+    earlier = every.select("venue", hour=pl.col("day_at").cast(pl.Int64) // _HOUR_US + pl.col("hour"))
+    later = trades.select("venue", hour=pl.col("traded_at").cast(pl.Int64) // _HOUR_US)
+    both = pl.concat([earlier, later]).unique().sort("venue", "hour")
+    return {str(venue): _whole(rows["hour"]) for (venue,), rows in both.group_by("venue", maintain_order=True)}
+
+
+def _earlier(flows: pl.DataFrame) -> pl.DataFrame:
+    parts = {kind: (pl.col(f"{kind}_coin") * PARTS_PER_COIN).round().cast(pl.Int64) for kind in KINDS}
+    return flows.select(*_CONTRACT, pl.lit(0, pl.Int64).alias("at_us"), n_trades="n_trades", **parts).select(_ROW)
+
+
+def _since(trades: pl.DataFrame, begin_us: int) -> pl.DataFrame:
+    at_us = pl.col("traded_at").cast(pl.Int64) - begin_us
+    return signed_parts(trades).with_columns(at_us=at_us, n_trades=pl.lit(1, pl.Int64)).select(_ROW)
+
+
+def _whole(values: pl.Series) -> Whole:
+    return values.cast(pl.Int64).to_numpy()
