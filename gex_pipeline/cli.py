@@ -94,6 +94,11 @@ _COMMANDS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
             "Levels of several underlyings in one call.",
             ("gex bundle BTC ETH SOL", "gex bundle BTCUSDT ETHUSDT --json"),
         ),
+        "scan": (
+            "ask:scan",
+            "The morning table: a line per coin, with reasons.",
+            ("gex scan", "gex scan BTC ETH --at 2026-03-17T16:00Z", "gex scan --json"),
+        ),
         "sql": (
             "look:sql",
             "Run a query on the tables and views of the warehouse.",

@@ -1,4 +1,4 @@
-"""Commands that answer: `levels`, `profile`, `heatmap`, `bundle`."""
+"""Commands that answer: `levels`, `profile`, `heatmap`, `bundle`, `scan`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from gex_pipeline.commands import arguments
 from gex_pipeline.commands.arguments import (
     Context,
     Expiry,
     to_expiry,
     to_includes,
+    to_instant,
     to_underlying,
     underlying_or_none,
 )
@@ -176,6 +178,42 @@ def bundle(
     reasons = [f"{name}: {reason}" for name, reason in missing.items()]
     is_partial = say_all([*reasons, *(f"{word!r} is not an underlying" for word in invalid)])
     return 0 if not is_partial else 3 if results else 1
+
+
+def scan(
+    *underlyings: str,
+    at: Annotated[datetime | None, Parameter(converter=to_instant, metavar="TIME")] = None,
+    json: bool = False,
+    context: Given,
+) -> int:
+    """A line per coin: regime, distance to the flip, volatility premium, next OPEX, and what changed in a day.
+
+    Of all venues and expiries, by the naive signs. What one coin lacks does not stop the others.
+
+    Parameters
+    ----------
+    underlyings
+        BTC or BTCUSDT, several. Default: all that are stored.
+    at
+        As of this time. ISO 8601, UTC without a zone. Default: now.
+    json
+        Print the JSON document, with all columns of view `regime`.
+    """
+    from gex_pipeline.engine.scan import scan as stands_of
+    from gex_pipeline.engine.scan import stored
+    from gex_pipeline.present.scan import scan_document, scan_table
+    from gex_pipeline.store.partitions import Store
+
+    now, store = clock(), Store(context.warehouse)
+    store.require()
+    names = [arguments.underlying(word) for word in underlyings] or stored(store)
+    found, missing = stands_of(store, dict.fromkeys(names), at or now)
+    if json:
+        show_json(scan_document(found, missing, at or now, now, new_request_id()))
+    elif found:
+        show(scan_table(found.values()), is_wide=True)
+    is_partial = say_all(f"{name}: {reason}" for name, reason in missing.items())
+    return 0 if not is_partial else 3 if found else 1
 
 
 def _levels(

@@ -6,6 +6,7 @@ Labels, not forecasts; docs/regimes.md says what each means.
 from gex_pipeline.schema.common import KNOWLEDGE_TIME, SNAPSHOT_AT, SPOT_USD, UNDERLYING, gex, price
 from gex_pipeline.schema.derived import STATUSES
 from gex_pipeline.schema.model import Column, Table
+from gex_pipeline.schema.volatility import VRP_STATUSES
 
 SIGNS = ("positive", "negative")
 
@@ -40,7 +41,10 @@ REGIME = Table(
         ),
         Column("vex_usd", "float", "USD per vol point", "Net vanna exposure of the whole book."),
         Column("is_vanna_aligned", "bool", "", "Net gamma is positive and net vanna exposure negative."),
+        Column("vrp_vol_pts", "float", "vol points", "Of `volatility`: 30-day IV less realised.", is_nullable=True),
         Column("vrp_z", "float", "1", "Of `volatility`.", is_nullable=True),
+        Column("vrp_count", "int", "", "Of `volatility`: snapshots in vrp_z.", is_nullable=True),
+        Column("vrp_status", "category", "", "Of `volatility`: why there is no premium.", True, choices=VRP_STATUSES),
         Column(
             "cell",
             "category",

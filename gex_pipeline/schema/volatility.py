@@ -7,6 +7,9 @@ from gex_pipeline.schema.common import KNOWLEDGE_TIME, SNAPSHOT_AT, UNDERLYING
 from gex_pipeline.schema.market import INTERVALS
 from gex_pipeline.schema.model import Column, Table
 
+#: Whether there is a premium, else what it lacks.
+VRP_STATUSES = ("ok", "no_iv", "no_candles", "neither")
+
 #: Days of the trailing windows of realised volatility.
 RV_DAYS = (1, 7, 30)
 #: Bars of which realised volatility is made, finest first.
@@ -113,7 +116,7 @@ VOLATILITY = Table(
             "",
             "ok = there is a premium; no_iv = iv30 is null; no_candles = rv30 is; neither = both are. "
             "vrp_z and vrp_percentile are null until 30 days have a premium.",
-            choices=("ok", "no_iv", "no_candles", "neither"),
+            choices=VRP_STATUSES,
         ),
     ),
     key=("snapshot_at", "underlying"),
@@ -136,7 +139,7 @@ VRP_EX_POST = Table(
             "",
             "ok = there is a premium; no_iv = iv30 is null; no_candles = rv30_after is, also as the days are not over; "
             "neither = both are.",
-            choices=("ok", "no_iv", "no_candles", "neither"),
+            choices=VRP_STATUSES,
         ),
     ),
     key=("snapshot_at", "underlying"),

@@ -60,10 +60,11 @@ _PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 class Session:
     """A connection whose views follow the files. Not for several threads at once: open one session each.
 
-    ``functions``: what the table macros compute, by name; a macro without one is not there.
+    ``functions``: what the table macros compute, by name; a macro without one is not there. ``since``: files of days,
+    months and years before it are not there, so that questions about today cost the same in a warehouse of ten years.
     """
 
-    def __init__(self, root: Path, functions: Mapping[str, Answering] | None = None) -> None:
+    def __init__(self, root: Path, functions: Mapping[str, Answering] | None = None, since: date | None = None) -> None:
         self.store = Store(root)
         self.store.require()
         self._con = duckdb.connect(
@@ -76,6 +77,7 @@ class Session:
         self._paths: dict[str, list[str]] = {}
         self._has_functions = self._has_macros = False
         self._macros = Macros(functions or {})
+        self._since = f"{since or date.min}"
 
     def query(self, sql: str, parameters: list[Any] | None = None) -> pl.DataFrame:
         """Rows of one reading statement.
@@ -131,7 +133,8 @@ class Session:
     def _refresh(self, name: str) -> None:
         table = TABLES[name]
         root = self.store.objects
-        paths = [str(root.path(p.path)) for p in self.store.partitions(table)] if table.period else []
+        files = self.store.partitions(table) if table.period else []
+        paths = [str(root.path(p.path)) for p in files if p.period >= self._since[: len(p.period)]]
         if self._paths.get(name) != paths:
             for statement in catalog.statements(table, paths):
                 self._con.execute(statement)

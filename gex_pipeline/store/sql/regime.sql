@@ -25,7 +25,7 @@ labelled AS (
         vex_usd,
         regime IS NOT DISTINCT FROM 'positive' AS is_positive,
         is_positive AND vex_usd < 0 AS is_vanna_aligned,
-        vrp_z
+        vrp_vol_pts, vrp_z, vrp_count, volatility.status AS vrp_status
     FROM book
     JOIN flip USING (snapshot_at, underlying)
     LEFT JOIN volatility USING (snapshot_at, underlying)

@@ -1,0 +1,56 @@
+"""Where a coin stands, and in words what changed and what is missing. Not: how it is laid out, see `scan`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gex_pipeline.present import text
+
+#: Changes of a price that are worth a word.
+_LEAST_CHANGE = 0.001
+_WORDS = ("regime", "confidence", "cell")
+_PRICES = {"spot_usd": "spot", "zero_gamma_usd": "flip", "call_resistance": "call wall", "put_support": "put wall"}
+_NO_PREMIUM = {
+    "no_iv": "30 days are not between two expiries with an IV",
+    "no_candles": "no 30 days of candles",
+    "neither": "neither a 30-day IV nor 30 days of candles",
+}
+
+
+@dataclass(frozen=True)
+class Stand:
+    """A coin: its row of the last snapshot, that of a day before where there is one, and how old the last is.
+
+    Rows have the columns of view `regime`, the nearest OPEX (``opex_at``, ``opex_type``, ``opex_share`` of gross gamma,
+    ``opex_flip_usd`` without it) and the main walls.
+    """
+
+    underlying: str
+    now: dict[str, Any]
+    before: dict[str, Any] | None
+    age_seconds: float
+    is_stale: bool
+
+    def changes(self) -> Iterator[str]:
+        """What is other than a day before."""
+        now, before = self.now, self.before
+        if before is None:
+            yield "no snapshot of a day before"
+            return
+        for name in _WORDS:
+            if now[name] != before[name] and None not in (now[name], before[name]):
+                yield f"{name} was {before[name]}"
+        for name, word in _PRICES.items():
+            if None not in (now[name], before[name]) and abs(now[name] / before[name] - 1.0) >= _LEAST_CHANGE:
+                yield f"{word} {text.percent(now[name] / before[name] - 1.0)}"
+
+    def reasons(self) -> Iterator[str]:
+        """Why there is no premium, no z-score of it, no OPEX."""
+        if self.now["vrp_vol_pts"] is None:
+            yield f"no premium: {_NO_PREMIUM[self.now['vrp_status'] or 'neither']}"
+        elif self.now["vrp_z"] is None:
+            yield f"no z: {self.now['vrp_count']} snapshots have a premium, on fewer than 30 days"
+        if self.now["opex_at"] is None:
+            yield "no monthly or quarterly expiry is listed"
