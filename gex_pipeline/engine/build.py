@@ -1,4 +1,4 @@
-"""`gex build`: chain -> every derived table, only what is missing or stale."""
+"""`gex build`: chain, and trades where there are any -> every derived table, only what is missing or stale."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def build(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> BuildSummary:
-    """Bring the derived tables up to date with `chain`.
+    """Bring the derived tables up to date with `chain` and `trades`.
 
     ``start`` and ``end`` choose the periods that overlap [start, end]. Interrupting loses nothing: what is stored
     stays, and the next run goes on with the rest. Raises ``GexError`` for an underlying without a chain, and when none
