@@ -1,4 +1,4 @@
-"""`gex build`: chain -> every derived table, only what is missing or stale."""
+"""`gex build`: chain, and trades where there are any -> every derived table, only what is missing or stale."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from gex_pipeline.engine.pool import run_all
 from gex_pipeline.engine.progress import Progress, Silent
 from gex_pipeline.errors import GexError, StoreError
 from gex_pipeline.schema import DERIVED, TABLES
+from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
 
 
@@ -41,7 +42,7 @@ def build(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> BuildSummary:
-    """Bring the derived tables up to date with `chain`.
+    """Bring the derived tables up to date with `chain` and `trades`.
 
     ``start`` and ``end`` choose the periods that overlap [start, end]. Interrupting loses nothing: what is stored
     stays, and the next run goes on with the rest. Raises ``GexError`` for an underlying without a chain, and when none
@@ -50,7 +51,7 @@ def build(
     began, progress = time.monotonic(), progress or Silent()
     store = Store(root)
     store.require()
-    failures = compact(store) + _sum_trades(store, underlyings or [], workers)
+    failures = compact(store) + _sum_trades(store, flows.stale(store, underlyings or [], is_forced=is_forced), workers)
     jobs = _chosen(tasks.plan(store), underlyings or [], start, end)
     _require_chain(store, jobs, underlyings or [], start, end)
     stale = [j for j in jobs if is_forced or not tasks.is_fresh(store, j)]
@@ -78,10 +79,9 @@ def _count(summary: BuildSummary, job: tasks.Job, outcome: Mapping[str, int] | G
         summary.rows.update(outcome)
 
 
-def _sum_trades(store: Store, underlyings: list[str], workers: int | None) -> list[str]:
-    """Bring `taker_flow` up to date; a line for each file of trades that cannot be summed."""
-    stale = flows.stale(store, underlyings)
-    outcomes = run_all(partial(flows.run, store.root), stale, workers)
+def _sum_trades(store: Store, trades: list[Partition], workers: int | None) -> list[str]:
+    """Make the `taker_flow` of some files of trades; a line for each that cannot be summed."""
+    outcomes = run_all(partial(flows.run, store.root), trades, workers)
     return [f"{p.path}: {outcome}" for p, outcome in outcomes if isinstance(outcome, GexError)]
 
 

@@ -23,10 +23,10 @@ def flow_of(trades: Partition) -> Partition:
     return replace(trades, table=TAKER_FLOW.name)
 
 
-def stale(store: Store, underlyings: list[str]) -> list[Partition]:
-    """The partitions of `trades` whose flow is missing, or was made from other trades or by other code."""
-    trades = store.partitions(TRADES)
-    return [p for p in trades if (not underlyings or p.value("underlying") in underlyings) and not is_fresh(store, p)]
+def stale(store: Store, underlyings: list[str], *, is_forced: bool = False) -> list[Partition]:
+    """The partitions of `trades` whose flow is missing, or was made from other trades or by other code; or all."""
+    trades = [p for p in store.partitions(TRADES) if not underlyings or p.value("underlying") in underlyings]
+    return [p for p in trades if is_forced or not is_fresh(store, p)]
 
 
 def is_fresh(store: Store, trades: Partition) -> bool:

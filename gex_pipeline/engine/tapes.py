@@ -80,9 +80,11 @@ def begins(store: Store, trades: Iterable[Partition], chain: Iterable[Partition]
 
 def _begin(store: Store, trades: Partition, chain: Sequence[Partition]) -> Begin | None:
     first_at = _first(store, trades, "traded_at")
-    for p in chain if first_at else ():
+    if first_at is None:
+        return None
+    for p in (p for p in chain if period_days(p.period).last >= first_at.date()):
         at = _first(store, p, "snapshot_at", pl.col("snapshot_at") >= first_at)
-        if first_at and at:
+        if at is not None:
             return Begin(trades, first_at, p, at)
     return None
 
