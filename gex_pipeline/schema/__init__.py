@@ -13,23 +13,23 @@ from gex_pipeline.schema.backtest import (
 from gex_pipeline.schema.chain import CHAIN, CHAIN_REJECTED
 from gex_pipeline.schema.derived import EXPECTED_MOVE, FLIP_ZONES, GAMMA_PROFILE, LEVELS, MAX_PAIN, RANKED
 from gex_pipeline.schema.live import RAW, SNAPSHOTS
-from gex_pipeline.schema.macros import LEVELS_FOR, STRIKE_EXPIRY_HEATMAP, STRIKE_PROFILE
+from gex_pipeline.schema.macros import GEX_CHANGES, LEVELS_FOR, OI_CHANGES, STRIKE_EXPIRY_HEATMAP, STRIKE_PROFILE
 from gex_pipeline.schema.market import CANDLES, DVOL
 from gex_pipeline.schema.model import Column, Table
 from gex_pipeline.schema.tape import FUNDING, PERPS, SETTLEMENTS, TRADES
-from gex_pipeline.schema.views import EXPIRIES, EXPOSURE, LEVELS_WIDE
+from gex_pipeline.schema.views import EXPIRIES, EXPOSURE, GAMMA_TWAP, LEVELS_WIDE
 
 #: The tables that are computed from `chain` and stored.
 DERIVED = (LEVELS, FLIP_ZONES, GAMMA_PROFILE, RANKED, MAX_PAIN, EXPECTED_MOVE)
 
 #: The tables that are computed when they are read.
-VIEWS = (EXPOSURE, LEVELS_WIDE, EXPIRIES)
+VIEWS = (EXPOSURE, GAMMA_TWAP, LEVELS_WIDE, EXPIRIES)
 
 #: Stored tables in which a day without rows is nothing unusual; a book that nets to 0 at every strike has no ranks.
 MAY_BE_EMPTY = ("chain_rejected", "flip_zones", "ranked")
 
 #: Table macros: questions with arguments.
-MACROS = (LEVELS_FOR, STRIKE_PROFILE, STRIKE_EXPIRY_HEATMAP)
+MACROS = (LEVELS_FOR, STRIKE_PROFILE, STRIKE_EXPIRY_HEATMAP, OI_CHANGES, GEX_CHANGES)
 
 #: Tables of what is around the chain.
 AROUND = (CANDLES, DVOL, PERPS, FUNDING, SETTLEMENTS, TRADES)
@@ -59,6 +59,7 @@ __all__ = [
     "FLIP_ZONES",
     "FUNDING",
     "GAMMA_PROFILE",
+    "GAMMA_TWAP",
     "LEVELS",
     "LEVELS_WIDE",
     "MACROS",

@@ -16,7 +16,7 @@ from gex_pipeline.schema.views import NEEDS, OF_RUNS, SIDED
 from gex_pipeline.store.quoting import text
 
 #: Views that call the session's functions.
-USES_FUNCTIONS = {"exposure", "expiries"}
+USES_FUNCTIONS = {"exposure", "gamma_twap", "expiries"}
 
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 #: Queries about the catalog itself see every view.
@@ -29,8 +29,14 @@ def mentioned(sql: str) -> list[str]:
     """The tables a query may read, with the tables that those read, dependencies first."""
     words = set(_WORD.findall(sql.lower()))
     names = set(TABLES) if _CATALOG.search(sql) else words & set(TABLES)
-    names |= {need for name in names for need in NEEDS.get(name, ())}
-    return sorted(names, key=lambda n: (n in NEEDS, n))
+    while needed := {need for name in names for need in NEEDS.get(name, ())} - names:
+        names |= needed
+    return sorted(names, key=lambda n: (_depth(n), n))
+
+
+def _depth(name: str) -> int:
+    """How many tables one behind the other a view reads; 0 where it is over files alone."""
+    return max((1 + _depth(need) for need in NEEDS.get(name, ())), default=0)
 
 
 def statements(table: Table, paths: list[str]) -> list[str]:
