@@ -20,9 +20,9 @@ from gex_pipeline.core import black76
 from gex_pipeline.core.black76 import Floats
 
 #: Venue -> (first expiry date, minutes of the index that the settlement price averages), ascending.
-#: Sources: support.deribit.com, "Inverse options" and "Linear USDC options" (30-minute average of the index);
-#: Bybit help, "FAQ Options Trading"; Binance options FAQ (mean of 1,800 seconds); OKX help, "Options introduction",
-#: and its announcement of the change from one hour to 30 minutes on 2026-03-18.
+#: Sources: support.deribit.com, "Inverse Options" and "Linear USDC Options" (07:30 to 08:00 UTC); Bybit help, "FAQ
+#: Options Trading"; Binance FAQ, "Options Contract Specifications" (mean of 1,800 seconds); OKX help, "Options
+#: Introduction" (one hour), and its change to 30 minutes from 2026-03-18 as the press relayed it.
 WINDOW_MINUTES: dict[str, tuple[tuple[date, int], ...]] = {
     "deribit": ((date.min, 30),),
     "bybit": ((date.min, 30),),
@@ -42,7 +42,8 @@ def gamma(f: Floats, k: Floats, t: Floats, s: Floats, window: Floats, average: F
     Arguments broadcast. ``t`` and ``window`` in years, ``average`` in USD per coin: what has been averaged so far
     (a settlement estimate, else the forward), which counts inside the window only. There the part 1 - w is fixed,
     w = t / window: the strike becomes K' = (k - (1 - w) average) / w, and gamma is w times that of Black-76 at K'.
-    K' <= 0 is certain to be exercised, or not to be: 0. It falls to 0 at expiry. NaN in, NaN out.
+    K' <= 0 is certain to be exercised, or not to be: 0. It falls to 0 at expiry. NaN in, NaN out; of the average
+    inside the window only.
     """
     w = np.minimum(t / window, 1.0)
     is_inside = (w > 0) & (w < 1)

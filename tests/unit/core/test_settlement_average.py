@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from datetime import date
+from functools import cache
 
 import numpy as np
 import pytest
@@ -74,6 +75,7 @@ def test_matching_the_variance_is_close_to_the_true_average(minutes: float, mone
     assert scalar(f, strike, t, s, window, f) == pytest.approx(w / f * point**2 * density, rel=0.04)
 
 
+@cache
 def average_over_forward(t: float, s: float, window: float, paths: int = 300_000, steps: int = 120) -> np.ndarray:
     """The average of the open part of the window over today's forward, once per simulated path."""
     rng = np.random.default_rng(20260318)
