@@ -27,6 +27,10 @@ _LAST_DAYS = (timedelta(days=2), timedelta(days=5))
 _ATTEMPTS = 5
 
 
+class NoSnapshotError(GexError):
+    """The underlying and venues are stored, but nothing was known at the time."""
+
+
 @dataclass(frozen=True)
 class Found:
     """A snapshot, the usual seconds between snapshots before it, and where its rows are."""
@@ -61,7 +65,7 @@ def latest(store: Store, underlying: str, at: datetime, venues: list[str] | None
 def find(store: Store, underlying: str, at: datetime, venues: list[str] | None) -> Found:
     """The snapshot that was known at ``at``.
 
-    Raises ``GexError`` for an underlying or venue that is not stored and for a time before the first snapshot.
+    Raises ``GexError`` for an underlying or venue that is not stored, ``NoSnapshotError`` for a time before the first.
     """
     partitions = _of(store, underlying, venues)
     months = sorted({p.period[:7] for p in partitions if p.period[:7] <= f"{at:%Y-%m}"}, reverse=True)
@@ -72,7 +76,8 @@ def find(store: Store, underlying: str, at: datetime, venues: list[str] | None) 
         if freshness.is_enough(known["snapshot_at"], datetime.fromisoformat(f"{month}-01T00:00Z")):
             break
     if known.is_empty():
-        raise GexError(f"no snapshot of {underlying} was known at {at:%Y-%m-%dT%H:%M:%SZ}; {_first(store, partitions)}")
+        first = _first(store, partitions)
+        raise NoSnapshotError(f"no snapshot of {underlying} was known at {at:%Y-%m-%dT%H:%M:%SZ}; {first}")
     snapshot_at = known["snapshot_at"][-1]
     here = tuple(p for p in partitions if f"{snapshot_at:%Y-%m-%d}".startswith(p.period))
     return Found(snapshot_at, freshness.usual_interval_seconds(known["snapshot_at"]), here)

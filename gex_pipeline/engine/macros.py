@@ -16,11 +16,15 @@ import polars as pl
 from gex_pipeline.core.instruments import underlying_of
 from gex_pipeline.core.window import Window
 from gex_pipeline.engine.answers import Asked, ask, whole_set
+from gex_pipeline.engine.changes import Compared, compare
+from gex_pipeline.errors import UsageError
 from gex_pipeline.present import strikes
 from gex_pipeline.present.choices import expiry_of
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.transforms.contracts import ALL_VENUES
+from gex_pipeline.transforms.gex_changes import gex_changes
 from gex_pipeline.transforms.levels import levels
+from gex_pipeline.transforms.oi_changes import oi_changes
 
 
 def functions(store: Store) -> dict[str, Callable[..., pl.DataFrame]]:
@@ -29,6 +33,8 @@ def functions(store: Store) -> dict[str, Callable[..., pl.DataFrame]]:
         "levels_for": partial(_levels_for, store),
         "strike_profile": partial(_strike_profile, store),
         "strike_expiry_heatmap": partial(_strike_expiry_heatmap, store),
+        "oi_changes": partial(_oi_changes, store),
+        "gex_changes": partial(_gex_changes, store),
     }
 
 
@@ -46,6 +52,35 @@ def _strike_profile(store: Store, *, expiry: str, **arguments: Any) -> pl.DataFr
 def _strike_expiry_heatmap(store: Store, **arguments: Any) -> pl.DataFrame:
     asked = _ask(store, **arguments)
     return _with_question(asked, asked.strikes)
+
+
+def _oi_changes(store: Store, **arguments: Any) -> pl.DataFrame:
+    compared = _compare(store, **arguments)
+    return _with_comparison(compared, oi_changes(compared.asked.chain, compared.before))
+
+
+def _gex_changes(store: Store, *, top: int, **arguments: Any) -> pl.DataFrame:
+    if top < 1:
+        raise UsageError(f"top {top} must be at least 1")
+    compared = _compare(store, **arguments)
+    spot_usd = float(compared.asked.whole.spots[0, 0])
+    return _with_comparison(compared, gex_changes(compared.asked.chain, compared.before, spot_usd, top))
+
+
+def _compare(store: Store, *, underlying: str, **arguments: Any) -> Compared:
+    return compare(store, underlying_of(underlying), **arguments)
+
+
+def _with_comparison(compared: Compared, rows: pl.DataFrame) -> pl.DataFrame:
+    """As :func:`_with_question`, and what the rows are compared with; known once both snapshots were."""
+    whole = _with_question(compared.asked, rows).with_columns(
+        snapshot_before_at=pl.lit(compared.before_at).cast(pl.Datetime("us", "UTC")),
+        status=pl.lit(compared.status),
+    )
+    if compared.before is None:
+        return whole
+    known = compared.before["knowledge_time"].max()
+    return whole.with_columns(knowledge_time=pl.max_horizontal("knowledge_time", pl.lit(known)))
 
 
 def _ask(

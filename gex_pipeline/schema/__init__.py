@@ -22,14 +22,14 @@ from gex_pipeline.schema.derived import (
     RANKED,
 )
 from gex_pipeline.schema.live import RAW, SNAPSHOTS
-from gex_pipeline.schema.macros import LEVELS_FOR, STRIKE_EXPIRY_HEATMAP, STRIKE_PROFILE
+from gex_pipeline.schema.macros import GEX_CHANGES, LEVELS_FOR, OI_CHANGES, STRIKE_EXPIRY_HEATMAP, STRIKE_PROFILE
 from gex_pipeline.schema.market import CANDLES, DVOL
 from gex_pipeline.schema.model import Column, Table
 from gex_pipeline.schema.regimes import REGIME, REGIME_TRANSITIONS
 from gex_pipeline.schema.smiles import DENSITY, EXPIRY_SUMMARY, IMPLIED_VOL
 from gex_pipeline.schema.taker import TAKER_BOOK, TAKER_COVERAGE, TAKER_FLOW
 from gex_pipeline.schema.tape import FUNDING, PERPS, SETTLEMENTS, TRADES
-from gex_pipeline.schema.views import EXPIRIES, EXPOSURE, LEVELS_WIDE
+from gex_pipeline.schema.views import EXPIRIES, EXPOSURE, GAMMA_TWAP, LEVELS_WIDE
 from gex_pipeline.schema.volatility import REALISED_VOL, VOLATILITY, VRP_EX_POST
 
 #: The tables that are computed from `chain`, where there are any also from `trades`, and stored.
@@ -56,6 +56,7 @@ BUILT = (*DERIVED, TAKER_FLOW)
 #: The tables that are computed when they are read.
 VIEWS = (
     EXPOSURE,
+    GAMMA_TWAP,
     LEVELS_WIDE,
     EXPIRIES,
     REALISED_VOL,
@@ -69,7 +70,7 @@ VIEWS = (
 MAY_BE_EMPTY = ("chain_rejected", "flip_zones", "ranked", "taker_book", "taker_coverage", "taker_flow")
 
 #: Table macros: questions with arguments.
-MACROS = (LEVELS_FOR, STRIKE_PROFILE, STRIKE_EXPIRY_HEATMAP)
+MACROS = (LEVELS_FOR, STRIKE_PROFILE, STRIKE_EXPIRY_HEATMAP, OI_CHANGES, GEX_CHANGES)
 
 #: Tables of what is around the chain.
 AROUND = (CANDLES, DVOL, PERPS, FUNDING, SETTLEMENTS, TRADES)
@@ -103,6 +104,7 @@ __all__ = [
     "FLIP_ZONES",
     "FUNDING",
     "GAMMA_PROFILE",
+    "GAMMA_TWAP",
     "IMPLIED_VOL",
     "LEVELS",
     "LEVELS_WIDE",

@@ -31,6 +31,16 @@ def _sided_columns() -> tuple[Column, ...]:
     return tuple(columns)
 
 
+def _twap_columns() -> tuple[Column, ...]:
+    """Null with two hours or more to go, and for a venue whose window is not known."""
+    what = "gamma exposure of the settlement average, naive signs; null with two hours or more to go."
+    return (
+        gex("call_gamma_twap_usd", f"Calls: {what}", is_nullable=True),
+        gex("put_gamma_twap_usd", f"Puts: {what}", is_nullable=True),
+        gex("gamma_twap_usd", f"Calls and puts: {what}", is_nullable=True),
+    )
+
+
 EXPOSURE = Table(
     name="exposure",
     description="Dealer exposures per strike and expiry, computed from `chain` when read.",
@@ -43,10 +53,34 @@ EXPOSURE = Table(
         price("strike_usd", "Strike."),
         *_sided_columns(),
         gex("gross_gex_usd", "Sum of absolute gamma exposures."),
+        *_twap_columns(),
         Column("call_oi_coin", "float", "coin", "Open interest of the calls.", minimum=0),
         Column("put_oi_coin", "float", "coin", "Open interest of the puts.", minimum=0),
     ),
     key=("snapshot_at", "underlying", "venue", "expiry_at", "strike_usd"),
+)
+
+GAMMA_TWAP = Table(
+    name="gamma_twap",
+    description="Gamma in the last two hours of an expiry: plain, and of the average that it settles on.",
+    columns=(
+        SNAPSHOT_AT,
+        KNOWLEDGE_TIME,
+        UNDERLYING,
+        VENUE,
+        EXPIRY_AT,
+        Column("tenor_minutes", "float", "minutes", "From the snapshot to expiry.", minimum=0, is_minimum_open=True),
+        Column(
+            "window_minutes",
+            "int",
+            "minutes",
+            "What the settlement price averages before expiry; null for a venue whose rule is not known.",
+            is_nullable=True,
+        ),
+        gex("net_gex_usd", "Plain gamma of the expiry's book, naive signs."),
+        gex("gamma_twap_usd", "Gamma of the settlement average, naive signs; null without a window.", is_nullable=True),
+    ),
+    key=("snapshot_at", "underlying", "venue", "expiry_at"),
 )
 
 LEVELS_WIDE = Table(
@@ -92,6 +126,7 @@ OF_RUNS = ("backtest_events", "backtest_trades", "backtest_equity", "backtest_st
 #: View -> the tables and views it reads.
 NEEDS = {
     "exposure": ("chain",),
+    "gamma_twap": ("exposure",),
     "levels_wide": ("levels",),
     "expiries": ("chain",),
     "realised_vol": ("candles",),

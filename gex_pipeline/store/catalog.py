@@ -18,7 +18,7 @@ from gex_pipeline.schema.views import NEEDS, OF_RUNS
 from gex_pipeline.store.quoting import text
 
 #: Views that call the session's functions.
-USES_FUNCTIONS = {"exposure", "expiries"}
+USES_FUNCTIONS = {"exposure", "gamma_twap", "expiries"}
 
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 #: Sign of net gamma, null where it counts as zero.

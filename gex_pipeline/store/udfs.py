@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from gex_pipeline.core import black76, calendar
+from gex_pipeline.core import black76, calendar, settlement_average
 
 _NUMBERS = ("forward", "strike", "tenor", "iv")
 
@@ -30,7 +30,7 @@ _GREEKS = {
 }
 
 #: Names of all functions that a session offers, for the views that need them.
-NAMES = (*_GREEKS, "implied_vol", "expiry_type", "next_settlement")
+NAMES = (*_GREEKS, "black76_gamma_twap", "implied_vol", "expiry_type", "next_settlement", "settlement_window_minutes")
 
 
 def register(con: duckdb.DuckDBPyConnection) -> None:
@@ -38,9 +38,19 @@ def register(con: duckdb.DuckDBPyConnection) -> None:
     for name, (kernel, has_type) in _GREEKS.items():
         types = ["DOUBLE"] * len(_NUMBERS) + ["VARCHAR"] * has_type
         _create(con, name, _numeric(kernel, has_type), types)
+    _create(con, "black76_gamma_twap", _gamma_twap, ["DOUBLE"] * 6)
     _create(con, "implied_vol", _numeric("implied_vol", True), ["DOUBLE"] * 4 + ["VARCHAR"])
     con.create_function("expiry_type", _expiry_type, ["TIMESTAMPTZ"], "VARCHAR", type=PythonUDFType.ARROW)
     con.create_function("next_settlement", _next_settlement, ["TIMESTAMPTZ"], "TIMESTAMPTZ", type=PythonUDFType.ARROW)
+    window: list[Any] = ["VARCHAR", "TIMESTAMPTZ"]
+    con.create_function(
+        "settlement_window_minutes",
+        _window_minutes,
+        window,
+        "BIGINT",
+        type=PythonUDFType.ARROW,
+        null_handling=FunctionNullHandling.SPECIAL,  # a venue may be unknown
+    )
 
 
 def _create(con: duckdb.DuckDBPyConnection, name: str, function: Callable[..., pa.Array], types: list[str]) -> None:
@@ -69,6 +79,20 @@ def _call(kernel: str, numbers: tuple[pa.ChunkedArray, ...], *flags: np.ndarray)
         return getattr(black76, kernel)(*(c.to_numpy() for c in numbers), *flags)
 
 
+def _gamma_twap(
+    forward: pa.ChunkedArray,
+    strike: pa.ChunkedArray,
+    tenor: pa.ChunkedArray,
+    iv: pa.ChunkedArray,
+    window: pa.ChunkedArray,
+    average: pa.ChunkedArray,
+) -> pa.Array:
+    """Tenor and window in years, the running average in USD per coin."""
+    numbers = (forward, strike, tenor, iv, window, average)
+    with np.errstate(all="ignore"):
+        return _result(settlement_average.gamma(*(c.to_numpy() for c in numbers)))
+
+
 def _result(values: np.ndarray) -> pa.Array:
     return pa.array(values, pa.float64(), mask=~np.isfinite(values))
 
@@ -83,6 +107,12 @@ def _next_settlement(instants: pa.ChunkedArray) -> pa.Array:
     distinct, inverse = _distinct(instants)
     later = np.array([calendar.next_settlement(d).timestamp() * 1e6 for d in distinct]).astype(np.int64)
     return pa.array(later[inverse], pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+
+
+def _window_minutes(venues: pa.ChunkedArray, expiries: pa.ChunkedArray) -> pa.Array:
+    pairs = zip(venues.to_pylist(), expiries.to_pylist(), strict=True)
+    minutes = [settlement_average.window_minutes(v, at.astimezone(UTC).date()) if v and at else None for v, at in pairs]
+    return pa.array(minutes, pa.int64())
 
 
 def _distinct(instants: pa.ChunkedArray) -> tuple[list[datetime], np.ndarray]:

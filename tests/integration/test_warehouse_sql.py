@@ -17,7 +17,7 @@ from gex_pipeline import open_warehouse
 from gex_pipeline.core import calendar
 from gex_pipeline.engine.build import build
 from gex_pipeline.errors import GexError, StoreError
-from gex_pipeline.schema import CHAIN, EXPOSURE, TABLES
+from gex_pipeline.schema import CHAIN, EXPOSURE, GAMMA_TWAP, TABLES
 from gex_pipeline.schema.derived import LEVELS_ODTE
 from gex_pipeline.schema.types import duckdb_type, polars_schema
 from gex_pipeline.store import session
@@ -25,6 +25,8 @@ from gex_pipeline.store.layout import DATA, MANIFEST
 from gex_pipeline.store.manifest import file_hash
 from gex_pipeline.warehouse import Warehouse
 from tests.instants import utc
+from tests.slow import exposure as slow_exposure
+from tests.slow import settlement_average as slow_average
 from tests.unit.store.build import OVER, all_files, chain, rows, store
 
 #: How DuckDB writes the declared types.
@@ -462,6 +464,46 @@ def test_exposure_equals_a_slow_recomputation(warehouse, root, venue, snapshot):
         assert cell["knowledge_time"] == max(r["knowledge_time"] for r in mine)
 
 
+def test_gamma_of_the_settlement_average_is_stated_for_the_last_two_hours_only(warehouse):
+    sides = "gamma_twap_usd IS NULL, call_gamma_twap_usd IS NULL, put_gamma_twap_usd IS NULL"
+    found = warehouse.query(f"SELECT DISTINCT expiry_at - snapshot_at >= INTERVAL 2 HOURS, {sides} FROM exposure")
+    assert sorted(found.rows()) == [(False,) * 4, (True,) * 4]
+    summed = warehouse.query("SELECT sum(gamma_twap_usd - call_gamma_twap_usd - put_gamma_twap_usd) FROM exposure")
+    assert summed.item() == pytest.approx(0, abs=1e-3)
+
+
+def test_a_query_that_does_not_name_it_does_not_compute_it(warehouse):
+    columns = ("net_gex_usd", "gamma_twap_usd")
+    plans = [str(warehouse.query(f"EXPLAIN SELECT sum({c}) FROM exposure").rows()) for c in columns]
+    assert ["twap" in plan for plan in plans] == [False, True]
+
+
+def test_a_venue_whose_window_is_not_known_has_no_gamma_of_the_average(tmp_path):
+    made = store(tmp_path)
+    made.merge(CHAIN, chain("2026-03-05T07:00", 1).with_columns(venue=pl.lit("elsewhere")), {})
+    with open_warehouse(tmp_path) as opened:
+        found = opened.query("SELECT window_minutes, gamma_twap_usd, net_gex_usd IS NULL FROM gamma_twap")
+        assert found.rows() == [(None, None, False)]
+        assert opened.query("SELECT count(put_gamma_twap_usd) + count(call_gamma_twap_usd) FROM exposure").item() == 0
+
+
+def test_gamma_twap_has_the_expiries_of_the_last_two_hours(warehouse, root):
+    found = warehouse.query("FROM gamma_twap")
+    book = rows(store(root)).with_columns(minutes=(pl.col("expiry_at") - pl.col("snapshot_at")).dt.total_minutes())
+    near = book.filter(pl.col("minutes") < 120)
+    assert 0 < found.height == near.select(GAMMA_TWAP.key).n_unique()
+    for cell in found.rows(named=True):
+        mine = near.filter(pl.col(name) == cell[name] for name in GAMMA_TWAP.key).to_dicts()
+        assert cell["tenor_minutes"] == mine[0]["minutes"]
+        assert cell["window_minutes"] == slow_average.window_minutes(cell["venue"], cell["expiry_at"].date())
+        gross = sum(map(slow_exposure.gross_gex, mine))
+        net = sum(slow_exposure.contract_exposures(r)["gex_usd"] for r in mine)
+        assert cell["net_gex_usd"] == pytest.approx(net, abs=1e-9 * gross)
+        averaged = sum(slow_exposure.gex_twap(r) or 0.0 for r in mine)
+        assert cell["gamma_twap_usd"] == pytest.approx(averaged, abs=1e-9 * gross)
+        assert cell["knowledge_time"] == max(r["knowledge_time"] for r in mine)
+
+
 def test_exposure_has_one_row_a_cell(warehouse):
     key = ", ".join(EXPOSURE.key)
     assert warehouse.query(f"SELECT count(*) = count(DISTINCT ({key})) FROM exposure").item()
@@ -507,6 +549,21 @@ def test_greeks_equal_the_formulas(warehouse, name):
     for *arguments, x in found.gather_every(97).iter_rows():
         f = arguments[0]
         assert x == pytest.approx(greeks(*arguments)[name], rel=1e-9, abs=1e-12 * f)
+
+
+def test_gamma_of_the_settlement_average_as_a_function(warehouse):
+    """A quarter of an hour left of half an hour, averaged so far 100.2; the window as its venue states it."""
+    f, k, t, s, window, average = 100.0, 100.1, 15 / 525_600, 0.6, 30 / 525_600, 100.2
+    found = warehouse.query("SELECT black76_gamma_twap(?, ?, ?, ?, ?, ?)", [f, k, t, s, window, average]).item()
+    assert found == pytest.approx(slow_average.gamma(f, k, t, s, window, average), rel=1e-9)
+    assert warehouse.query("SELECT black76_gamma_twap(100, 101, 0.1, 0.5, NULL, 100)").item() is None
+    windows = (
+        "SELECT list(settlement_window_minutes(v, t) ORDER BY i) FROM (VALUES "
+        "(1, 'okx', TIMESTAMPTZ '2026-03-17 08:00Z'), (2, 'okx', '2026-03-18 08:00Z'), "
+        "(3, 'deribit', '2026-03-17 08:00Z'), (4, 'x', '2026-03-17 08:00Z'), (5, NULL, '2026-03-17 08:00Z'), "
+        "(6, 'okx', NULL)) AS x(i, v, t)"
+    )
+    assert warehouse.query(windows).item().to_list() == [60, 30, 30, None, None, None]
 
 
 @pytest.mark.parametrize("place", range(5))

@@ -159,7 +159,7 @@ def assert_exposure(rows: list[Row], frame: pl.DataFrame) -> None:
 
 def _scale(column: str, t: float, iv: float) -> float:
     """Size of the greek in a column, per dollar of notional: what its rounding is relative to."""
-    if "gex" in column or "oi" in column:
+    if "gex" in column or "twap" in column or "oi" in column:
         return 1e-4
     if "vex" in column:
         return 0.01 / iv

@@ -6,7 +6,7 @@ import math
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from tests.slow import black76
+from tests.slow import black76, settlement_average
 
 Row = dict[str, Any]
 SIGNS = {
@@ -80,6 +80,16 @@ def contract_exposures(row: Row, sign_model: str = "naive") -> dict[str, float]:
     }
 
 
+def gex_twap(row: Row) -> float | None:
+    """GEX from the gamma of the settlement average, naive signs; None with two hours or more to go."""
+    if row["expiry_at"] - row["snapshot_at"] >= timedelta(hours=2):
+        return None
+    f, window = row["forward_usd"], settlement_average.window_minutes(row["venue"], row["expiry_at"].date())
+    years = window / settlement_average.MINUTES_PER_YEAR
+    gamma = settlement_average.gamma(f, row["strike_usd"], row["tenor_years"], row["mark_iv"], years, f)
+    return SIGNS["naive"][row["option_type"]] * gamma * f * f * row["open_interest_coin"] * 0.01
+
+
 NAMES = (
     "gex_usd",
     "dex_usd",
@@ -92,25 +102,29 @@ NAMES = (
 )
 
 
-def exposure(rows: list[Row]) -> dict[tuple[str, datetime, float], dict[str, float]]:
+def exposure(rows: list[Row]) -> dict[tuple[str, datetime, float], dict[str, Any]]:
     """(venue, expiry, strike) -> the columns of table `exposure`, naive signs."""
     table: dict[tuple[str, datetime, float], dict[str, float]] = {}
     for row in rows:
         key = (row["venue"], row["expiry_at"], row["strike_usd"])
-        cell = table.setdefault(key, _empty_cell())
+        cell = table.setdefault(key, _empty_cell(gex_twap(row) is None))
         side = "call" if row["option_type"] == "C" else "put"
         for name, value in contract_exposures(row).items():
             cell[f"{side}_{name}"] += value
             cell["net_gex_usd" if name == "gex_usd" else name] += value
         cell["gross_gex_usd"] += gross_gex(row)
+        if (twap := gex_twap(row)) is not None:
+            cell[f"{side}_gamma_twap_usd"] += twap
+            cell["gamma_twap_usd"] += twap
         cell[f"{side}_oi_coin"] += row["open_interest_coin"]
     return table
 
 
-def _empty_cell() -> dict[str, float]:
+def _empty_cell(is_far: bool) -> dict[str, Any]:
     sided = {f"{side}_{name}": 0.0 for name in NAMES for side in ("call", "put")}
     net = {"net_gex_usd" if name == "gex_usd" else name: 0.0 for name in NAMES}
-    return {**sided, **net, "gross_gex_usd": 0.0, "call_oi_coin": 0.0, "put_oi_coin": 0.0}
+    twap = dict.fromkeys(("call_gamma_twap_usd", "put_gamma_twap_usd", "gamma_twap_usd"), None if is_far else 0.0)
+    return {**sided, **net, **twap, "gross_gex_usd": 0.0, "call_oi_coin": 0.0, "put_oi_coin": 0.0}
 
 
 def totals(rows: list[Row]) -> dict[str, float]:

@@ -7,22 +7,27 @@ that is printed.
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 import gex_pipeline
-from gex_pipeline.core import black76
+from gex_pipeline.core import black76, settlement_average
+from gex_pipeline.core.calendar import expiry_type, is_opex
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.expected_move import expected_move
+from gex_pipeline.transforms.gex_changes import gex_changes
 from gex_pipeline.transforms.levels import levels
 from gex_pipeline.transforms.max_pain import max_pain
 from tests.slow import black76 as slow
+from tests.slow import changes as slow_changes
 from tests.slow import expiry as slow_expiry
 from tests.slow import levels as slow_levels
+from tests.slow import settlement_average as slow_average
 from tests.slow.chains import row
 from tests.slow.exposure import Row, contract_exposures, spot
 from tests.slow.frames import as_plain, chain_frame, level_rows
@@ -231,6 +236,70 @@ def test_the_steps_of_the_expected_move() -> None:
         straddle = sum(r["mark_usd"] for r in front() if r["strike_usd"] == k)
         v = slow.straddle_total_vol(straddle, SPOT, k)
         assert v is not None and f"{v:.6f}" in text()
+
+
+@pytest.mark.parametrize("side", ["twin", "package"])
+def test_gamma_of_the_settlement_average(side: str) -> None:
+    f, k, s, window = 101_000.0, 101_050.0, 0.60, 30 / 525_600
+    assert "K = 101,050, IV 0.60, F = 101,000, L = 30 minutes" in text()
+    assert len(table("minutes left")) == 5
+    for line in table("minutes left"):
+        t = float(line["minutes left"]) / 525_600
+        w = min(t / window, 1.0)
+        assert is_printed_as(line["w"], w)
+        assert is_printed_as(line["K'"], (k - (1 - w) * f) / w)
+        assert is_printed_as(line["root of variance"], s * math.sqrt(t / 3 if w < 1 else t - 2 * window / 3))
+        assert is_printed_as(line["plain gamma x 1e6"], 1e6 * slow.gamma(f, k, t, s))
+        contract = (f, k, t, s, window, f)
+        averaged = settlement_average.gamma if side == "package" else slow_average.gamma
+        assert is_printed_as(line["gamma of the average x 1e6"], 1e6 * float(averaged(*map(np.float64, contract))))
+
+
+def next_day() -> list[Row]:
+    """The strike 100,000 a day later."""
+    expiry_at, later = max(r["expiry_at"] for r in chain()), SNAPSHOT + timedelta(hours=24)
+    common = {"expiry_at": expiry_at, "snapshot_at": later, "index": SPOT, "forward": 102_000.0, "iv": 0.50}
+    return [row(100_000.0, "C", 310.0, **common), row(100_000.0, "P", 80.0, **common)]
+
+
+@pytest.mark.parametrize("side", ["twin", "package"])
+def test_what_changed_a_day_later(side: str) -> None:
+    """Contract by contract, and all of them together."""
+    shown = [line["contract"] for line in table("contract")]
+    names = [f"{day}, {kind}" for day in ("2026-03-13", "2026-03-20") for kind in "CP"]
+    assert shown == [*names, "all"]
+    before = [r for r in chain() if r["strike_usd"] == 100_000.0]
+    for line in table("contract"):
+        old, new = ([r for r in rows if line["contract"] in ("all", name_of(r))] for rows in (before, next_day()))
+        values = changed(side, old, new)
+        assert is_printed_as(line["before"], values["net_gex_before_usd"] if old else None)
+        assert is_printed_as(line["now"], values["net_gex_usd"] if new else None)
+        columns = {"change": "change_usd", "expiry": "expired_usd", "open interest": "oi_usd", "rest": "rest_usd"}
+        for header, column in columns.items():
+            assert is_printed_as(line[header], values[column]), (line["contract"], header)
+
+
+def name_of(r: Row) -> str:
+    return f"{r['expiry_at']:%Y-%m-%d}, {r['option_type']}"
+
+
+def changed(side: str, before: list[Row], now: list[Row]) -> dict[str, float]:
+    """The strike's row; a strike far away keeps the later book from being empty."""
+    far = {**next_day()[0], "strike_usd": 1e6, "instrument": "far"}
+    if side == "twin":
+        return slow_changes.gex_changes([*now, far], before)[100_000.0]
+    # frames without rows keep their types
+    old, new = chain_frame(before or [far]).head(len(before)), chain_frame([*now, far])
+    return gex_changes(new, old, SPOT, 10).row(0, named=True)
+
+
+def test_the_anchor_of_the_calendar() -> None:
+    days = [date(2026, 3, 12) + timedelta(days=n) for n in range(60)]
+    first, second = [d for d in days if is_opex(d)][:2]
+    assert (
+        f"On Thursday 2026-03-12 it is {first}, a {expiry_type(first)}; from 08:00 of that day it is {second}" in text()
+    )
+    assert [line["type"] for line in table("type")] == ["quarterly", "monthly", "weekly", "daily"]
 
 
 def test_the_sign_is_stated_as_an_assumption() -> None:

@@ -7,6 +7,11 @@ WITH contract AS (
         CASE option_type WHEN 'C' THEN 1 ELSE -1 END AS side,
         open_interest_coin * forward_usd AS notional,
         black76_gamma(forward_usd, strike_usd, tenor_years, mark_iv) AS gamma,
+        -- no source states the running average: the forward stands for it
+        CASE WHEN epoch_us(expiry_at) - epoch_us(snapshot_at) < 7200e6 THEN black76_gamma_twap(
+            forward_usd, strike_usd, tenor_years, mark_iv,
+            settlement_window_minutes(venue, expiry_at) / 525600, forward_usd
+        ) END AS gamma_twap,
         black76_delta(forward_usd, strike_usd, tenor_years, mark_iv, option_type) AS delta,
         black76_vega(forward_usd, strike_usd, tenor_years, mark_iv) AS vega,
         black76_vanna(forward_usd, strike_usd, tenor_years, mark_iv) AS vanna,
@@ -24,6 +29,7 @@ exposed AS (
     SELECT
         *,
         side * gamma * forward_usd * notional * 0.01 AS gex,
+        side * gamma_twap * forward_usd * notional * 0.01 AS gex_twap,
         side * delta * notional AS dex,
         side * vanna * notional * 0.01 AS vex,
         side * charm * notional / 365 AS chex,
@@ -42,6 +48,9 @@ SELECT
     strike_usd,
     {sided},
     coalesce(sum(abs(gex)), 0) AS gross_gex_usd,
+    CASE WHEN count(gex_twap) > 0 THEN coalesce(sum(gex_twap) FILTER (option_type = 'C'), 0) END AS call_gamma_twap_usd,
+    CASE WHEN count(gex_twap) > 0 THEN coalesce(sum(gex_twap) FILTER (option_type = 'P'), 0) END AS put_gamma_twap_usd,
+    sum(gex_twap) AS gamma_twap_usd,
     coalesce(sum(open_interest_coin) FILTER (option_type = 'C'), 0) AS call_oi_coin,
     coalesce(sum(open_interest_coin) FILTER (option_type = 'P'), 0) AS put_oi_coin
 FROM exposed
