@@ -23,11 +23,12 @@ REACH_95 = 1.959963984540054
 def half_spreads(bid_iv: Floats, ask_iv: Floats, bid_usd: Floats, ask_usd: Floats, vega: Floats, iv: Floats) -> Floats:
     """Half of what lies between bid and ask, in volatility (1.00 = 100 %), per contract; at most its volatility.
 
-    Of the volatilities where the venue states both, else of the prices over ``vega`` (USD per 1.00); NaN where one
-    side is missing or they are crossed.
+    Of the volatilities where the venue states both, else of the prices over ``vega`` (USD per 1.00, NaN where it is not
+    needed); NaN where one side is missing or they are crossed.
     """
     stated, priced = 0.5 * (ask_iv - bid_iv), 0.5 * (ask_usd - bid_usd)
-    by_price = np.divide(priced, vega, out=np.full(vega.shape, np.nan), where=vega > 0)
+    with np.errstate(invalid="ignore"):
+        by_price = np.divide(priced, vega, out=np.full(vega.shape, np.nan), where=vega > 0)
     half = np.where(np.isnan(stated), by_price, stated)
     return np.where(half >= 0, np.minimum(half, iv), np.nan)
 

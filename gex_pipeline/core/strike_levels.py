@@ -76,15 +76,22 @@ def largest(score: Floats, is_allowed: Bools, books: StrikeBooks, count: int, mi
 
 def walls(books: StrikeBooks) -> dict[str, Ints]:
     """The three call and put walls by side, and the three by positive net; each of shape (books, 3)."""
-    above = books.strikes > books.spot[:, None]
-    below = books.strikes < books.spot[:, None]
-    floor, net_floor = FLOOR * books.total_gross, NET_WALL_SHARE * books.total_gross
-    net = books.net
+    above, below = books.strikes > books.spot[:, None], books.strikes < books.spot[:, None]
+    net, net_floor = books.net, NET_WALL_SHARE * books.total_gross
     return {
-        "call": largest(np.abs(books.call), above, books, 3, floor),
-        "put": largest(np.abs(books.put), below, books, 3, floor),
+        **side_walls(books, 3),
         "call_net": largest(net, above, books, 3, net_floor),
         "put_net": largest(net, below, books, 3, net_floor),
+    }
+
+
+def side_walls(books: StrikeBooks, count: int) -> dict[str, Ints]:
+    """The walls by side alone; each of shape (books, count)."""
+    above, below = books.strikes > books.spot[:, None], books.strikes < books.spot[:, None]
+    floor = FLOOR * books.total_gross
+    return {
+        "call": largest(np.abs(books.call), above, books, count, floor),
+        "put": largest(np.abs(books.put), below, books, count, floor),
     }
 
 

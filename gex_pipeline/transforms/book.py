@@ -15,12 +15,14 @@ import numpy as np
 import polars as pl
 
 from gex_pipeline.core import flips, strike_levels
+from gex_pipeline.core.between_points import SMOOTH_VOL
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.groups import group_sum, stable_order
 from gex_pipeline.core.profile import Gaussians, Ints, curves, search_grid
 from gex_pipeline.core.signs import SIGNS, TAKER, row_signs
 from gex_pipeline.core.strike_levels import StrikeBooks
-from gex_pipeline.transforms.contracts import Contracts, Window
+from gex_pipeline.core.units import ODTE_YEARS, SECONDS_PER_YEAR
+from gex_pipeline.transforms.contracts import Contracts, Window, ascending
 from gex_pipeline.transforms.expiry_books import ExpiryBooks
 from gex_pipeline.transforms.quote_errors import QuoteErrors
 from gex_pipeline.transforms.smiles import Smiles
@@ -151,7 +153,42 @@ class Book:
     @cached_property
     def profile(self) -> Floats:
         """Unsigned re-priced dollar gamma on the search grid: (T, S, scopes, sides, points)."""
-        return self._curves(Book(self._priced)._code, 1)[..., 0, :]
+        c, rows = self._priced, np.flatnonzero(~self._is_smooth)
+        shape = (self.shape[0], len(c.venue_names), 2, 2)
+        code = Book(c)._code
+        rows = rows[stable_order(code[rows])]
+        cells = curves(c.bumps[rows], code[rows], int(np.prod(shape))).reshape(*shape, -1)
+        for e, expiry_us in enumerate(self._expiries_us):
+            is_odte = (expiry_us - c.snapshots_us) / 1e6 / SECONDS_PER_YEAR <= ODTE_YEARS
+            for scope, snapshots in ((0, ~is_odte), (1, is_odte)):
+                part = slice(None) if snapshots.all() else np.flatnonzero(snapshots)
+                cells[part, :, scope] += self._smooth[part, :, e]
+        return _sum_sets_and_scopes(cells)
+
+    @cached_property
+    def _expiries_us(self) -> np.ndarray:
+        return ascending(self.contracts.expiry_us)
+
+    @property
+    def _is_smooth(self) -> Bools:
+        """Which of the priced contracts are wide enough to be read between the points of the grid."""
+        return self._priced.bumps.v >= SMOOTH_VOL
+
+    @cached_property
+    def _smooth(self) -> Floats:
+        """Of the smooth contracts by expiry: (T, venues, E, sides, points)."""
+        c, n = self._priced, len(self._expiries_us)
+        expiry = np.searchsorted(self._expiries_us, c.expiry_us)
+        code = ((c.snapshot * len(c.venue_names) + c.venue) * n + expiry) * 2 + np.where(c.is_call, _CALL, _PUT)
+        rows = np.flatnonzero(self._is_smooth)
+        rows = rows[stable_order(code[rows])]
+        shape = (self.shape[0], len(c.venue_names), n, 2)
+        return curves(c.bumps[rows], code[rows], int(np.prod(shape))).reshape(*shape, -1)
+
+    @cached_property
+    def smooth_expiries(self) -> Floats:
+        """The same of all venues together: (T, E, sides, points)."""
+        return self._smooth.sum(axis=1)
 
     @cached_property
     def _long_and_short(self) -> Floats:

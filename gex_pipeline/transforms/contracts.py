@@ -159,7 +159,9 @@ class Contracts:
     @cached_property
     def half_spread(self) -> Floats:
         """Half of what lies between bid and ask of each row, in volatility; NaN where it is not quoted."""
-        vega = black76.vega(self.forward, self.strike, self.tenor, self.iv)
+        vega, rows = np.full(len(self.iv), np.nan), np.flatnonzero(np.isnan(self.bid_iv) | np.isnan(self.ask_iv))
+        if len(rows):
+            vega[rows] = black76.vega(self.forward[rows], self.strike[rows], self.tenor[rows], self.iv[rows])
         return half_spreads(self.bid_iv, self.ask_iv, self.bid, self.ask, vega, self.iv)
 
     @cached_property

@@ -18,7 +18,7 @@ from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.profile import SEARCH_STEP, Ints, search_grid
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.levels import zero_gamma
-from gex_pipeline.transforms.parts import PartRows, sums
+from gex_pipeline.transforms.parts import PartRows, signed_curves, sums
 
 #: Snapshots at a time: the curves of a piece stay near the cache, and a day of five minutes in a few tens of megabytes.
 _SNAPSHOTS = 8
@@ -35,7 +35,7 @@ def zero_gammas(book: Book, sign_model: str = "naive") -> tuple[Floats, Ints]:
 def _zero_gammas(book: Book, part: slice, sign_model: str) -> tuple[Floats, Ints]:
     spots = book.contracts.spots[part, 0]
     rows = PartRows.from_book(book, part, sign_model)
-    crossings, signs = _Search(rows, spots).found
+    crossings, signs = _Search(rows, signed_curves(book.smooth_expiries[part], sign_model), spots).found
     shape = (2, *rows.shape)
     value, _, status = zero_gamma(crossings, signs, np.broadcast_to(spots[:, None], shape).reshape(-1))
     return value.reshape(shape), status.reshape(shape)
@@ -44,11 +44,9 @@ def _zero_gammas(book: Book, part: slice, sign_model: str) -> tuple[Floats, Ints
 class _Search:
     """The crossings of all parts."""
 
-    def __init__(self, rows: PartRows, spots: Floats) -> None:
-        self.rows, self.spots = rows, spots
-        is_smooth = rows.bumps.v >= SMOOTH_VOL
-        self.rough = rows.take(~is_smooth)
-        self.smooth_curves = rows.take(is_smooth).curves()
+    def __init__(self, rows: PartRows, smooth_curves: tuple[Floats, Floats], spots: Floats) -> None:
+        self.rows, self.smooth_curves, self.spots = rows, smooth_curves, spots
+        self.rough = rows.take(rows.bumps.v < SMOOTH_VOL)
 
     @property
     def found(self) -> tuple[flips.Crossings, Ints]:

@@ -36,8 +36,8 @@ class _Bands:
 
 def level_bands(book: Book) -> pl.DataFrame:
     """Frame of table `level_bands` for both scopes of all venues together."""
-    rests = list(strikes_without(book, _SIGN_MODEL))
-    found = [_flip(book), *(_wall(book, rests, *side) for side in _SIDES.values())]
+    firsts = [(rest, strike_levels.side_walls(rest, 1)) for rest in strikes_without(book, _SIGN_MODEL)]
+    found = [_flip(book), *(_wall(book, firsts, *side) for side in _SIDES.values())]
     scopes, levels, snapshots = (
         i.reshape(-1) for i in np.indices((len(SCOPES), len(BANDED), book.shape[0]), dtype=np.intp)
     )
@@ -112,13 +112,12 @@ def _slopes(crossings: flips.Crossings, x: Floats, n_books: int) -> Floats:
     return out
 
 
-def _wall(book: Book, rests: list[StrikeBooks], kind: str, is_call: bool) -> _Bands:
-    """A wall: the strikes that might have more gamma of its side."""
+def _wall(book: Book, firsts: list[tuple[StrikeBooks, dict[str, Ints]]], kind: str, is_call: bool) -> _Bands:
+    """A wall: the strikes that might have more gamma of its side. ``firsts``: books without a venue, with walls."""
     books = book.strike_books(_SIGN_MODEL)
     choices = book.walls(_SIGN_MODEL)[kind][:, 0]
     value, venues = _by_set(book, _at(books, choices))
-    firsts = [_at(rest, strike_levels.walls(rest)[kind][:, 0]) for rest in rests]
-    without = np.stack(firsts).reshape(venues.shape)
+    without = np.stack([_at(rest, walls[kind][:, 0]) for rest, walls in firsts]).reshape(venues.shape)
     low, high = (np.full(value.shape, np.nan) for _ in range(2))
     for scope, errors in enumerate(book.quote_errors):
         mine = np.arange(book.shape[0]) * book.shape[1] * len(SCOPES) + scope

@@ -22,14 +22,14 @@ UP_TO, WITHOUT = 0, 1
 
 @dataclass(frozen=True)
 class PartRows:
-    """Contracts with open interest of some snapshots by ``cell`` = t * E + e, and the dealers' ``signs``."""
+    """Contracts with open interest of some snapshots by ``cell`` = t * E + e, with the dealers' signs."""
 
     bumps: Gaussians
     strike: Floats
     is_call: Bools
     cell: Ints
     shape: tuple[int, int]
-    signs: tuple[float, float]
+    sign_model: str
 
     @staticmethod
     def from_book(book: Book, part: slice, sign_model: str) -> PartRows:
@@ -40,7 +40,7 @@ class PartRows:
         order = stable_order(2 * cell + ~c.is_call[kept])
         kept, cell = kept[order], cell[order]
         shape = (part.stop - part.start, n_expiries)
-        return PartRows(c.bumps[kept], c.strike[kept], c.is_call[kept], cell, shape, SIGNS[sign_model])
+        return PartRows(c.bumps[kept], c.strike[kept], c.is_call[kept], cell, shape, sign_model)
 
     def take(self, rows: Bools | slice) -> PartRows:
         """Some of the rows."""
@@ -51,7 +51,7 @@ class PartRows:
     @cached_property
     def weight(self) -> Floats:
         """Heights with the dealers' signs."""
-        return self.bumps.c * np.where(self.is_call, *self.signs)
+        return self.bumps.c * np.where(self.is_call, *SIGNS[self.sign_model])
 
     @cached_property
     def edges(self) -> Ints:
@@ -61,9 +61,7 @@ class PartRows:
     def curves(self) -> tuple[Floats, Floats]:
         """Net and gross of every expiry on the search grid, each of shape (T, E, points)."""
         sums = curves(self.bumps, 2 * self.cell + ~self.is_call, 2 * int(np.prod(self.shape)))
-        sides = sums.reshape(*self.shape, 2, -1)
-        call, put = self.signs
-        return call * sides[:, :, 0] + put * sides[:, :, 1], sides.sum(axis=2)
+        return signed_curves(sums.reshape(*self.shape, 2, -1), self.sign_model)
 
     def runs(self) -> tuple[Ints, Ints]:
         """First and last + 1 row of the two runs that make up each part, of shape (parts, 2)."""
@@ -74,6 +72,12 @@ class PartRows:
         without = np.column_stack([start, after]), np.column_stack([here, stop])
         first, last = (np.concatenate(pair) for pair in zip(up_to, without, strict=True))
         return first, last
+
+
+def signed_curves(sides: Floats, sign_model: str) -> tuple[Floats, Floats]:
+    """Unsigned curves (T, E, sides, points) -> net with the dealers' signs and gross, each of shape (T, E, points)."""
+    call, put = SIGNS[sign_model]
+    return call * sides[:, :, 0] + put * sides[:, :, 1], sides.sum(axis=2)
 
 
 def sums(values: Floats) -> Floats:
