@@ -62,6 +62,7 @@ LEVEL_BANDS = Table(
             0.0,
         ),
         _venues("Venues that have the level by themselves."),
+        price("taker_usd", "The level by the trades (sign model taker); null where none are stored.", is_nullable=True),
         Column(
             "status",
             "category",

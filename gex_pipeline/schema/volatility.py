@@ -108,6 +108,7 @@ VOLATILITY = Table(
         Column(
             "vrp_count", "int", "", "Snapshots in vrp_z, this one among them; null where there is no premium.", True, 1
         ),
+        _points("vrp7_vol_pts", "The premium of a week: iv7 minus rv7."),
         _points("vrp_put_vol_pts", "25-delta put IV at 30 days minus downside30."),
         _points("vrp_call_vol_pts", "25-delta call IV at 30 days minus upside30."),
         Column(

@@ -11,6 +11,7 @@ from gex_pipeline.core import flips, strike_levels
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.profile import Ints
 from gex_pipeline.core.quote_errors import REACH_95
+from gex_pipeline.core.signs import TAKER
 from gex_pipeline.core.strike_levels import StrikeBooks
 from gex_pipeline.core.units import ONE_PERCENT
 from gex_pipeline.schema.bands import BAND_STATUSES, BANDED
@@ -62,9 +63,22 @@ def level_bands(book: Book) -> pl.DataFrame:
             "venues_high_usd": floats(np.fmax.reduce(venues)),
             "venues_sd_usd": floats(_deviation(venues, count)),
             "n_venues": count,
+            "taker_usd": floats(_by_trades(book)[snapshots, scopes, levels]),
             "status": category(_status(value, low, quoted), BAND_STATUSES),
         }
     )
+
+
+def _by_trades(book: Book) -> Floats:
+    """The levels by what takers bought and sold, USD: (snapshots, scopes, levels); NaN where no trades are stored."""
+    shape = (book.shape[0], len(SCOPES), len(BANDED))
+    if not book.contracts.has_trades:
+        return np.full(shape, np.nan)
+    held = book.by_trades
+    books, n_books = held.strike_books(TAKER), int(np.prod(held.shape))
+    x, _ = flips.headline(held.crossings(TAKER), n_books)
+    walls = [_at(books, held.walls(TAKER)[kind][:, 0]) for kind, _ in _SIDES.values()]
+    return np.stack([_by_set(held, each)[0] for each in (books.spot * np.exp(x), *walls)], axis=-1)
 
 
 def _status(value: Floats, low: Floats, quoted: Floats) -> Ints:

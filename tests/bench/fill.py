@@ -1,15 +1,20 @@
-"""Fill a warehouse with synthetic hourly chains: four venues, three coins, about 6,000 contracts a snapshot."""
+"""Fill a warehouse with synthetic hourly chains of four venues and three coins, 6,000 contracts each; and candles."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+
+import numpy as np
+import polars as pl
 
 from gex_pipeline.core.instruments import VENUES
 from gex_pipeline.engine.pool import run_all
 from gex_pipeline.market import chains
 from gex_pipeline.market.world import World
+from gex_pipeline.schema import CANDLES
+from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
 
@@ -40,6 +45,30 @@ def write_year(root: Path, item: tuple[str, str, int]) -> int:
         store.replace(partition, frame, {"synthetic": f"seed {_SEED}"})
         total += frame.height
     return total
+
+
+def add_candles(root: Path, year: int) -> None:
+    """Five-minute candles of a random walk for every coin: what realised volatility is made of."""
+    end = datetime(year + 1, 1, 1, tzinfo=UTC)
+    open_at = pl.datetime_range(datetime(year, 1, 1, tzinfo=UTC), end, "5m", closed="left", time_unit="us", eager=True)
+    for i, coin in enumerate(COINS):
+        walk = np.exp(np.cumsum(np.random.default_rng(i).normal(0.0, 1e-3, len(open_at))))
+        rows = {
+            "venue": "binance",
+            "market": "perp",
+            "symbol": f"{coin}USDT",
+            "interval": "5m",
+            "underlying": coin,
+            "open_at": open_at,
+            "close_at": open_at + timedelta(minutes=5),
+            "close": walk,
+            "volume_coin": 1.0,
+            "open": np.append(1.0, walk[:-1]),
+            "high": walk * 1.01,
+            "low": walk * 0.99,
+            "source": "synthetic",
+        }
+        Store(root).merge(CANDLES, pl.DataFrame(rows).select(CANDLES.names).cast(polars_schema(CANDLES)), {})
 
 
 def _hours(year: int, month: int) -> tuple[datetime, int]:

@@ -104,6 +104,15 @@ def test_levels_by_trades_stand_beside_the_naive_ones(filled: Store) -> None:
     }
 
 
+def test_bands_show_the_level_by_trades_beside_the_naive_one(filled: Store) -> None:
+    built(filled)
+    key = ["snapshot_at", "scope", "level"]
+    whole = rows(filled, "levels").filter(pl.col("sign_model") == "taker", pl.col("venues") == "all")
+    found = rows(filled, "level_bands").join(whole.select(*key, by_trades="value_usd"), on=key, how="left")
+    assert found["taker_usd"].equals(found["by_trades"]) and found["taker_usd"].count() > 0
+    assert not found["taker_usd"].equals(found["value_usd"])
+
+
 def test_without_trades_the_tables_are_as_they_were(tmp_path: Path) -> None:
     """And the naive rows are the same with trades."""
     bare, traded = store(tmp_path / "bare"), store(tmp_path / "traded")

@@ -79,6 +79,7 @@ SELECT
     CASE WHEN days >= 30 THEN z END AS vrp_z,
     CASE WHEN days >= 30 AND vrp_vol_pts IS NOT NULL THEN percentile END AS vrp_percentile,
     CASE WHEN vrp_vol_pts IS NOT NULL THEN n END AS vrp_count,
+    100 * (iv7 - r.rv7) AS vrp7_vol_pts,
     100 * (iv30_put_25d - r.downside30) AS vrp_put_vol_pts,
     100 * (iv30_call_25d - r.upside30) AS vrp_call_vol_pts,
     CASE

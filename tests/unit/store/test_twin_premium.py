@@ -109,6 +109,7 @@ def test_premiums_by_hand() -> None:
         "skew30_vol_pts": 9.0,
         "term_7_30_vol_pts": -10.0,
         "term_30_90_vol_pts": -5.0,
+        "vrp7_vol_pts": 25.0,
         "vrp_put_vol_pts": 8.0,
         "vrp_call_vol_pts": 24.0,
         "vrp_variance": 0.09,
