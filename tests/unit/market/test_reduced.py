@@ -18,6 +18,7 @@ from gex_pipeline.market.world import World
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.levels import levels
 from gex_pipeline.transforms.max_pain import max_pain
+from tests.slow.frames import as_plain, chain_frame
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 HOURS = (0, 7, 8, 30, 79)
@@ -51,6 +52,8 @@ def rows(market: Market, hour: int) -> list[dict[str, object]]:
                 "forward_usd": forward,
                 "index_usd": spot,
                 "mark_usd": 1.0,
+                "instrument": f"{us}-{strike}-{kind}",
+                "settlement": "inverse",
                 "tenor_years": t,
             }
             for side, kind in enumerate("CP")
@@ -63,13 +66,10 @@ def rows(market: Market, hour: int) -> list[dict[str, object]]:
 def test_levels_are_those_of_the_warehouse(coin: str, seed: int, scope: str) -> None:
     market = simulate(coin, START, 4, seed, Switches())
     found = reduced.levels(market)[scope]
-    chain = pl.DataFrame([row for hour in HOURS for row in rows(market, hour)])
-    times = pl.col("snapshot_at").dt.cast_time_unit("us").dt.replace_time_zone("UTC")
-    stored = levels(Book.from_chain(chain)).filter(pl.col("venues") == "all", pl.col("scope") == scope)
+    stored = levels(Book.from_chain(chain_of(market))).filter(pl.col("venues") == "all", pl.col("scope") == scope)
     assert stored.height == len(HOURS) * (19 if scope == "odte" else 18)
-    for at, level, value, net, spot in stored.select(
-        times, pl.col("level").cast(pl.String), "value_usd", "net_gex_usd", "spot_usd"
-    ).iter_rows():
+    columns = ("snapshot_at", "level", "value_usd", "net_gex_usd", "spot_usd")
+    for at, level, value, net, spot in as_plain(stored).select(columns).iter_rows():
         row = found.row(by_predicate=pl.col("snapshot_at") == at, named=True)
         name = "absolute_gamma" if level == "zero_dte_magnet" else level
         expected = math.nan if value is None else value
@@ -87,7 +87,7 @@ def test_every_hour_has_levels_and_every_bar_its_minutes() -> None:
 
 
 def chain_of(market: Market) -> pl.DataFrame:
-    return pl.DataFrame([row for hour in HOURS for row in rows(market, hour)])
+    return chain_frame([row for hour in HOURS for row in rows(market, hour)])
 
 
 def test_strikes_of_expiries_are_those_of_the_chain() -> None:
