@@ -11,32 +11,17 @@ WITH book AS (
     FROM chain
     WHERE underlying = $1 AND snapshot_at BETWEEN $2 AND $3
     GROUP BY snapshot_at
-),
-atm AS (
-    SELECT snapshot_at, epoch(expiry_at) - epoch(snapshot_at) - 2592000 AS beyond_30d, atm_iv
-    FROM expected_move
-    WHERE underlying = $1 AND snapshot_at BETWEEN $2 AND $3 AND venues = 'all' AND atm_iv IS NOT NULL
-),
-around AS (
-    SELECT
-        snapshot_at,
-        max(beyond_30d) FILTER (beyond_30d <= 0) AS before, min(beyond_30d) FILTER (beyond_30d >= 0) AS after,
-        arg_max(atm_iv, beyond_30d) FILTER (beyond_30d <= 0) AS iv_before,
-        arg_min(atm_iv, beyond_30d) FILTER (beyond_30d >= 0) AS iv_after
-    FROM atm
-    GROUP BY snapshot_at
 )
 SELECT
     book.snapshot_at,
     book.knowledge_time,
-    -- 30-day at-the-money IV, linear in total variance between the expiries around; null outside
-    CASE WHEN before = after THEN iv_before ELSE sqrt((
-        iv_before ** 2 * (2592000 + before) * after - iv_after ** 2 * (2592000 + after) * before
-    ) / ((after - before) * 2592000)) END AS iv30,
+    iv30,
     call_near_share::DOUBLE AS call_near_share,
     put_volume_coin,
     call_volume_coin,
     strikes
 FROM book
-LEFT JOIN around USING (snapshot_at)
+LEFT JOIN (
+    SELECT snapshot_at, iv30 FROM implied_vol WHERE underlying = $1 AND snapshot_at BETWEEN $2 AND $3 AND venues = 'all'
+) USING (snapshot_at)
 ORDER BY book.snapshot_at

@@ -14,7 +14,7 @@ from gex_pipeline.defs.specs import CHAINS, stored
 from gex_pipeline.errors import GexError
 from gex_pipeline.schema import BACKTEST_RUNS, BACKTESTS
 
-_READ = ("levels_wide", "exposure", "expected_move", "max_pain", "candles", "funding", "settlements", "dvol")
+_READ = ("levels_wide", "implied_vol", "max_pain", "candles", "funding", "settlements", "dvol")
 _DEPS = [*CHAINS, *map(AssetKey, _READ)]
 _SPECS = {table.name: stored(table.name, "backtests", deps=_DEPS) for table in BACKTESTS}
 

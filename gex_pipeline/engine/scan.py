@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from gex_pipeline.store.session import Session
 
 #: What the premium of the last snapshot is compared with (365 days), each with its 30 days of candles, and a margin.
 _DAYS_READ = 365 + 30 + 5
-#: The last snapshot that was known, and the last of those at least a day before it and less than two.
+#: The last snapshot that was known, and of those half a day to a day and a half before it the one nearest to a day.
 _ASKED = """
     WITH known AS MATERIALIZED (
         FROM regime WHERE underlying IN (SELECT unnest($1)) AND snapshot_at <= $2 AND knowledge_time <= $2
@@ -28,9 +28,12 @@ _ASKED = """
         SELECT known.*
         FROM known
         JOIN latest ON known.underlying = latest.underlying
-            AND known.snapshot_at > latest.snapshot_at - INTERVAL 48 HOURS
-            AND known.snapshot_at <= latest.snapshot_at - INTERVAL 24 HOURS
-        QUALIFY known.snapshot_at = max(known.snapshot_at) OVER (PARTITION BY known.underlying)
+            AND known.snapshot_at >= latest.snapshot_at - INTERVAL 36 HOURS
+            AND known.snapshot_at <= latest.snapshot_at - INTERVAL 12 HOURS
+        QUALIFY row_number() OVER (
+            PARTITION BY known.underlying
+            ORDER BY abs(epoch(latest.snapshot_at - known.snapshot_at) - 86400), known.snapshot_at
+        ) = 1
     ),
     two AS (SELECT *, true AS is_latest FROM latest UNION ALL SELECT *, false FROM earlier),
     opex AS (
@@ -44,8 +47,19 @@ _ASKED = """
         FROM levels_wide
         WHERE venues = 'all' AND scope = 'all_expiry' AND sign_model = 'naive'
             AND snapshot_at IN (SELECT snapshot_at FROM two)
+    ),
+    asked AS (
+        SELECT snapshot_at, underlying, list(venues ORDER BY venues) AS venues
+        FROM exposure_totals
+        WHERE venues <> 'all' AND scope = 'all_expiry' AND sign_model = 'naive'
+            AND snapshot_at IN (SELECT snapshot_at FROM two)
+        GROUP BY snapshot_at, underlying
     )
-    SELECT * FROM two LEFT JOIN opex USING (snapshot_at, underlying) LEFT JOIN walls USING (snapshot_at, underlying)
+    SELECT *
+    FROM two
+    LEFT JOIN opex USING (snapshot_at, underlying)
+    LEFT JOIN walls USING (snapshot_at, underlying)
+    LEFT JOIN asked USING (snapshot_at, underlying)
 """
 
 
@@ -59,23 +73,32 @@ def stored(store: Store) -> list[str]:
 
 def scan(store: Store, underlyings: Iterable[str], at: datetime) -> tuple[dict[str, Stand], dict[str, str]]:
     """Where each coin stands as of ``at``, and of those of which nothing can be said the reason in one line."""
-    names = list(underlyings)
-    with closing(Session(store.root, since=at.date() - timedelta(days=_DAYS_READ))) as session:
-        rows = session.query(_ASKED, [names, at]).rows(named=True)
-    by_coin = {(row["underlying"], row.pop("is_latest")): row for row in rows}
-    found: dict[str, Stand] = {}
+    found: dict[str, as_of.Found] = {}
     missing: dict[str, str] = {}
-    for name in names:
+    for name in underlyings:
         try:
-            found[name] = _stand(store, name, at, by_coin.get((name, True)), by_coin.get((name, False)))
+            found[name] = as_of.find(store, name, at, None)
         except GexError as error:
             missing[name] = str(error)
-    return found, missing
+    rows = _rows(store, found, at)
+    stands = {name: _stand(each, at, rows.get((name, True)), rows.get((name, False))) for name, each in found.items()}
+    lacking = [name for name, stand in stands.items() if stand is None]
+    missing |= {name: f"no regime of {name} was known at {at:%Y-%m-%dT%H:%M:%SZ}: run gex build" for name in lacking}
+    return {name: stand for name, stand in stands.items() if stand is not None}, missing
 
 
-def _stand(store: Store, name: str, at: datetime, now: dict[str, Any] | None, before: dict[str, Any] | None) -> Stand:
-    usual = as_of.find(store, name, at, None).usual_interval_seconds
+def _rows(store: Store, found: Mapping[str, as_of.Found], at: datetime) -> dict[tuple[str, bool], dict[str, Any]]:
+    """By coin and whether it is the last, its rows; read of as many days as the oldest of the snapshots needs."""
+    if not found:
+        return {}
+    oldest = min(each.snapshot_at for each in found.values())
+    with closing(Session(store.root, since=oldest.date() - timedelta(days=_DAYS_READ))) as session:
+        rows = session.query(_ASKED, [list(found), at]).rows(named=True)
+    return {(row["underlying"], row.pop("is_latest")): row for row in rows}
+
+
+def _stand(found: as_of.Found, at: datetime, now: dict[str, Any] | None, before: dict[str, Any] | None) -> Stand | None:
     if now is None:
-        raise GexError(f"no regime of {name} was known at {at:%Y-%m-%dT%H:%M:%SZ}: run gex build")
+        return None
     age = (at - now["snapshot_at"]).total_seconds()
-    return Stand(name, now, before, age, freshness.is_stale(age, usual))
+    return Stand(now["underlying"], now, before, age, freshness.is_stale(age, found.usual_interval_seconds))

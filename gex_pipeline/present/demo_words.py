@@ -12,13 +12,14 @@ from gex_pipeline.present.summaries import count
 if TYPE_CHECKING:
     from gex_pipeline.engine.demo import Demo
 
-_QUERIES = (
+QUERIES = (
     """SELECT snapshot_at, zero_gamma, spot_usd FROM levels_wide
-  WHERE underlying = 'BTC' AND venues = 'all' AND scope = 'all_expiry' ORDER BY 1 DESC LIMIT 5""",
+  WHERE underlying = 'BTC' AND venues = 'all' AND scope = 'all_expiry' AND sign_model = 'naive'
+  ORDER BY 1 DESC LIMIT 5""",
     """SELECT venue, count(*) AS contracts, sum(open_interest_coin) AS coins FROM chain
   WHERE underlying = 'ETH' AND snapshot_at = (SELECT max(snapshot_at) FROM chain) GROUP BY 1 ORDER BY 1""",
     """SELECT underlying, round(avg((net_gex_usd < 0)::int), 2) AS share_below_zero FROM levels_wide
-  WHERE venues = 'all' AND scope = 'all_expiry' GROUP BY 1 ORDER BY 1""",
+  WHERE venues = 'all' AND scope = 'all_expiry' AND sign_model = 'naive' GROUP BY 1 ORDER BY 1""",
 )
 
 
@@ -48,7 +49,7 @@ def lines(demo: Demo, report: Path, backtest: Path) -> list[str]:
 def commands(demo: Demo) -> list[str]:
     """Levels, three queries, then Dagster where it is at hand; to be pasted into a shell as they are."""
     gex = f"gex --warehouse {shlex.quote(str(demo.warehouse))}"
-    queries = [f'{gex} sql "{query}"' for query in _QUERIES]
+    queries = [f'{gex} sql "{query}"' for query in QUERIES]
     return [f"{gex} levels BTC --at {demo.at:%Y-%m-%dT%H:%MZ}", *queries, *_dagster(demo.warehouse)]
 
 

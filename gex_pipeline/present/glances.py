@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Rows, columns, and panels of a glance: Dagster shows a text of up to 1,000 characters without a click.
 N_ROWS, N_COLUMNS, N_COINS = 7, 6, 2
 #: What a reader of a few rows can do without.
-_SKIPPED = ("knowledge_time", "venue_time", "raw", "source", "sign_model")
+_SKIPPED = ("knowledge_time", "venue_time", "raw", "source")
 _COLOURS = 8
 _DPI = 80
 

@@ -71,6 +71,7 @@ def scan_document(
 def _result(stand: Stand) -> dict[str, Any]:
     return {
         **plain(stand.now),
+        "before_at": time_text(stand.before["snapshot_at"] if stand.before else None),
         "age_seconds": stand.age_seconds,
         "is_stale": stand.is_stale,
         "changes": list(stand.changes()),

@@ -24,7 +24,7 @@ class Stand:
     """A coin: its row of the last snapshot, that of a day before where there is one, and how old the last is.
 
     Rows have the columns of view `regime`, the nearest OPEX (``opex_at``, ``opex_type``, ``opex_share`` of gross gamma,
-    ``opex_flip_usd`` without it) and the main walls.
+    ``opex_flip_usd`` without it), the main walls and the ``venues`` of the snapshot.
     """
 
     underlying: str
@@ -33,12 +33,23 @@ class Stand:
     age_seconds: float
     is_stale: bool
 
+    @property
+    def hours(self) -> float | None:
+        """Between the two snapshots."""
+        before = self.before
+        return None if before is None else (self.now["snapshot_at"] - before["snapshot_at"]).total_seconds() / 3600.0
+
     def changes(self) -> Iterator[str]:
-        """What is other than a day before."""
+        """What is other than a day before; of other venues nothing can be said."""
         now, before = self.now, self.before
-        if before is None:
+        if before is None or self.hours is None:
             yield "no snapshot of a day before"
             return
+        if now["venues"] != before["venues"]:
+            yield f"not to be compared: {', '.join(before['venues'] or ())} a day before"
+            return
+        if abs(self.hours - 24.0) >= 1.0:
+            yield f"in {self.hours:.0f} h"
         for name in _WORDS:
             if now[name] != before[name] and None not in (now[name], before[name]):
                 yield f"{name} was {before[name]}"
@@ -47,7 +58,10 @@ class Stand:
                 yield f"{word} {text.percent(now[name] / before[name] - 1.0)}"
 
     def reasons(self) -> Iterator[str]:
-        """Why there is no premium, no z-score of it, no OPEX."""
+        """Which venues are missing; why there is no premium, no z-score of it, no OPEX."""
+        gone = sorted(set((self.before or self.now)["venues"] or ()) - set(self.now["venues"] or ()))
+        if gone:
+            yield f"nothing from {', '.join(gone)} in the snapshot"
         if self.now["vrp_vol_pts"] is None:
             yield f"no premium: {_NO_PREMIUM[self.now['vrp_status'] or 'neither']}"
         elif self.now["vrp_z"] is None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gex_pipeline.errors import StoreError
-from gex_pipeline.schema import BUILT, TABLES
+from gex_pipeline.schema import BUILT, TABLES, Table
 from gex_pipeline.schema.types import arrow_schema
 from gex_pipeline.schema.views import OF_RUNS
 from gex_pipeline.store import layout
@@ -69,18 +69,22 @@ def _data_problems(store: Store, partition: Partition, names: set[str]) -> Itera
     if manifest is None:
         yield f"its manifest is missing: {again}"
     elif manifest.schema_version != table.version:
-        action = "run `gex build`" if table.name in {each.name for each in BUILT} else again
-        yield f"schema version {manifest.schema_version}, this is version {table.version}: {action}"
+        yield f"schema version {manifest.schema_version}, this is version {table.version}: {_anew(table)}"
     elif file_hash(path) != manifest.content_hash:
         yield f"damaged: its content is not what was written{_truncated(path)}: {again}"
     elif not pq.read_schema(path).equals(arrow_schema(table)):
-        yield "its columns are not those of the table"
+        yield f"its columns are not those of the table: {_anew(table)}"
     elif pq.read_metadata(path).num_rows != manifest.rows:
         yield f"it has {pq.read_metadata(path).num_rows} rows, the manifest says {manifest.rows}"
     if table.name in OF_RUNS and replace(partition, table="backtest_runs").path not in names:
         yield "left over by a run that was stopped, so queries leave it out: run `gex backtest` again, or delete it"
     if partition.is_day and f"{partition.folder}/{partition.period[:7]}{DATA}" in names:
         yield "superseded by the month's file beside it; the next write of the month removes it"
+
+
+def _anew(table: Table) -> str:
+    """How files of another version are replaced."""
+    return "run `gex build`" if table.name in {each.name for each in BUILT} else way_out(table)
 
 
 def _truncated(path: Path) -> str:

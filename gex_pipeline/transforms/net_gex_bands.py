@@ -16,7 +16,8 @@ _SIGN_MODEL = "naive"
 
 def net_gex_bands(book: Book) -> pl.DataFrame:
     """Frame of table `net_gex_bands` for both scopes of all venues together."""
-    sets, scopes, snapshots = (i[present_books(book)[0] == 0] for i in present_books(book))
+    indices = present_books(book)
+    sets, scopes, snapshots = (i[indices[0] == 0] for i in indices)
     books = book.strike_books(_SIGN_MODEL)
     g = flat(book, sets, scopes, snapshots)
     call, put = np.abs(books.call[g].sum(axis=1)), np.abs(books.put[g].sum(axis=1))

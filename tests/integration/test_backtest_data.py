@@ -115,15 +115,6 @@ def test_iv30_is_linear_in_total_variance_between_two_expiries(made: Store) -> N
     assert book["iv30"] == pytest.approx((total / 30) ** 0.5, rel=1e-12)
 
 
-def test_iv30_of_the_books_is_the_derived_table_s(made: Store) -> None:
-    books = data.load(made.root, "BTC")[0].books
-    with open_warehouse(made.root) as warehouse:
-        sql = "SELECT iv30 FROM implied_vol WHERE underlying = 'BTC' AND venues = 'all' ORDER BY snapshot_at"
-        stored = warehouse.query(sql)["iv30"].to_list()
-    assert len(stored) == books.height == 3
-    assert books["iv30"].to_list() == pytest.approx(stored, rel=1e-12)
-
-
 def test_expiring_strikes_have_the_gross_gamma_of_all_venues(made: Store, rows: list[dict[str, Any]]) -> None:
     expiring = data.load(made.root, "BTC")[0].expiring.filter(pl.col("snapshot_at") == START + HOUR)
     soon = {r["expiry_at"] for r in rows if r["expiry_at"] - START - HOUR <= timedelta(hours=73)}

@@ -185,6 +185,15 @@ def test_a_shell_takes_the_commands_as_they_are_shown(out: Path) -> None:
     subprocess.run(["sh", "-c", here + commands], check=True)
 
 
+def test_the_queries_to_try_count_no_book_twice(out: Path) -> None:
+    """By two sign models, on a day with trades."""
+    flips, _, below = (query(out / "warehouse", sql) for sql in demo_words.QUERIES)
+    assert flips["snapshot_at"].n_unique() == flips.height == 5
+    naive = "SELECT * FROM levels_wide WHERE venues = 'all' AND scope = 'all_expiry' AND sign_model = 'naive'"
+    shares = query(out / "warehouse", naive).group_by("underlying").agg((pl.col("net_gex_usd") < 0).mean().alias("n"))
+    assert below["share_below_zero"].to_list() == pytest.approx(shares.sort("underlying")["n"].to_list(), abs=0.005)
+
+
 @pytest.mark.parametrize(("folder", "is_make"), [("data/demo", True), ("elsewhere", False)])
 def test_dagster_shows_the_demo_that_was_made(
     folder: str, is_make: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

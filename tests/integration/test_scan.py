@@ -108,6 +108,38 @@ def test_a_chain_that_is_not_built_is_said(tmp_path: Path, capsys: pytest.Captur
     assert "no regime of BTC was known at 2026-03-05T09:00:00Z: run gex build" in capsys.readouterr().err
 
 
+def test_a_day_before_is_the_snapshot_nearest_to_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One a day, some minutes early or late; not the one of two days before because that of yesterday is too young."""
+    made = store(tmp_path / "warehouse", OVER)
+    for start in ("2026-03-04T16:20", "2026-03-05T16:18", "2026-03-06T16:11"):
+        made.merge(CHAIN, chain(start, 1, venue="deribit", is_whole=True), {})
+    assert build(made.root, workers=1).failures == []
+    assert cli.main(["scan", "--at", "2026-03-06T17:00Z", "--json", "--warehouse", str(made.root)]) == 0
+    assert json.loads(capsys.readouterr().out)["data"]["results"]["BTC"]["before_at"] == "2026-03-05T16:18:00Z"
+
+
+def test_books_of_other_venues_are_not_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = store(tmp_path / "warehouse", OVER)
+    made.merge(CHAIN, chain("2026-03-05T07:00", 25, venue="deribit", is_whole=True), {})
+    made.merge(CHAIN, chain("2026-03-05T07:00", 24, venue="okx", is_whole=True), {})
+    assert build(made.root, workers=1).failures == []
+    assert cli.main(["scan", "--at", "2026-03-06T07:00Z", "--warehouse", str(made.root)]) == 0
+    out = capsys.readouterr().out
+    assert "not to be compared: deribit, okx a day before" in out and "BTC: nothing from okx in the snapshot" in out
+
+
+@pytest.mark.parametrize("days", [1, 380, 500, 5000])
+def test_what_is_said_of_a_snapshot_does_not_depend_on_when_it_is_asked(days: int, scan: Run) -> None:
+    results = [json.loads(scan("BTC", "--at", at, "--json")[1])["data"]["results"]["BTC"] for at in (AT, _later(days))]
+    for found in results:
+        del found["age_seconds"], found["is_stale"]
+    assert results[0] == results[1] and results[0]["vrp_count"] == HOURS
+
+
+def _later(days: int) -> str:
+    return f"{LAST + timedelta(days=days):%Y-%m-%dT%H:%MZ}"
+
+
 def test_an_old_snapshot_is_stale(scan: Run) -> None:
     _, out, _ = scan("BTC", "--at", "2026-03-08T00:00Z")
     assert "stale" in out
@@ -127,14 +159,19 @@ def stand(**changed: object) -> Stand:
         "put_support": 80.0,
         "opex_at": FIRST,
         "vrp_status": "ok",
+        "venues": ["deribit"],
+        "snapshot_at": LAST,
     }
-    return Stand("BTC", row | changed, row, 60.0, is_stale=False)
+    before = row | {"snapshot_at": LAST - timedelta(hours=24)}
+    return Stand("BTC", row | changed, before, 60.0, is_stale=False)
 
 
 def test_changes_and_reasons_in_words() -> None:
     assert list(stand().changes()) == list(stand().reasons()) == []
     changed = stand(regime="negative", cell=None, zero_gamma_usd=99.0, put_support=None, spot_usd=100.05)
     assert list(changed.changes()) == ["regime was positive", "flip +10.0 %"]
+    assert next(stand(snapshot_at=LAST + timedelta(hours=3)).changes()) == "in 27 h"
+    assert list(stand(venues=[]).reasons()) == ["nothing from deribit in the snapshot"]
     assert list(stand(vrp_vol_pts=None, vrp_status="no_candles").reasons()) == ["no premium: no 30 days of candles"]
     assert list(stand(opex_at=None).reasons()) == ["no monthly or quarterly expiry is listed"]
 
