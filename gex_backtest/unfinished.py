@@ -6,6 +6,7 @@ run of the coin begins: then data, code or question are others, and their number
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,9 @@ from gex_backtest.study import Rule, Study
 from gex_backtest.suite import Outcome, Trading
 from gex_pipeline.store.layout import UNFINISHED
 from gex_pipeline.store.objects import LocalObjects
+
+#: Bytes of the hash that a file begins with.
+_DIGEST = 32
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,10 @@ class Unfinished:
     def outcome(self, rule: Rule, variant: int, parameters: Any, work: Callable[[], Outcome]) -> Outcome:
         """That of a variant: the one that is kept, else what ``work`` gives, which is kept then."""
         name = f"{UNFINISHED}/{self._run_id}/{rule.name}-{variant}.msgpack"
-        try:
-            kept = _decoded(self._objects.read(name))
-        except (OSError, msgspec.DecodeError):  # not there, or damaged
+        kept = _read(self._objects, name)
+        if kept is None:
             made = work()
-            kept = _Kept(made.study, made.status, made.trading, made.trading_status)
-            self._objects.write(name, msgspec.msgpack.encode(kept, enc_hook=_encoded))
+            _write(self._objects, name, _Kept(made.study, made.status, made.trading, made.trading_status))
             return made
         return Outcome(rule, variant, parameters, kept.study, kept.status, kept.trading, kept.trading_status)
 
@@ -63,7 +65,7 @@ def unfinished(root: Path, run_id: str) -> Generator[Unfinished]:
 
 
 def _of_coin(objects: LocalObjects, coin: str) -> list[str]:
-    return [name for name in objects.list(UNFINISHED) if name.startswith(f"{UNFINISHED}/{coin}-")]
+    return [name for name in objects.list(UNFINISHED) if name.split("/")[1].rpartition("-")[0] == coin]
 
 
 def _remove(objects: LocalObjects, names: list[str]) -> None:
@@ -72,6 +74,21 @@ def _remove(objects: LocalObjects, names: list[str]) -> None:
     for folder in {objects.path(name).parent for name in names}:
         with suppress(OSError):  # the same run in another process has put something there
             folder.rmdir()
+
+
+def _write(objects: LocalObjects, name: str, kept: _Kept) -> None:
+    data = msgspec.msgpack.encode(kept, enc_hook=_encoded)
+    objects.write(name, hashlib.sha256(data).digest() + data)
+
+
+def _read(objects: LocalObjects, name: str) -> _Kept | None:
+    """None where it is not there, or is not what was written."""
+    try:
+        whole = objects.read(name)
+    except OSError:
+        return None
+    digest, data = whole[:_DIGEST], whole[_DIGEST:]
+    return _decoded(data) if hashlib.sha256(data).digest() == digest else None
 
 
 def _encoded(value: Any) -> Any:

@@ -212,6 +212,7 @@ def scan(
         show_json(scan_document(found, missing, at or now, now, new_request_id()))
     elif found:
         show(scan_table(found.values()), is_wide=True)
+    say_all(f"{name}: stale: over twice the usual interval" for name, stand in found.items() if stand.is_stale)
     is_partial = say_all(f"{name}: {reason}" for name, reason in missing.items())
     return 0 if not is_partial else 3 if found else 1
 

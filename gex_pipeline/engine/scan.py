@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -80,19 +81,37 @@ def scan(store: Store, underlyings: Iterable[str], at: datetime) -> tuple[dict[s
             found[name] = as_of.find(store, name, at, None)
         except GexError as error:
             missing[name] = str(error)
-    rows = _rows(store, found, at)
+    rows, unreadable = _rows(store, found, at)
+    missing |= unreadable
+    found = {name: each for name, each in found.items() if name not in unreadable}
     stands = {name: _stand(each, at, rows.get((name, True)), rows.get((name, False))) for name, each in found.items()}
     lacking = [name for name, stand in stands.items() if stand is None]
     missing |= {name: f"no regime of {name} was known at {at:%Y-%m-%dT%H:%M:%SZ}: run gex build" for name in lacking}
     return {name: stand for name, stand in stands.items() if stand is not None}, missing
 
 
-def _rows(store: Store, found: Mapping[str, as_of.Found], at: datetime) -> dict[tuple[str, bool], dict[str, Any]]:
-    """By coin and whether it is the last, its rows; read of as many days as the oldest of the snapshots needs."""
+#: By coin and whether it is the last, a row.
+_Rows = dict[tuple[str, bool], dict[str, Any]]
+
+
+def _rows(store: Store, found: Mapping[str, as_of.Found], at: datetime) -> tuple[_Rows, dict[str, str]]:
+    """Rows of all coins, and of those whose files cannot be read the reason."""
     if not found:
-        return {}
+        return {}, {}
+    try:
+        return _asked(store, found, at), {}
+    except GexError as error:
+        if len(found) == 1:
+            return {}, dict.fromkeys(found, str(error))
+    apart = [_rows(store, {name: each}, at) for name, each in found.items()]
+    return dict(ChainMap(*(rows for rows, _ in apart))), dict(ChainMap(*(reasons for _, reasons in apart)))
+
+
+def _asked(store: Store, found: Mapping[str, as_of.Found], at: datetime) -> _Rows:
+    """Read of as many days as the oldest of the snapshots needs."""
     oldest = min(each.snapshot_at for each in found.values())
-    with closing(Session(store.root, since=oldest.date() - timedelta(days=_DAYS_READ))) as session:
+    since, alone = oldest.date() - timedelta(days=_DAYS_READ), next(iter(found)) if len(found) == 1 else None
+    with closing(Session(store.root, since=since, underlying=alone)) as session:
         rows = session.query(_ASKED, [list(found), at]).rows(named=True)
     return {(row["underlying"], row.pop("is_latest")): row for row in rows}
 

@@ -4,8 +4,9 @@ import re
 
 from gex_pipeline.schema.model import Column
 
-#: What the value of a hive column may be, as it names a folder: it needs no escapes and hides no separators.
-FOLDER_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+#: What the value of a hive column may be, as it names a folder: it needs no escapes, hides no separators and is not
+#: Hive's word for null.
+FOLDER_NAME = re.compile(r"(?!__HIVE_DEFAULT_PARTITION__$)\w[\w.-]*", re.ASCII)
 FOLDER_NAME_RULE = "letters, digits, '_', '.' and '-', the first a letter, a digit or '_'"
 
 SCOPES = ("all_expiry", "odte")

@@ -5,6 +5,8 @@ from gex_pipeline.schema.market import SOURCE
 from gex_pipeline.schema.model import Column, Table
 
 SIDES = ("buy", "sell")
+#: Coins of a trade beyond which it is none: no coin has so many to trade, and sums of taker flows stay exact.
+LARGEST_TRADE = 1e8
 
 _SYMBOL = Column("symbol", "category", "", "Symbol of the perpetual as the venue writes it.")
 _INDEX = price("index_usd", "Spot index as the venue states it beside; null where it does not.", is_nullable=True)
@@ -43,7 +45,9 @@ TRADES = Table(
         Column("instrument", "category", "", "Contract as the venue writes it."),
         UNDERLYING,
         Column("taker_side", "category", "", "What the taker did: buy or sell.", choices=SIDES),
-        Column("amount_coin", "float", "coin", "Size in coins.", minimum=0, is_minimum_open=True),
+        Column(
+            "amount_coin", "float", "coin", "Size in coins.", minimum=0, is_minimum_open=True, maximum=LARGEST_TRADE
+        ),
         price(
             "price_usd",
             "Price of the option per coin. Where it was done in coin: times forward_usd, else times index_usd.",

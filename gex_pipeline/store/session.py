@@ -17,10 +17,11 @@ import polars as pl
 from duckdb.sqltypes import DuckDBPyType
 
 from gex_pipeline.errors import GexError
-from gex_pipeline.schema import MACROS, TABLES
+from gex_pipeline.schema import MACROS, TABLES, Table
 from gex_pipeline.store import catalog, udfs
 from gex_pipeline.store.damage import damage
 from gex_pipeline.store.interruptible import interruptible
+from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.macros import Answering, Macros
 from gex_pipeline.store.parquet import version_of
 from gex_pipeline.store.partitions import Store
@@ -61,10 +62,17 @@ class Session:
     """A connection whose views follow the files. Not for several threads at once: open one session each.
 
     ``functions``: what the table macros compute, by name; a macro without one is not there. ``since``: files of days,
-    months and years before it are not there, so that questions about today cost the same in a warehouse of ten years.
+    months and years before it are not there, so that questions about today cost the same in a warehouse of ten years;
+    ``underlying``: nor those of other coins, so that what is broken there does not matter.
     """
 
-    def __init__(self, root: Path, functions: Mapping[str, Answering] | None = None, since: date | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        functions: Mapping[str, Answering] | None = None,
+        since: date | None = None,
+        underlying: str | None = None,
+    ) -> None:
         self.store = Store(root)
         self.store.require()
         self._con = duckdb.connect(
@@ -77,7 +85,7 @@ class Session:
         self._paths: dict[str, list[str]] = {}
         self._has_functions = self._has_macros = False
         self._macros = Macros(functions or {})
-        self._since = f"{since or date.min}"
+        self._since, self._underlying = f"{since or date.min}", underlying
 
     def query(self, sql: str, parameters: list[Any] | None = None) -> pl.DataFrame:
         """Rows of one reading statement.
@@ -133,12 +141,21 @@ class Session:
     def _refresh(self, name: str) -> None:
         table = TABLES[name]
         root = self.store.objects
-        files = self.store.partitions(table) if table.period else []
-        paths = [str(root.path(p.path)) for p in files if p.period >= self._since[: len(p.period)]]
+        paths = [str(root.path(p.path)) for p in self._files(table)]
         if self._paths.get(name) != paths:
             for statement in catalog.statements(table, paths):
                 self._con.execute(statement)
             self._paths[name] = paths
+
+    def _files(self, table: Table) -> list[Partition]:
+        """The partitions of a table that this session sees; none of a view."""
+        files = self.store.partitions(table) if table.period else []
+        return [
+            p
+            for p in files
+            if p.period >= self._since[: len(p.period)]
+            and self._underlying in (None, dict(p.hive).get("underlying", self._underlying))
+        ]
 
     def close(self) -> None:
         """Close the connection."""

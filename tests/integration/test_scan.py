@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from datetime import date, timedelta
@@ -128,6 +129,19 @@ def test_books_of_other_venues_are_not_compared(tmp_path: Path, capsys: pytest.C
     assert "not to be compared: deribit, okx a day before" in out and "BTC: nothing from okx in the snapshot" in out
 
 
+@pytest.mark.parametrize("table", ["levels", "exposure_totals", "implied_vol", "expiry_summary"])
+def test_a_damaged_file_of_one_coin_does_not_stop_the_others(
+    table: str, made: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = Path(shutil.copytree(made.root, tmp_path / "warehouse"))
+    (file,) = (root / table / "underlying=BTC").rglob("*.parquet")
+    file.write_bytes(file.read_bytes()[:500])
+    assert cli.main(["scan", "--at", AT, "--warehouse", str(root)]) == 3
+    printed = capsys.readouterr()
+    assert any(line.startswith("ETH ") for line in printed.out.splitlines()) and "BTC" not in printed.out
+    assert printed.err.startswith("gex: BTC: cannot read ") and printed.err.count("\n") == 1
+
+
 @pytest.mark.parametrize("days", [1, 380, 500, 5000])
 def test_what_is_said_of_a_snapshot_does_not_depend_on_when_it_is_asked(days: int, scan: Run) -> None:
     results = [json.loads(scan("BTC", "--at", at, "--json")[1])["data"]["results"]["BTC"] for at in (AT, _later(days))]
@@ -141,8 +155,8 @@ def _later(days: int) -> str:
 
 
 def test_an_old_snapshot_is_stale(scan: Run) -> None:
-    _, out, _ = scan("BTC", "--at", "2026-03-08T00:00Z")
-    assert "stale" in out
+    _, out, err = scan("BTC", "--at", "2026-03-08T00:00Z")
+    assert "stale" in out and err == "gex: BTC: stale: over twice the usual interval\n"
 
 
 def stand(**changed: object) -> Stand:

@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 from gex_pipeline import cli, open_warehouse
 from gex_pipeline.engine import tasks
 from gex_pipeline.engine.build import BuildSummary, build
-from gex_pipeline.errors import GexError
+from gex_pipeline.errors import GexError, StoreError
 from gex_pipeline.schema import CHAIN, TABLES, TAKER_FLOW, TRADES
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.partitions import Store
@@ -165,6 +165,13 @@ def test_flows_go_with_their_trades(filled: Store) -> None:
     built(filled)
     assert [p.period for p in filled.partitions(TAKER_FLOW)] == ["2026-03-05"]
     assert min(rows(filled, "taker_coverage")["snapshot_at"]) >= utc("2026-03-05")
+
+
+def test_an_absurd_trade_is_refused(filled: Store) -> None:
+    """Sums of flows are exact whole numbers, which have an end."""
+    absurd = trades_of(filled, "2026-03-05").with_columns(trade_id="x" + pl.col("trade_id"), amount_coin=pl.lit(1e9))
+    with pytest.raises(StoreError, match=r"trades\.amount_coin"):
+        filled.merge(TRADES, absurd, {})
 
 
 @pytest.mark.parametrize("table", ["trades", "taker_flow"])

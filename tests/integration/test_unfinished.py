@@ -70,24 +70,24 @@ def test_a_run_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
 
 def test_another_run_of_the_coin_begins_anew_and_leaves_those_of_other_coins(tmp_path: Path) -> None:
     objects = LocalObjects(tmp_path)
-    for name in ("BTC-1/a-1.msgpack", "BTC-2/a-1.msgpack", "ETH-1/a-1.msgpack"):
+    for name in ("BTC-1/a-1.msgpack", "BTC-2/a-1.msgpack", "BTC-X-1/a-1.msgpack"):
         objects.write(f"{UNFINISHED}/{name}", b"x")
     with unfinished(tmp_path, "BTC-2"):
         assert objects.list(UNFINISHED) == [
-            f"{UNFINISHED}/{name}" for name in ("BTC-2/a-1.msgpack", "ETH-1/a-1.msgpack")
+            f"{UNFINISHED}/{name}" for name in ("BTC-2/a-1.msgpack", "BTC-X-1/a-1.msgpack")
         ]
-    assert objects.list(UNFINISHED) == [f"{UNFINISHED}/ETH-1/a-1.msgpack"]
+    assert objects.list(UNFINISHED) == [f"{UNFINISHED}/BTC-X-1/a-1.msgpack"]
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x93", b"no outcome"])
-def test_what_is_damaged_is_worked_out_again(damage: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [lambda _: b"", lambda b: b[:-9], lambda b: b[:99] + bytes([b[99] ^ 1]) + b[100:]])
+def test_what_is_damaged_is_worked_out_again(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
     calls: list[str] = []
     root = fill(tmp_path / "warehouse")
     history, instruments = stored.read(root, asked(tmp_path, lambda rule: rule))
     with pytest.raises(KeyboardInterrupt):
         stored.confront(root, asked(tmp_path, lambda rule: counted(rule, calls, 3)), history, instruments)
     first, _ = LocalObjects(root).list(UNFINISHED)
-    (root / first).write_bytes(damage)
+    (root / first).write_bytes(damage((root / first).read_bytes()))
     stored.confront(root, asked(tmp_path, lambda rule: counted(rule, calls)), history, instruments)
     assert calls == ["drifts"] * (3 + 2)
 

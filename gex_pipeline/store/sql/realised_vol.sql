@@ -3,7 +3,8 @@
 -- Each window is of one instrument: the finest bars from 5m to 1h, then perpetuals before others, then what covers most
 -- of it, as in gex_backtest/sql/instruments.sql; 95 % of its bars have to be there, the last one among them. As in
 -- gex_backtest/returns.py a bar after a gap counts with its own move, from its open; what happened in the gap does not.
--- Sums are of decimals: exact in any order, so that a window is the difference of two running sums.
+-- Sums are of decimals: exact in any order, so that a window is the difference of two running sums. Logs are subtracted,
+-- as a ratio of absurd prices is no number.
 WITH moved AS (
     SELECT
         underlying, concat_ws(' ', venue, market, symbol) AS instrument, "interval",
@@ -12,7 +13,7 @@ WITH moved AS (
         (epoch_us(close_at) + 3599999999) // 3600000000 AS hour,
         epoch_us(close_at) % 3600000000 = 0 AS is_last,
         open_at, open, high, low, close,
-        ln(close / CASE WHEN lag(close_at) OVER series = open_at THEN lag(close) OVER series ELSE open END) AS move
+        ln(close) - ln(CASE WHEN lag(close_at) OVER series = open_at THEN lag(close) OVER series ELSE open END) AS move
     FROM candles
     WHERE "interval" IN ('5m', '15m', '30m', '1h')
     WINDOW series AS (PARTITION BY underlying, venue, market, symbol, "interval" ORDER BY open_at)
@@ -35,8 +36,8 @@ ranged AS (
     SELECT
         *,
         bars = per_hour AS is_whole,
-        CASE WHEN is_whole THEN ln(high / low) ** 2 ELSE 0 END::DECIMAL(38, 24) AS range_squares,
-        CASE WHEN is_whole THEN ln(close / open) ** 2 ELSE 0 END::DECIMAL(38, 24) AS body_squares
+        CASE WHEN is_whole THEN (ln(high) - ln(low)) ** 2 ELSE 0 END::DECIMAL(38, 24) AS range_squares,
+        CASE WHEN is_whole THEN (ln(close) - ln(open)) ** 2 ELSE 0 END::DECIMAL(38, 24) AS body_squares
     FROM hour
 ),
 summed AS (
@@ -104,9 +105,9 @@ day AS (
 jumped AS (
     SELECT
         underlying, instrument, "interval", day,
-        ln(open / CASE WHEN lag(day) OVER series = day - 1 THEN lag(close) OVER series ELSE open END) AS jump,
-        ln(close / open) AS move,
-        ln(high / close) * ln(high / open) + ln(low / close) * ln(low / open) AS rogers_satchell
+        ln(open) - ln(CASE WHEN lag(day) OVER series = day - 1 THEN lag(close) OVER series ELSE open END) AS jump,
+        ln(close) - ln(open) AS move,
+        (ln(high) - ln(close)) * (ln(high) - ln(open)) + (ln(low) - ln(close)) * (ln(low) - ln(open)) AS rogers_satchell
     FROM day
     WINDOW series AS (PARTITION BY underlying, instrument, "interval" ORDER BY day)
 ),

@@ -51,7 +51,7 @@ compared AS (
         day - first_value(day) OVER year + 1 AS days,
         (all_x - first_value(all_x - x) OVER year)::DOUBLE AS sum_x,
         (all_xx - first_value(all_xx - xx) OVER year)::DOUBLE AS sum_xx,
-        100 * cume_dist(ORDER BY vrp_vol_pts) OVER year AS percentile,
+        100 * cume_dist(ORDER BY round(vrp_vol_pts, 9)) OVER year AS percentile,
         max(knowledge_time) OVER year AS known_at,
         (sum_xx - sum_x ** 2 / n) / nullif(n - 1, 0) AS variance,
         -- equal premiums leave a variance of rounding alone

@@ -11,6 +11,7 @@ import pytest
 
 from gex_pipeline.errors import StoreError
 from gex_pipeline.schema import CHAIN, TABLES
+from gex_pipeline.store.commits import way_out
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.store.verify import verify
 from tests.unit.store.build import chain, partition, store
@@ -148,7 +149,7 @@ def test_what_a_stopped_writer_left_is_named(stored, suffix):
 def test_columns_that_are_not_those_of_the_table(stored, monkeypatch):
     fewer = replace(CHAIN, columns=tuple(c for c in CHAIN.columns if c.name != "source"))
     monkeypatch.setitem(TABLES, "chain", fewer)
-    assert {f.problem for f in verify(stored.root)} == {"its columns are not those of the table"}
+    assert {f.problem for f in verify(stored.root)} == {f"its columns are not those of the table: {way_out(CHAIN)}"}
 
 
 def test_several_problems_are_listed_by_path(stored):
