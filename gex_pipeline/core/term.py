@@ -9,8 +9,7 @@ import numpy as np
 
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.expected_move import interpolate_variance, neighbours, pick
-
-DAYS_PER_YEAR = 365
+from gex_pipeline.core.units import DAYS_PER_YEAR
 
 
 def constant_maturity(tenors: Floats, iv: Floats, days: float) -> Floats:

@@ -5,8 +5,10 @@ As of T: the latest snapshot with snapshot_at <= T whose rows were all known at 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import polars as pl
 
@@ -25,6 +27,7 @@ _READ = (*COLUMNS, "instrument", "source")
 _LAST_DAYS = (timedelta(days=2), timedelta(days=5))
 #: Listings of the files that one question may need while another process folds months.
 _ATTEMPTS = 5
+_Read = TypeVar("_Read")
 
 
 class NoSnapshotError(GexError):
@@ -50,16 +53,24 @@ class Found:
 
 def latest(store: Store, underlying: str, at: datetime, venues: list[str] | None) -> tuple[Found, pl.DataFrame]:
     """The snapshot that was known at ``at`` and its rows; errors as in :func:`find`."""
+
+    def found_and_rows() -> tuple[Found, pl.DataFrame]:
+        found = find(store, underlying, at, venues)
+        return found, rows(store, found)
+
+    return while_months_fold(found_and_rows)
+
+
+def while_months_fold(read: Callable[[], _Read]) -> _Read:
+    """What ``read`` finds, which lists files and reads them."""
     for _ in range(_ATTEMPTS - 1):
         try:
-            found = find(store, underlying, at, venues)
-            return found, rows(store, found)
+            return read()
         except StoreError as error:
             # A month may have been folded between listing its days and reading them: list again.
             if not isinstance(error.__cause__, FileNotFoundError):
                 raise
-    found = find(store, underlying, at, venues)
-    return found, rows(store, found)
+    return read()
 
 
 def find(store: Store, underlying: str, at: datetime, venues: list[str] | None) -> Found:

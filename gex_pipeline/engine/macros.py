@@ -56,7 +56,7 @@ def _strike_expiry_heatmap(store: Store, **arguments: Any) -> pl.DataFrame:
 
 def _oi_changes(store: Store, **arguments: Any) -> pl.DataFrame:
     compared = _compare(store, **arguments)
-    return _with_comparison(compared, oi_changes(compared.asked.chain, compared.before))
+    return _with_comparison(compared, oi_changes(compared.asked.chain, compared.before, compared.rejected))
 
 
 def _gex_changes(store: Store, *, top: int, **arguments: Any) -> pl.DataFrame:
@@ -64,7 +64,8 @@ def _gex_changes(store: Store, *, top: int, **arguments: Any) -> pl.DataFrame:
         raise UsageError(f"top {top} must be at least 1")
     compared = _compare(store, **arguments)
     spot_usd = float(compared.asked.whole.spots[0, 0])
-    return _with_comparison(compared, gex_changes(compared.asked.chain, compared.before, spot_usd, top))
+    books = (compared.asked.chain, compared.before, compared.rejected)
+    return _with_comparison(compared, gex_changes(*books, spot_usd=spot_usd, top=top))
 
 
 def _compare(store: Store, *, underlying: str, **arguments: Any) -> Compared:

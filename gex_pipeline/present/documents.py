@@ -58,7 +58,7 @@ def profile_document(answer: Answer, expiry: Expiry, now: datetime, request_id: 
 
 
 def heatmap_document(answer: Answer, now: datetime, request_id: str) -> Document:
-    """The document of `gex heatmap --json`: rows = strikes, columns = expiries, null = no contract."""
+    """The document of `gex heatmap --json`: rows = strikes, columns = expiries, null = nothing known."""
     strike, expiries, net = strikes.grid(answer.exposure)
     data = {
         "strikes": strike.tolist(),

@@ -140,7 +140,7 @@ def _cells(figure: Figure, axes: Axes, net: NDArray[np.float64]) -> None:
     from matplotlib.colors import FuncNorm
     from matplotlib.ticker import FuncFormatter
 
-    largest = float(np.nanmax(np.abs(net))) or 1.0
+    largest = float(np.nan_to_num(np.abs(net)).max()) or 1.0
     root = (lambda v: np.sign(v) * np.sqrt(np.abs(v)), lambda v: np.sign(v) * np.square(v))
     norm = FuncNorm(root, vmin=-largest, vmax=largest)
     mesh = axes.pcolormesh(np.ma.masked_invalid(net), cmap=diverging(), norm=norm, edgecolors="white", linewidth=0.3)

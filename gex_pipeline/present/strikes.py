@@ -57,7 +57,7 @@ def reach(answer: Answer, rows: pl.DataFrame) -> tuple[float, float]:
 
     All that the question chose; otherwise symmetric around spot and no further than there is something to see.
     """
-    strike, gross = rows["strike_usd"].to_numpy(), rows["gross_gex_usd"].to_numpy()
+    strike, gross = rows["strike_usd"].to_numpy(), rows["gross_gex_usd"].fill_null(0.0).to_numpy()
     if _is_chosen(answer):
         margin = 0.02 * answer.spot_usd
         return float(strike.min()) - margin, float(strike.max()) + margin
@@ -71,7 +71,10 @@ def _is_chosen(answer: Answer) -> bool:
 
 
 def per_strike(exposure: pl.DataFrame) -> pl.DataFrame:
-    """Sums over expiries and venues: ``strike_usd`` and the columns of ``SUMS``, strikes ascending."""
+    """Sums over expiries and venues: ``strike_usd`` and the columns of ``SUMS``, strikes ascending.
+
+    Nulls are skipped; where nothing is left the sum is null.
+    """
     return _sum_by(exposure, ["strike_usd"], SUMS)
 
 
@@ -82,7 +85,7 @@ def grid(exposure: pl.DataFrame) -> tuple[NDArray[np.float64], list[datetime], N
     -------
     strikes : (n,) ascending, USD
     expiries : m instants ascending
-    net_gex_usd : (n, m), USD per 1 % move; NaN where no contract is listed
+    net_gex_usd : (n, m), USD per 1 % move; NaN where no contract is listed, or what dealers hold of none is known
     """
     cells = _sum_by(exposure, ["expiry_at", "strike_usd"], ("net_gex_usd",))
     strikes = cells["strike_usd"].unique().sort()
@@ -95,7 +98,7 @@ def grid(exposure: pl.DataFrame) -> tuple[NDArray[np.float64], list[datetime], N
 
 def largest(strikes: pl.DataFrame, spot_usd: float) -> pl.DataFrame:
     """The ten rows of :func:`per_strike` with the largest absolute net exposure, largest first."""
-    call, put, gross = (strikes[f"{c}_gex_usd"].to_numpy()[None, :] for c in ("call", "put", "gross"))
+    call, put, gross = (strikes[f"{c}_gex_usd"].fill_null(0.0).to_numpy()[None, :] for c in ("call", "put", "gross"))
     books = StrikeBooks(
         strikes=strikes["strike_usd"].to_numpy(),
         spot=np.array([spot_usd]),
@@ -116,5 +119,10 @@ def _sum_by(exposure: pl.DataFrame, keys: list[str], sums: tuple[str, ...]) -> p
         return rows.select(*keys, *sums)
     run = rows.select(run=pl.struct(keys).rle_id())["run"].to_numpy()
     starts = np.flatnonzero(np.diff(run, prepend=-1))
-    totals = [pl.Series(c, np.add.reduceat(rows[c].to_numpy(), starts)) for c in sums]
-    return rows.select(keys)[starts.tolist()].with_columns(totals)
+    return rows.select(keys)[starts.tolist()].with_columns(_sum(rows[c], starts) for c in sums)
+
+
+def _sum(values: pl.Series, starts: NDArray[np.intp]) -> pl.Series:
+    total = np.add.reduceat(values.fill_null(0.0).to_numpy(), starts)
+    count = np.add.reduceat(values.is_not_null().to_numpy().astype(np.intp), starts)
+    return pl.Series(values.name, np.where(count > 0, total, np.nan), nan_to_null=True)

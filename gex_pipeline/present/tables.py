@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -66,7 +67,7 @@ def profile_table(answer: Answer, expiry: Expiry = "all") -> Group:
             is_spot_due = False
         table.add_row(*_strike_cells(row), _bar(row["net_gex_usd"], largest))
     return Group(
-        headline(answer, float(rows["net_gex_usd"].sum()), f"expiry {expiry}"),
+        headline(answer, _total(rows["net_gex_usd"].to_numpy()), f"expiry {expiry}"),
         "",
         table,
         _left_out(rows.height - near.height, "strike"),
@@ -83,7 +84,7 @@ def heatmap_table(answer: Answer, columns: int = 8) -> Group:
     for price, row in reversed(list(zip(strike[is_near].tolist(), net[is_near].tolist(), strict=True))):
         table.add_row(text.price(price), *(_signed(v, separator="") for v in row[: len(shown)]))
     hidden = (len(strike) - int(is_near.sum()), "strike"), (len(expiries) - len(shown), "expiry")
-    return Group(headline(answer, float(np.nansum(net))), "", table, *(_left_out(n, what) for n, what in hidden))
+    return Group(headline(answer, _total(net)), "", table, *(_left_out(n, what) for n, what in hidden))
 
 
 def bundle_table(documents: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -131,9 +132,16 @@ def _strike_cells(row: dict[str, Any]) -> Iterable[RenderableType]:
     yield from (text.amount(row[c]) for c in ("call_oi_coin", "put_oi_coin"))
 
 
-def _bar(value: float, largest: float) -> Text:
-    """Length = |value| / largest, in characters."""
-    length = round(BAR_WIDTH * abs(value) / largest) if largest else 0
+def _total(net: NDArray[np.float64]) -> float | None:
+    """Sum of what is known; None where there are cells, and all are NaN."""
+    return None if net.size and np.isnan(net).all() else float(np.nansum(net))
+
+
+def _bar(value: float | None, largest: float) -> Text:
+    """Length = |value| / largest, in characters; empty when missing."""
+    if not value or not largest:
+        return Text("")
+    length = round(BAR_WIDTH * abs(value) / largest)
     return Text(("+" if value > 0 else "-") * length, style=_style(value))
 
 

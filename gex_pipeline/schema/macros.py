@@ -38,12 +38,13 @@ _AGE = (
     Column("is_stale", "bool", "", "Older than twice the usual interval between snapshots (of one: an hour)."),
 )
 _QUESTION = (SNAPSHOT_AT, KNOWLEDGE_TIME, UNDERLYING, VENUES, SIGN_MODEL, SPOT_USD)
+_UNKNOWN = "By the trades null where none of these contracts has one."
 _STRIKE = (
     price("strike_usd", "Strike."),
-    gex("call_gex_usd", "The calls' signed gamma."),
-    gex("put_gex_usd", "The puts' signed gamma."),
-    gex("net_gex_usd", "Their sum."),
-    gex("gross_gex_usd", "Sum of absolute gamma exposures."),
+    gex("call_gex_usd", f"The calls' signed gamma. {_UNKNOWN}", is_nullable=True),
+    gex("put_gex_usd", f"The puts' signed gamma. {_UNKNOWN}", is_nullable=True),
+    gex("net_gex_usd", f"Their sum, as far as known. {_UNKNOWN}", is_nullable=True),
+    gex("gross_gex_usd", f"Sum of absolute gamma exposures. {_UNKNOWN}", is_nullable=True),
     Column("call_oi_coin", "float", "coin", "Open interest of the calls.", minimum=0),
     Column("put_oi_coin", "float", "coin", "Open interest of the puts.", minimum=0),
 )
@@ -103,12 +104,19 @@ def _oi_columns() -> tuple[Column, ...]:
     for side in ("call", "put"):
         columns += [
             Column(f"{side}_oi_coin", "float", "coin", f"Open interest of the {side}s.", minimum=0),
-            Column(f"{side}_oi_before_coin", "float", "coin", "The same earlier.", is_nullable=True, minimum=0),
+            Column(
+                f"{side}_oi_before_coin",
+                "float",
+                "coin",
+                "The same earlier. Null of a new listing, and where a contract of today had no usable row.",
+                is_nullable=True,
+                minimum=0,
+            ),
             Column(
                 f"{side}_oi_change_coin",
                 "float",
                 "coin",
-                "The difference; of a new listing, all of it.",
+                "The difference; of a new listing, all of it. Null where a contract of today had no usable row.",
                 is_nullable=True,
             ),
         ]
@@ -129,7 +137,13 @@ OI_CHANGES = Macro(
             EXPIRY_AT,
             price("strike_usd", "Strike."),
             *_oi_columns(),
-            Column("is_new", "bool", "", "No contract of this expiry and strike was listed before.", is_nullable=True),
+            Column(
+                "is_new",
+                "bool",
+                "",
+                "No contract of this expiry and strike was listed before, be it without a usable row.",
+                is_nullable=True,
+            ),
             *_AGE,
         ),
         key=("expiry_at", "strike_usd"),
@@ -159,7 +173,11 @@ GEX_CHANGES = Macro(
             gex("change_usd", "The difference: the sum of the three below.", is_nullable=True),
             gex("expired_usd", "Due to contracts that have expired in between.", is_nullable=True),
             gex("oi_usd", "Due to open interest, at the earlier prices and IV; a new listing whole.", is_nullable=True),
-            gex("rest_usd", "The rest: price, IV, time, and contracts without a usable row now.", is_nullable=True),
+            gex(
+                "rest_usd",
+                "The rest: price, IV, time, and contracts that are or were listed without a usable row.",
+                is_nullable=True,
+            ),
             *_AGE,
         ),
         key=("strike_usd",),

@@ -40,7 +40,7 @@ REGIME = Table(
             choices=("high", "moderate", "low"),
         ),
         Column("vex_usd", "float", "USD per vol point", "Net vanna exposure of the whole book."),
-        Column("is_vanna_aligned", "bool", "", "Net gamma is positive and net vanna exposure negative."),
+        Column("vanna_aligned", "bool", "", "Net gamma is positive and net vanna exposure negative."),
         Column("vrp_vol_pts", "float", "vol points", "Of `volatility`: 30-day IV less realised.", is_nullable=True),
         Column("vrp_z", "float", "1", "Of `volatility`.", is_nullable=True),
         Column("vrp_count", "int", "", "Of `volatility`: snapshots in vrp_z.", is_nullable=True),
@@ -87,6 +87,12 @@ REGIME_TRANSITIONS = Table(
             "",
             "More than twice the usual interval (the median of the five before; of none, an hour) lies between the two "
             "snapshots: the sign may have changed anywhere in it, and more than once.",
+        ),
+        Column(
+            "has_other_venues",
+            "bool",
+            "",
+            "The venues of the snapshot are not those of previous_at: the change may be theirs and not the market's.",
         ),
     ),
     key=("snapshot_at", "underlying"),

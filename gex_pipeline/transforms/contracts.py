@@ -50,6 +50,8 @@ _OF_ROWS = (
     *("bid_iv", "ask_iv", "bid", "ask", "volume", "is_inverse"),
 )
 _ORDER = ("venue", "snapshot_at", "expiry_at", "strike_usd", "option_type")
+#: What a contract is called in any table.
+CONTRACT = ("venue", "instrument")
 ALL_VENUES = "all"
 
 

@@ -24,18 +24,18 @@ from gex_pipeline.transforms.parts import PartRows, signed_curves, sums
 _SNAPSHOTS = 8
 
 
-def zero_gammas(book: Book, sign_model: str = "naive") -> tuple[Floats, Ints]:
+def zero_gammas(book: Book) -> tuple[Floats, Ints]:
     """Zero gamma (USD, NaN where there is none) and its status code, both of shape (2, T, E)."""
     n = len(book.contracts.snapshots)
-    pieces = [_zero_gammas(book, slice(t, min(t + _SNAPSHOTS, n)), sign_model) for t in range(0, n, _SNAPSHOTS)]
+    pieces = [_zero_gammas(book, slice(t, min(t + _SNAPSHOTS, n))) for t in range(0, n, _SNAPSHOTS)]
     values, statuses = zip(*pieces, strict=True)
     return np.concatenate(values, axis=1), np.concatenate(statuses, axis=1)
 
 
-def _zero_gammas(book: Book, part: slice, sign_model: str) -> tuple[Floats, Ints]:
+def _zero_gammas(book: Book, part: slice) -> tuple[Floats, Ints]:
     spots = book.contracts.spots[part, 0]
-    rows = PartRows.from_book(book, part, sign_model)
-    crossings, signs = _Search(rows, signed_curves(book.smooth_expiries[part], sign_model), spots).found
+    rows = PartRows.from_book(book, part)
+    crossings, signs = _Search(rows, signed_curves(book.smooth_expiries[part]), spots).found
     shape = (2, *rows.shape)
     value, _, status = zero_gamma(crossings, signs, np.broadcast_to(spots[:, None], shape).reshape(-1))
     return value.reshape(shape), status.reshape(shape)

@@ -13,16 +13,18 @@ from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.contracts import Contracts
 from gex_pipeline.transforms.frames import flat, floats, frame, present_books, scoped_columns
 
+_SIGN_MODEL = "naive"
 
-def exposure_totals(book: Book, sign_model: str = "naive") -> pl.DataFrame:
+
+def exposure_totals(book: Book) -> pl.DataFrame:
     """Frame of table `exposure_totals` for all venue sets and both scopes of a book."""
-    books = book.strike_books(sign_model)
-    sums = book.totals(_exposures(book.contracts, sign_model))
+    books = book.strike_books(_SIGN_MODEL)
+    sums = book.totals(_exposures(book.contracts))
     sets, scopes, snapshots = present_books(book)
     g = flat(book, sets, scopes, snapshots)
     return frame(
         {
-            **scoped_columns(book, sets, scopes, snapshots, sign_model),
+            **scoped_columns(book, sets, scopes, snapshots, _SIGN_MODEL),
             "spot_usd": floats(books.spot[g]),
             "net_gex_usd": floats(books.net.sum(axis=1)[g]),
             "gross_gex_usd": floats(books.total_gross[g]),
@@ -31,10 +33,10 @@ def exposure_totals(book: Book, sign_model: str = "naive") -> pl.DataFrame:
     )
 
 
-def _exposures(c: Contracts, sign_model: str) -> dict[str, Floats]:
+def _exposures(c: Contracts) -> dict[str, Floats]:
     """Dealers' exposures of each row, by the column they add to."""
     found = greeks(c.forward, c.strike, c.tenor, c.iv, c.is_call, c.is_inverse)
-    dollars = np.where(c.is_call, *SIGNS[sign_model]) * c.oi * c.forward
+    dollars = np.where(c.is_call, *SIGNS[_SIGN_MODEL]) * c.oi * c.forward
     per_point, per_day = dollars * ONE_PERCENT, dollars / DAYS_PER_YEAR
     return {
         "dex_usd": found.delta * dollars,

@@ -18,21 +18,21 @@ from gex_pipeline.core.signs import SIGNS
 from gex_pipeline.transforms.book import Book
 
 UP_TO, WITHOUT = 0, 1
+_SIGN_MODEL = "naive"
 
 
 @dataclass(frozen=True)
 class PartRows:
-    """Contracts with open interest of some snapshots by ``cell`` = t * E + e, with the dealers' signs."""
+    """Contracts with open interest of some snapshots by ``cell`` = t * E + e; naive signs."""
 
     bumps: Gaussians
     strike: Floats
     is_call: Bools
     cell: Ints
     shape: tuple[int, int]
-    sign_model: str
 
     @staticmethod
-    def from_book(book: Book, part: slice, sign_model: str) -> PartRows:
+    def from_book(book: Book, part: slice) -> PartRows:
         """The contracts of the snapshots ``part``, ordered so that equal rows give equal bits."""
         c, n_expiries = book.contracts, len(book.expiries.expiries_us)
         kept = np.flatnonzero((c.oi > 0) & (c.snapshot >= part.start) & (c.snapshot < part.stop))
@@ -40,7 +40,7 @@ class PartRows:
         order = stable_order(2 * cell + ~c.is_call[kept])
         kept, cell = kept[order], cell[order]
         shape = (part.stop - part.start, n_expiries)
-        return PartRows(c.bumps[kept], c.strike[kept], c.is_call[kept], cell, shape, sign_model)
+        return PartRows(c.bumps[kept], c.strike[kept], c.is_call[kept], cell, shape)
 
     def take(self, rows: Bools | slice) -> PartRows:
         """Some of the rows."""
@@ -51,7 +51,7 @@ class PartRows:
     @cached_property
     def weight(self) -> Floats:
         """Heights with the dealers' signs."""
-        return self.bumps.c * np.where(self.is_call, *SIGNS[self.sign_model])
+        return self.bumps.c * np.where(self.is_call, *SIGNS[_SIGN_MODEL])
 
     @cached_property
     def edges(self) -> Ints:
@@ -61,7 +61,7 @@ class PartRows:
     def curves(self) -> tuple[Floats, Floats]:
         """Net and gross of every expiry on the search grid, each of shape (T, E, points)."""
         sums = curves(self.bumps, 2 * self.cell + ~self.is_call, 2 * int(np.prod(self.shape)))
-        return signed_curves(sums.reshape(*self.shape, 2, -1), self.sign_model)
+        return signed_curves(sums.reshape(*self.shape, 2, -1))
 
     def runs(self) -> tuple[Ints, Ints]:
         """First and last + 1 row of the two runs that make up each part, of shape (parts, 2)."""
@@ -74,9 +74,9 @@ class PartRows:
         return first, last
 
 
-def signed_curves(sides: Floats, sign_model: str) -> tuple[Floats, Floats]:
+def signed_curves(sides: Floats) -> tuple[Floats, Floats]:
     """Unsigned curves (T, E, sides, points) -> net with the dealers' signs and gross, each of shape (T, E, points)."""
-    call, put = SIGNS[sign_model]
+    call, put = SIGNS[_SIGN_MODEL]
     return call * sides[:, :, 0] + put * sides[:, :, 1], sides.sum(axis=2)
 
 

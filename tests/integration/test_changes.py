@@ -9,7 +9,8 @@ import pytest
 
 from gex_pipeline import open_warehouse
 from gex_pipeline.errors import GexError
-from gex_pipeline.schema import CHAIN
+from gex_pipeline.schema import CHAIN, CHAIN_REJECTED
+from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.warehouse import Warehouse
 from tests.instants import utc
@@ -18,7 +19,7 @@ from tests.slow.chains import NOON, row
 from tests.slow.compare import close
 from tests.slow.exposure import Row, gross_gex, spot
 from tests.slow.frames import chain_frame
-from tests.unit.store.build import OVER, chain, rows, store
+from tests.unit.store.build import OPEN, OVER, chain, rows, store
 
 NINE = utc("2026-03-05T09:00")
 HOUR = timedelta(hours=1)
@@ -83,6 +84,41 @@ def test_both_macros_agree_with_the_twins(warehouse, made, hours, asked, compare
         assert {name: r[name] for name in cell} == pytest.approx(cell, abs=1e-11 * gross)
     is_expiry_between = before_at < utc("2026-03-05T08:00")
     assert (gex["expired_usd"] != 0).any() == is_expiry_between
+
+
+def rejected_frame(book: list[Row]) -> pl.DataFrame:
+    """The rows as table `chain_rejected`: without their IV."""
+    frame = chain_frame(book).with_columns(mark_iv=pl.lit(None), reason=pl.lit("no_iv"), raw=pl.lit("{}"))
+    return frame.select(CHAIN_REJECTED.names).cast(dict(polars_schema(CHAIN_REJECTED)))
+
+
+@pytest.mark.parametrize("now", [OPEN, OVER], ids=["days", "months"])
+def test_what_was_rejected_is_not_known(tmp_path, now):
+    """At 11:00 the put of 95 has no IV, and 105 two rows of which one is usable; 90 was rejected at 10:00 alone."""
+    made = store(tmp_path / "w", now)
+    hours = {n: NOON + n * HOUR for n in (-2, -1, 0)}
+    cells = [(95.0, "C", 1.0), (95.0, "P", 2.0), (105.0, "C", 3.0), (90.0, "P", 4.0)]
+    book = {n: [row(*cell, snapshot_at=at) for cell in cells] for n, at in hours.items()}
+    usable = [*book[-2][:3], book[-1][0], book[-1][2], *book[0]]
+    made.merge(CHAIN, chain_frame(usable), {})
+    made.merge(CHAIN_REJECTED, rejected_frame([book[-2][3], book[-1][1], book[-1][2]]), {})
+    with open_warehouse(made.root) as opened:
+        question = "('BTC', at := ?, hours := 1)"
+        oi = opened.query(f"FROM oi_changes{question} ORDER BY strike_usd", [NOON + HOUR / 2])
+        gex = opened.query(f"FROM gex_changes{question} ORDER BY strike_usd", [NOON + HOUR / 2])
+        other = opened.query("FROM gex_changes('BTC', at := ?, hours := 1)", [NOON - HOUR / 2])
+    columns = [f"{side}_oi_{what}_coin" for side in ("call", "put") for what in ("before", "change")]
+    assert oi.select("strike_usd", "is_new", *columns).rows() == [
+        (90.0, True, None, 0.0, None, 4.0),
+        (95.0, False, 1.0, 0.0, None, None),
+        (105.0, False, 3.0, 0.0, 0.0, 0.0),
+    ]
+    put, new = (-gross_gex(book[0][i]) for i in (1, 3))
+    moved = gross_gex(book[0][0]) - gross_gex(book[-1][0])
+    assert gex["strike_usd"].to_list() == [90.0, 95.0, 105.0]
+    assert gex["oi_usd"].to_list() == pytest.approx([new, 0.0, 0.0], rel=1e-9)
+    assert gex["rest_usd"].to_list()[:2] == pytest.approx([0.0, put + moved], rel=1e-9)
+    assert other["snapshot_before_at"].unique().to_list() == [NOON - 2 * HOUR]
 
 
 def test_at_most_ten_strikes_by_falling_change(warehouse):

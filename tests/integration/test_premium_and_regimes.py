@@ -106,7 +106,8 @@ def test_regimes_are_labels_of_what_is_built(warehouse: Warehouse) -> None:
         assert {name: row[name] for name in want} == want
         assert row["knowledge_time"] >= row["snapshot_at"]
     changes = warehouse.query("FROM regime_transitions ORDER BY snapshot_at").rows(named=True)
-    wanted = premium.transitions(totals)
+    whole = "scope = 'all_expiry' AND sign_model = 'naive'"
+    wanted = premium.transitions(warehouse.query(f"FROM exposure_totals WHERE {whole}").to_dicts())
     assert [{name: row[name] for name in want} for row, want in zip(changes, wanted, strict=True)] == wanted
 
 

@@ -202,6 +202,26 @@ def test_trades_after_a_build_wait_for_the_next(filled: Store) -> None:
 # ---------------------------------------------------------------- questions
 
 
+def test_strikes_without_a_trade_are_null_and_not_nought(filled: Store) -> None:
+    """Of Binance no trade is stored: of a strike that it alone has nothing is known, be it in SQL or as JSON."""
+    at = utc("2026-03-05T11:30")
+    question = "('BTC', at := ?, sign_model := 'taker')"
+    with open_warehouse(filled.root) as warehouse:
+        cells = warehouse.query(f"FROM strike_expiry_heatmap{question} ORDER BY expiry_at, strike_usd", [at])
+        strikes = warehouse.query(f"FROM strike_profile{question} ORDER BY strike_usd", [at])
+        document = warehouse.profile("BTC", at=at, sign_model="taker")["data"]["strikes"]
+        built(filled)
+    is_then = pl.col("snapshot_at") == utc("2026-03-05T11:00")
+    held = set(rows(filled, "taker_book").filter(is_then).select("expiry_at", "strike_usd", "option_type").rows())
+    is_known = [{(e, k, "C"), (e, k, "P")} & held != set() for e, k in cells.select("expiry_at", "strike_usd").rows()]
+    assert cells["net_gex_usd"].is_not_null().to_list() == is_known
+    assert set(is_known) == {True, False}
+    assert not strikes["net_gex_usd"].is_nan().any()
+    assert strikes["net_gex_usd"].to_list() == [row["net_gex_usd"] for row in document]
+    of_strikes = {k for _, k, _ in held}
+    assert strikes["net_gex_usd"].is_not_null().to_list() == [k in of_strikes for k in strikes["strike_usd"]]
+
+
 @pytest.mark.parametrize("venues", [None, ["deribit"]])
 def test_an_answer_equals_the_stored_tables(filled: Store, venues: list[str] | None) -> None:
     """Also before the build: it reads the trades that are not summed yet."""

@@ -17,8 +17,10 @@ from tests.slow.compare import close
 from tests.slow.exposure import contract_exposures, gex_twap, gross_gex
 
 MAPPINGS = Path(__file__).parents[1] / "mappings"
-#: (at, hours): Binance's over an expiry, over none and over a day; Deribit's over a day and over a quarterly expiry.
+#: (at, hours): Binance's with rows that were rejected, over an expiry, over none and over a day; Deribit's over a day
+#: and over a quarterly expiry.
 QUESTIONS = [
+    (datetime(2023, 10, 20, 7, tzinfo=UTC), 3),
     (datetime(2023, 10, 20, 12, tzinfo=UTC), 6),
     (datetime(2023, 10, 20, 14, tzinfo=UTC), 1),
     (datetime(2023, 10, 21, 10, tzinfo=UTC), 24),
@@ -41,6 +43,11 @@ def rows_at(warehouse: Warehouse, at: datetime) -> list[dict[str, Any]]:
     return warehouse.query("SELECT * FROM chain WHERE underlying = 'BTC' AND snapshot_at = ?", [at]).to_dicts()
 
 
+def rejected_at(warehouse: Warehouse, at: datetime) -> slow.Names:
+    where = "underlying = 'BTC' AND snapshot_at = ?"
+    return frozenset(warehouse.query(f"SELECT venue, instrument FROM chain_rejected WHERE {where}", [at]).rows())
+
+
 @pytest.mark.parametrize(("at", "hours"), QUESTIONS)
 def test_changes_agree_with_the_twins(warehouse: Warehouse, at: datetime, hours: int) -> None:
     oi = warehouse.query("FROM oi_changes('BTC', at := ?, hours := ?) ORDER BY expiry_at, strike_usd", [at, hours])
@@ -49,12 +56,13 @@ def test_changes_agree_with_the_twins(warehouse: Warehouse, at: datetime, hours:
     assert status == "ok"
     assert before_at <= at - timedelta(hours=hours) < now_at <= at
     now, before = rows_at(warehouse, now_at), rows_at(warehouse, before_at)
-    cells = slow.oi_changes(now, before)
+    lost = rejected_at(warehouse, before_at)
+    cells = slow.oi_changes(now, before, lost)
     assert oi.height == len(cells) > 50
     for r in oi.rows(named=True):
         cell = cells[r["expiry_at"], r["strike_usd"]]
         assert [name for name in cell if not close(r[name], cell[name], 1e-9)] == []
-    strikes, gross = slow.gex_changes(now, before), sum(map(gross_gex, now + before))
+    strikes, gross = slow.gex_changes(now, before, lost), sum(map(gross_gex, now + before))
     assert gex.height >= 20
     for r in gex.rows(named=True):
         cell = strikes[r["strike_usd"]]

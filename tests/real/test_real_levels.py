@@ -88,7 +88,7 @@ def test_regimes_of_real_books(warehouse: Warehouse) -> None:
         assert {name: row[name] for name in want} == want
     assert set(found["regime"]) == {"positive", "negative"}
     assert found["vex_usd"].min() > 0
-    assert not found["is_vanna_aligned"].any()
+    assert not found["vanna_aligned"].any()
 
 
 @pytest.mark.parametrize("at", INSTANTS, ids=str)

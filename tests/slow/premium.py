@@ -63,7 +63,7 @@ def labels(totals: Row, flip: float | None, flip_status: str, z: float | None) -
         "regime": sign,
         "dist_to_flip_pct": dist,
         "confidence": confidence,
-        "is_vanna_aligned": is_aligned,
+        "vanna_aligned": is_aligned,
         "cell": cell(sign, z),
         "meaning": meaning(sign, is_aligned, confidence),
     }
@@ -97,8 +97,9 @@ def meaning(sign: str | None, is_aligned: bool, confidence: str | None) -> str |
 
 
 def transitions(totals: list[Row]) -> list[Row]:
-    """Rows of view `regime_transitions` of one underlying, from rows of `exposure_totals`."""
-    known = [(r, regime(r["net_gex_usd"], r["gross_gex_usd"])) for r in sorted(totals, key=lambda r: r["snapshot_at"])]
+    """Rows of view `regime_transitions` of one underlying, from rows of `exposure_totals` of all expiries."""
+    whole = sorted((r for r in totals if r["venues"] == "all"), key=lambda r: r["snapshot_at"])
+    known = [(r, regime(r["net_gex_usd"], r["gross_gex_usd"])) for r in whole]
     signed = [(r, s) for r, s in known if s]
     gaps: list[timedelta] = []
     found: list[Row] = []
@@ -116,10 +117,16 @@ def transitions(totals: list[Row]) -> list[Row]:
                     "net_gex_before_usd": before["net_gex_usd"],
                     "net_gex_after_usd": after["net_gex_usd"],
                     "has_gap": gap > 2 * usual(gaps),
+                    "has_other_venues": venues_at(totals, at) != venues_at(totals, before["snapshot_at"]),
                 }
             )
         gaps.append(gap)
     return found
+
+
+def venues_at(totals: list[Row], at: datetime) -> set[str]:
+    """The single venues that have a book at a snapshot."""
+    return {r["venues"] for r in totals if r["snapshot_at"] == at and r["venues"] != "all"}
 
 
 def usual(gaps: list[timedelta]) -> timedelta:

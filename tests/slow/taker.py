@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from tests.slow.exposure import Row
+from tests.slow.exposure import Row, gross_gex
 
 Trade = dict[str, Any]
 HOUR = timedelta(hours=1)
@@ -100,6 +101,28 @@ def quiet_hours(venue: str, at: datetime, trades: list[Trade]) -> int:
 
 def hour_of(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)
+
+
+def strikes(rows: list[Row]) -> dict[tuple, dict[str, float | None]]:
+    """(expiry, strike) -> gamma of what dealers hold; null where of no contract of a side, or of none, it is known."""
+    table = {}
+    for key in sorted({(r["expiry_at"], r["strike_usd"]) for r in rows}):
+        here = [r for r in rows if (r["expiry_at"], r["strike_usd"]) == key]
+        known = [r for r in here if r["dealer_coin"] is not None]
+        cell: dict[str, float | None] = {
+            "net_gex_usd": sum(map(signed_gex, known)) if known else None,
+            "gross_gex_usd": sum(abs(signed_gex(r)) for r in known) if known else None,
+        }
+        for name, kind in (("call_gex_usd", "C"), ("put_gex_usd", "P")):
+            is_unknown = any(r["option_type"] == kind for r in here) and all(r["option_type"] != kind for r in known)
+            cell[name] = None if is_unknown else sum(signed_gex(r) for r in known if r["option_type"] == kind)
+        table[key] = cell
+    return table
+
+
+def signed_gex(row: Row) -> float:
+    """Gamma of what dealers hold of a contract, USD per 1 %."""
+    return math.copysign(1.0, row["dealer_coin"]) * gross_gex(held([row])[0])
 
 
 def held(rows: list[Row]) -> list[Row]:

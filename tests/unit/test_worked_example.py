@@ -290,7 +290,7 @@ def changed(side: str, before: list[Row], now: list[Row]) -> dict[str, float]:
         return slow_changes.gex_changes([*now, far], before)[100_000.0]
     # frames without rows keep their types
     old, new = chain_frame(before or [far]).head(len(before)), chain_frame([*now, far])
-    return gex_changes(new, old, SPOT, 10).row(0, named=True)
+    return gex_changes(new, old, spot_usd=SPOT, top=10).row(0, named=True)
 
 
 def test_the_anchor_of_the_calendar() -> None:

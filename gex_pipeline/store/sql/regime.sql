@@ -24,7 +24,7 @@ labelled AS (
         END AS confidence,
         vex_usd,
         regime IS NOT DISTINCT FROM 'positive' AS is_positive,
-        is_positive AND vex_usd < 0 AS is_vanna_aligned,
+        is_positive AND vex_usd < 0 AS vanna_aligned,
         vrp_vol_pts, vrp_z, vrp_count, volatility.status AS vrp_status
     FROM book
     JOIN flip USING (snapshot_at, underlying)
@@ -42,7 +42,7 @@ SELECT
         WHEN confidence = 'low' THEN 'near_flip'
         WHEN confidence IS NULL THEN NULL
         WHEN regime = 'negative' THEN 'amplified'
-        WHEN regime = 'positive' AND NOT is_vanna_aligned THEN 'dampened_adverse'
+        WHEN regime = 'positive' AND NOT vanna_aligned THEN 'dampened_adverse'
         WHEN regime = 'positive' AND confidence = 'high' THEN 'strongly_dampened'
     END AS meaning
 FROM labelled

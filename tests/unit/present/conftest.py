@@ -41,6 +41,17 @@ def exposure_frame() -> pl.DataFrame:
     )
 
 
+def known_in_part() -> pl.DataFrame:
+    """As `exposure_frame`, by trades: of 80 and of the front 90 nothing is known, of 200 and the back 90 no put."""
+    is_unknown = (pl.col("strike_usd") == 80.0) | ((pl.col("strike_usd") == 90.0) & (pl.col("expiry_at") == FRONT))
+    has_no_put = is_unknown | (pl.col("strike_usd") == 200.0) | (pl.col("strike_usd") == 90.0)
+    whole = ("call_gex_usd", "net_gex_usd", "gross_gex_usd")
+    return exposure_frame().with_columns(
+        pl.when(~has_no_put).then("put_gex_usd").alias("put_gex_usd"),
+        *(pl.when(~is_unknown).then(pl.when(has_no_put).then("call_gex_usd").otherwise(c)).alias(c) for c in whole),
+    )
+
+
 def levels_frame() -> pl.DataFrame:
     values = {
         ("all_expiry", "zero_gamma"): (97.5, None, "multiple"),
@@ -145,3 +156,16 @@ def make_answer() -> Callable[..., Answer]:
         return Answer(**(fields | changes))
 
     return make
+
+
+@pytest.fixture
+def partly_known(make_answer: Callable[..., Answer]) -> Answer:
+    """By trades, and not all is known."""
+    return make_answer(exposure=known_in_part(), sign_model="taker")
+
+
+@pytest.fixture
+def unknown(make_answer: Callable[..., Answer]) -> Answer:
+    """By trades, and nothing is known of any strike."""
+    absent = [pl.lit(None, pl.Float64).alias(f"{c}_gex_usd") for c in ("call", "put", "net", "gross")]
+    return make_answer(exposure=exposure_frame().with_columns(*absent), sign_model="taker")

@@ -199,6 +199,21 @@ def test_venues_add_up_in_the_heatmap(make_answer):
     ]
 
 
+def test_of_what_nothing_is_known_the_number_is_null(partly_known):
+    rows = documents.profile_document(partly_known, "all", NOW, "id")["data"]
+    found = {r["strike"]: [r[f"{c}_gex_usd"] for c in ("call", "put", "net", "gross")] for r in rows["strikes"]}
+    assert found == {
+        80.0: [None, None, None, None],
+        90.0: [2.0, None, 2.0, 2.0],
+        100.0: [30.0, -30.0, 0.0, 60.0],
+        110.0: [90.0, -7.0, 83.0, 97.0],
+        200.0: [4.0, None, 4.0, 4.0],
+    }
+    assert [r["strike"] for r in rows["ranked_top_10"]] == [110.0, 200.0, 90.0]
+    grid = documents.heatmap_document(partly_known, NOW, "id")["data"]["net_gex_usd"]
+    assert grid == [[None, None], [None, 2.0], [0.0, None], [38.0, 45.0], [None, 4.0]]
+
+
 def test_documents_of_an_empty_scope_are_empty_lists(make_answer):
     answer = make_answer(exposure=make_answer().exposure.clear())
     assert documents.profile_document(answer, "odte", NOW, "an-id")["data"]["strikes"] == []

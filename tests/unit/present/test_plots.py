@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from itertools import pairwise
+from typing import Any
 
 import polars as pl
 import pytest
@@ -63,6 +65,25 @@ def test_bars_of_one_sign_are_stacked(make_answer):
     exposure = make_answer().exposure.with_columns(-pl.col("put_gex_usd"))
     puts = plots.strike_profile(make_answer(exposure=exposure, sign_model="unsigned")).axes[0].containers[1]
     assert [(bar.get_y(), bar.get_height()) for bar in puts] == [(0.0, 8.0), (3.0, 50.0), (30.0, 30.0), (90.0, 7.0)]
+
+
+def test_what_is_not_known_is_not_drawn(partly_known):
+    axes = plots.strike_profile(partly_known).axes[0]
+    assert axes.get_xlim() == pytest.approx((89.0, 111.0))
+    calls, puts = ([bar.get_height() for bar in bars] for bars in axes.containers)
+    assert calls == pytest.approx([math.nan, 2.0, 30.0, 90.0], nan_ok=True)
+    assert puts == pytest.approx([math.nan, math.nan, -30.0, -7.0], nan_ok=True)
+    masked: Any = plots.heatmap(partly_known).axes[0].collections[0].get_array()
+    cells = masked.filled(math.nan)
+    assert cells.tolist()[:2] == [
+        pytest.approx([math.nan] * 2, nan_ok=True),
+        pytest.approx([math.nan, 2.0], nan_ok=True),
+    ]
+
+
+def test_where_nothing_is_known_the_pictures_are_empty(unknown, tmp_path):
+    for draw in (plots.strike_profile, plots.heatmap):
+        plot_style.save_png(draw(unknown), tmp_path / "empty.png")
 
 
 def test_strike_profile_of_odte_marks_the_levels_of_that_scope(make_answer):

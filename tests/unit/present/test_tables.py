@@ -53,6 +53,19 @@ def test_levels_show_distance_strength_and_status(make_answer):
     assert line_of(lines, "*").startswith("* more than one crossing")
 
 
+def test_of_what_nothing_is_known_the_cell_is_empty(partly_known):
+    lines = drawn(profile_table(partly_known))
+    assert line_of(lines, "90") == "90 2.00 2.00 11.0 130"
+    assert line_of(lines, "80") == "80 0 9.00"
+    assert "net GEX +89.0 USD" in lines[1]
+    assert line_of(drawn(heatmap_table(partly_known)), "90") == "90 2.00"
+
+
+def test_where_nothing_is_known_there_is_no_total(unknown):
+    for table in (profile_table(unknown), heatmap_table(unknown)):
+        assert "net GEX" not in "\n".join(drawn(table))
+
+
 def test_headline_tells_what_and_when_and_marks_stale_and_synthetic(make_answer):
     plain = drawn(tables.headline(make_answer(), 32.0))
     assert plain == [

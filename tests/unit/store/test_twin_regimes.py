@@ -34,6 +34,11 @@ def totals(at: datetime, net: float, vex: float = -1.0) -> Row:
     return scoped(at, net_gex_usd=net, gross_gex_usd=1e6, vex_usd=vex)
 
 
+def of_venues(at: datetime, *names: str) -> list[Row]:
+    """The rows of single venues at a snapshot."""
+    return [{**totals(at, 7.0), "venues": name} for name in names]
+
+
 def flip(at: datetime, value: float | None, status: str = "ok") -> Row:
     return scoped(at, level="zero_gamma", value_usd=value, status=status)
 
@@ -89,9 +94,7 @@ def test_near_the_flip_nothing_else_holds_and_one_case_has_no_name() -> None:
     unnamed = found.filter(
         pl.col("meaning").is_null(), pl.col("regime").is_not_null(), pl.col("confidence").is_not_null()
     )
-    assert set(unnamed.select("regime", "is_vanna_aligned", "confidence").iter_rows()) == {
-        ("positive", True, "moderate")
-    }
+    assert set(unnamed.select("regime", "vanna_aligned", "confidence").iter_rows()) == {("positive", True, "moderate")}
 
 
 def test_without_volatility_only_the_cell_is_missing() -> None:
@@ -112,15 +115,16 @@ def transitions(rows: list[Row]) -> pl.DataFrame:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_transitions_agree(seed: int) -> None:
-    """Hours, sometimes missing, sometimes without a sign; the rhythm changes to three hours."""
+    """Hours, sometimes missing, sometimes without a sign; the rhythm changes to three hours. A venue comes and goes."""
     rng, rows, at = random.Random(seed), [], START
     for i in range(120):
         at += HOUR * (rng.choice([1, 1, 1, 1, 2, 3, 5]) if i < 60 else 3)
         rows.append(totals(at, rng.choice([3.0, 8.0, 0.5, -0.5, -4.0, 3.0])))
+        rows += of_venues(at, *rng.choice([("okx", "deribit"), ("deribit", "okx"), ("deribit",)]))
     found = transitions(rows)
     assert_declared(REGIME_TRANSITIONS, found)
     want = premium.transitions(rows)
-    assert set(found["has_gap"]) == {True, False}
+    assert set(found["has_gap"]) == set(found["has_other_venues"]) == {True, False}
     assert found.select(list(want[0])).rows(named=True) == want
 
 
@@ -137,6 +141,18 @@ def test_a_transition_by_hand() -> None:
     assert first["knowledge_time"] == START + 6 * HOUR
     assert (second["snapshot_at"], second["hours_since_last"], second["has_gap"]) == (START + 10 * HOUR, 6.0, True)
     assert transitions(rows[:4]).is_empty()
+
+
+def test_a_venue_that_drops_out_and_comes_back_by_hand() -> None:
+    """okx is missing at 1:00 and 2:00, and at 4:00, where there is no sign: from 3:00 to 5:00 nothing differs."""
+    books = {0: (5.0, "all"), 1: (-5.0, "one"), 2: (5.0, "one"), 3: (-5.0, "all"), 4: (0.0, "one"), 5: (5.0, "all")}
+    names = {"all": ("okx", "deribit"), "one": ("deribit",)}
+    rows = [totals(START + h * HOUR, net) for h, (net, _) in books.items()]
+    rows += [r for h, (_, which) in books.items() for r in of_venues(START + h * HOUR, *names[which])]
+    rows += [{**r, "underlying": "ETH"} for r in of_venues(START + 5 * HOUR, "bybit")]
+    rows += [{**r, "scope": "odte"} for r in of_venues(START + 2 * HOUR, "bybit")]
+    found = transitions(rows).select((pl.col("snapshot_at") - START).dt.total_hours(), "has_other_venues")
+    assert found.rows() == [(1, True), (2, False), (3, True), (5, False)]
 
 
 def test_underlyings_are_kept_apart() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 
+import polars as pl
 import pytest
 
 from gex_pipeline.transforms.gex_changes import gex_changes
@@ -40,6 +41,46 @@ def moved(r: Row, rng: random.Random) -> Row:
     return row(k, kind, oi, iv=iv, snapshot_at=LATER, index=r["index_usd"] * 1.01, forward=forward, **common)
 
 
+def names(rows: list[Row]) -> frozenset[tuple[str, str]]:
+    return frozenset((r["venue"], r["instrument"]) for r in rows)
+
+
+def frame_of(contracts: frozenset[tuple[str, str]]) -> pl.DataFrame:
+    """Contracts as the transforms take those that were rejected."""
+    return pl.DataFrame(sorted(contracts), schema={"venue": pl.String, "instrument": pl.String}, orient="row")
+
+
+def drawn_with_rejected(seed: int) -> tuple[list[Row], list[Row], frozenset[tuple[str, str]]]:
+    """As drawn; every fifth contract of the earlier book, and all of one strike, had no usable row."""
+    before, now = drawn(seed)
+    lost = [r for i, r in enumerate(before) if i % 5 == 0 or r["strike_usd"] == before[0]["strike_usd"]]
+    return [r for r in before if r not in lost], now, names(lost)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_open_interest_beside_rejected_rows_agrees_with_the_twin(seed: int) -> None:
+    before, now, lost = drawn_with_rejected(seed)
+    want = slow.oi_changes(now, before, lost)
+    found = oi_changes(chain_frame(now), chain_frame(before), frame_of(lost))
+    assert 0 < found["call_oi_change_coin"].null_count() < found.height
+    assert [(r["expiry_at"], r["strike_usd"]) for r in found.rows(named=True)] == list(want)
+    for r, cell in zip(found.rows(named=True), want.values(), strict=True):
+        assert [name for name in cell if not close(r[name], cell[name], 1e-9)] == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_gamma_beside_rejected_rows_agrees_with_the_twin(seed: int) -> None:
+    before, now, lost = drawn_with_rejected(seed)
+    want = slow.gex_changes(now, before, lost)
+    found = gex_changes(chain_frame(now), chain_frame(before), frame_of(lost), spot_usd=spot(now), top=99)
+    assert found["strike_usd"].to_list() == slow.by_rank(want, now, before)
+    gross = sum(map(gross_gex, now + before))
+    for r in found.rows(named=True):
+        assert {name: r[name] for name in want[r["strike_usd"]]} == pytest.approx(
+            want[r["strike_usd"]], abs=1e-11 * gross
+        )
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_open_interest_agrees_with_the_twin(seed: int) -> None:
     before, now = drawn(seed)
@@ -55,7 +96,7 @@ def test_open_interest_agrees_with_the_twin(seed: int) -> None:
 def test_gamma_agrees_with_the_twin(seed: int) -> None:
     before, now = drawn(seed)
     want = slow.gex_changes(now, before)
-    found = gex_changes(chain_frame(now), chain_frame(before), spot(now), 99)
+    found = gex_changes(chain_frame(now), chain_frame(before), spot_usd=spot(now), top=99)
     assert found["strike_usd"].to_list() == slow.by_rank(want, now, before)
     assert found["rank"].to_list() == list(range(1, found.height + 1))
     gross = sum(map(gross_gex, now + before))
@@ -63,14 +104,14 @@ def test_gamma_agrees_with_the_twin(seed: int) -> None:
         cell = want[r["strike_usd"]]
         assert {name: r[name] for name in cell} == pytest.approx(cell, abs=1e-11 * gross)
         assert r["expired_usd"] + r["oi_usd"] + r["rest_usd"] == pytest.approx(r["change_usd"], abs=1e-11 * gross)
-    few = gex_changes(chain_frame(now), chain_frame(before), spot(now), 3)
+    few = gex_changes(chain_frame(now), chain_frame(before), spot_usd=spot(now), top=3)
     assert few.equals(found.head(3))
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
     before, now = drawn(3)
-    first = gex_changes(chain_frame(now), chain_frame(before), 100.0, 99)
-    again = gex_changes(chain_frame(now[::-1]), chain_frame(before[::-1]), 100.0, 99)
+    first = gex_changes(chain_frame(now), chain_frame(before), spot_usd=100.0, top=99)
+    again = gex_changes(chain_frame(now[::-1]), chain_frame(before[::-1]), spot_usd=100.0, top=99)
     assert first.equals(again)
 
 
@@ -86,6 +127,34 @@ def test_open_interest_by_hand() -> None:
     ]
 
 
+def test_open_interest_of_what_was_rejected_by_hand() -> None:
+    """Rejected were all of 100, the put of 105, of which the call is new, and one of two calls of 110; 115 is new."""
+    old = rows_of([(110.0, "C", 2.0, WEEK)])
+    new = [(100.0, "C", 5.0), (100.0, "P", 4.0), (105.0, "C", 1.0), (105.0, "P", 6.0), (110.0, "C", 3.0)]
+    now = rows_of([(*r, WEEK) for r in [*new, (110.0, "P", 7.0), (115.0, "C", 8.0)]], snapshot_at=LATER)
+    second = row(110.0, "C", 9.0, expiry_at=WEEK, snapshot_at=LATER, venue="okx")
+    lost = names([*now[:2], now[3], second])
+    found = oi_changes(chain_frame([*now, second]), chain_frame(old), frame_of(lost))
+    columns = [f"{side}_oi_{what}coin" for side in ("call", "put") for what in ("", "before_", "change_")]
+    assert found.select("strike_usd", "is_new", *columns).rows() == [
+        (100.0, False, 5.0, None, None, 4.0, None, None),
+        (105.0, False, 1.0, 0.0, 1.0, 6.0, None, None),
+        (110.0, False, 12.0, None, None, 7.0, 0.0, 7.0),
+        (115.0, True, 8.0, None, 8.0, 0.0, None, 0.0),
+    ]
+
+
+def test_gamma_of_what_was_rejected_by_hand() -> None:
+    """At 99 nothing is known of before, 101 is a new listing: both change by all that they have."""
+    old = [row(110.0, "C", 1.0, expiry_at=WEEK)]
+    now = [row(k, "C", 10.0, expiry_at=WEEK, snapshot_at=LATER) for k in (99.0, 101.0)]
+    found = gex_changes(chain_frame(now), chain_frame(old), frame_of(names(now[:1])), spot_usd=100.0, top=10)
+    parts = {r["strike_usd"]: (r["change_usd"], r["oi_usd"], r["rest_usd"]) for r in found.rows(named=True)}
+    first, second = map(gross_gex, now)
+    assert parts[99.0] == pytest.approx((first, 0.0, first), rel=1e-9)
+    assert parts[101.0] == pytest.approx((second, second, 0.0), rel=1e-9)
+
+
 def test_gamma_by_hand() -> None:
     """One contract a reason, at a strike of its own: 10 coins each, g the dollar gamma of one."""
     old = [
@@ -99,7 +168,10 @@ def test_gamma_by_hand() -> None:
         row(102.0, "C", 10.0, expiry_at=WEEK, snapshot_at=LATER, iv=0.4),
         row(105.0, "P", 10.0, expiry_at=WEEK, snapshot_at=LATER),
     ]
-    found = {r["strike_usd"]: r for r in gex_changes(chain_frame(new), chain_frame(old), 100.0, 10).rows(named=True)}
+    found = {
+        r["strike_usd"]: r
+        for r in gex_changes(chain_frame(new), chain_frame(old), spot_usd=100.0, top=10).rows(named=True)
+    }
     parts = {k: (r["expired_usd"], r["oi_usd"], r["rest_usd"]) for k, r in found.items()}
     gex_old, gex_new = ({r["strike_usd"]: gross_gex(r) for r in rows} for rows in (old, new))
     near = {"rel": 1e-9, "abs": 1e-9}
@@ -116,13 +188,13 @@ def test_ties_go_to_the_strike_nearer_spot_and_small_changes_have_no_rank() -> N
     now = [
         {**r, "open_interest_coin": r["open_interest_coin"] * x} for r, x in zip(sized, (2, 2, 1 + 1e-7), strict=True)
     ]
-    found = gex_changes(chain_frame(now), chain_frame(sized), 100.0, 10)
+    found = gex_changes(chain_frame(now), chain_frame(sized), spot_usd=100.0, top=10)
     assert found["strike_usd"].to_list() == [104.0, 90.0]
 
 
 def test_with_nothing_to_compare_only_what_is_now_is_stated() -> None:
     now = [row(99.0, "C", 1.0), row(101.0, "P", 5.0), row(101.0, "C", 1.0)]
-    found = gex_changes(chain_frame(now), None, 100.0, 10)
+    found = gex_changes(chain_frame(now), None, spot_usd=100.0, top=10)
     assert found["strike_usd"].to_list() == [101.0, 99.0]
     assert found["net_gex_usd"].to_list() == pytest.approx(
         [gross_gex(now[2]) - gross_gex(now[1]), gross_gex(now[0])], rel=1e-9

@@ -26,7 +26,7 @@ from gex_pipeline.transforms.tape import Tape, hours_of
 from tests.slow import compare, taker
 from tests.slow.books import BOOKS
 from tests.slow.chains import row
-from tests.slow.exposure import Row
+from tests.slow.exposure import Row, gross_gex
 from tests.slow.frames import as_plain, assert_declared, chain_frame
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -220,24 +220,39 @@ def test_only_contracts_with_open_interest_in_scope_make_a_book_reconstructed() 
     ]
 
 
-def test_strikes_by_the_trades() -> None:
-    """Gamma is of what dealers hold, open interest what it is."""
-    rows = with_dealers(BOOKS["two_venues"]())
-    found = strike_profile(book_of(rows).contracts, "taker")
-    gex = {
-        k: sum(taker_gex(r) for r in rows if (r["expiry_at"], r["strike_usd"]) == k)
-        for k in found.select("expiry_at", "strike_usd").rows()
-    }
-    assert found["net_gex_usd"].to_list() == pytest.approx(list(gex.values()), rel=1e-9, abs=1e-9)
-    assert found["call_oi_coin"].sum() == pytest.approx(
-        sum(r["open_interest_coin"] for r in rows if r["option_type"] == "C")
+@pytest.mark.parametrize("name", ["two_venues", "four_venues", "only_puts"])
+def test_strikes_by_the_trades(name: str) -> None:
+    """Gamma is of what dealers hold, open interest what it is; two of three contracts have no trade."""
+    drawn = with_dealers(BOOKS[name]())
+    rows: list[Row] = [{**r, "dealer_coin": None} if i % 3 else r for i, r in enumerate(drawn)]
+    found, want = strike_profile(book_of(rows).contracts, "taker"), taker.strikes(rows)
+    assert found.select("expiry_at", "strike_usd").rows() == list(want)
+    assert 0 < found["net_gex_usd"].null_count() <= found["put_gex_usd"].null_count() < found.height
+    for column in ("call_gex_usd", "put_gex_usd", "net_gex_usd", "gross_gex_usd"):
+        for have, cell in zip(found[column], want.values(), strict=True):
+            assert compare.close(have, cell[column], 1e-9), column
+    assert found["put_oi_coin"].sum() == pytest.approx(
+        sum(r["open_interest_coin"] for r in rows if r["option_type"] == "P")
     )
 
 
-def taker_gex(contract: Row) -> float:
-    from tests.slow.exposure import gross_gex
-
-    return math.copysign(gross_gex(taker.held([contract])[0]), contract["dealer_coin"] or 0.0)
+def test_a_side_of_which_nothing_is_known_by_hand() -> None:
+    """90: no trade; 95: of the call alone; 100: of one of two puts, and no call is listed; 105: a position of 0."""
+    cells = [(90.0, "C", None), (90.0, "P", None), (95.0, "C", -2.0), (95.0, "P", None), (100.0, "P", 3.0)]
+    rows = [row(k, kind, 5.0, expiry_at=EXPIRY) | {"dealer_coin": d} for k, kind, d in [*cells, (105.0, "C", 0.0)]]
+    rows.append(row(100.0, "P", 5.0, expiry_at=EXPIRY, venue="okx") | {"dealer_coin": None})
+    found = strike_profile(book_of([{**r, "is_whole": True} for r in rows]).contracts, "taker")
+    call, put = -0.4 * gross_gex(rows[2]), 0.6 * gross_gex(rows[4])
+    want = {
+        "call_gex_usd": [None, call, 0.0, 0.0],
+        "put_gex_usd": [None, None, put, 0.0],
+        "net_gex_usd": [None, call, put, 0.0],
+        "gross_gex_usd": [None, -call, put, 0.0],
+        "call_oi_coin": [5.0, 5.0, 0.0, 5.0],
+        "put_oi_coin": [5.0, 5.0, 10.0, 0.0],
+    }
+    for column, values in want.items():
+        assert all(compare.close(*pair, 1e-9) for pair in zip(found[column], values, strict=True)), column
 
 
 # ---------------------------------------------------------------- by hand
