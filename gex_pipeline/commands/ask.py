@@ -202,16 +202,18 @@ def scan(
     from gex_pipeline.engine.scan import scan as stands_of
     from gex_pipeline.engine.scan import stored
     from gex_pipeline.present.scan import scan_document, scan_table
+    from gex_pipeline.store.marker import is_synthetic
     from gex_pipeline.store.partitions import Store
 
     now, store = clock(), Store(context.warehouse)
     store.require()
     names = [arguments.underlying(word) for word in underlyings] or stored(store)
     found, missing = stands_of(store, dict.fromkeys(names), at or now)
+    is_made_up = is_synthetic(context.warehouse)
     if json:
-        show_json(scan_document(found, missing, at or now, now, new_request_id()))
+        show_json(scan_document(found, missing, at or now, now, new_request_id(), is_synthetic=is_made_up))
     elif found:
-        show(scan_table(found.values()), is_wide=True)
+        show(scan_table(found.values(), is_synthetic=is_made_up), is_wide=True)
     say_all(f"{name}: stale: over twice the usual interval" for name, stand in found.items() if stand.is_stale)
     is_partial = say_all(f"{name}: {reason}" for name, reason in missing.items())
     return 0 if not is_partial else 3 if found else 1

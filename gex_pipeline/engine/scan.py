@@ -55,12 +55,25 @@ _ASKED = """
         WHERE venues <> 'all' AND scope = 'all_expiry' AND sign_model = 'naive'
             AND snapshot_at IN (SELECT snapshot_at FROM two)
         GROUP BY snapshot_at, underlying
+    ),
+    sure AS (
+        SELECT snapshot_at, underlying, without_low_usd, without_high_usd
+        FROM net_gex_bands
+        WHERE venues = 'all' AND scope = 'all_expiry' AND snapshot_at IN (SELECT snapshot_at FROM two)
+    ),
+    today AS (
+        SELECT snapshot_at, underlying, net_gex_usd AS odte_net_gex_usd
+        FROM exposure_totals
+        WHERE venues = 'all' AND scope = 'odte' AND sign_model = 'naive'
+            AND snapshot_at IN (SELECT snapshot_at FROM two)
     )
     SELECT *
     FROM two
     LEFT JOIN opex USING (snapshot_at, underlying)
     LEFT JOIN walls USING (snapshot_at, underlying)
     LEFT JOIN asked USING (snapshot_at, underlying)
+    LEFT JOIN sure USING (snapshot_at, underlying)
+    LEFT JOIN today USING (snapshot_at, underlying)
 """
 
 

@@ -130,6 +130,7 @@ def _extra(answer: Answer) -> Document:
         "sign_model": answer.sign_model,
         "scope_filters": {k: v for k, v in answer.filters.items() if k != "venues"},
         "is_stale": answer.is_stale,
+        "is_synthetic": answer.is_synthetic,
         "absent_venues": list(answer.absent_venues),
         "snapshot_at": time_text(answer.snapshot_at),
         "knowledge_time": time_text(answer.knowledge_time),

@@ -21,15 +21,22 @@ _COLUMNS = (
     *("spot", "net GEX", "regime", "confidence", "flip", "away"),
     *("premium", "z", "cell", "OPEX", "rolls off", "age", "since a day before"),
 )
-_CELLS = "A: premium paradise, B: tempting trap, C: grind, D: no trade, by the premium's z and the sign of net GEX"
+_NOTES = (
+    "signs naive (dealers long calls, short puts); confidence is the distance to the flip, no more",
+    "*: of several flips the headline one; a nearer change of sign may be in flip_zones",
+    "z: of the premium, among the snapshots of at most a year, most of whose 30 days are shared",
+    "cells are labels and no advice: z of 1 and more A (premium paradise) in positive gamma, else B (tempting trap);",
+    "less C (grind) in positive gamma, else D (no trade)",
+)
 
 
-def scan_table(stands: Iterable[Stand]) -> Group:
-    """A row per coin with what has changed in a day, and below it why something is missing."""
+def scan_table(stands: Iterable[Stand], *, is_synthetic: bool) -> Group:
+    """A row per coin with what has changed in a day, and below it what to doubt and why something is missing."""
     table = plain_table("", *_COLUMNS)
     for column in table.columns:
         column.justify = "right" if column.header in _NUMBERS else "left"
-    notes = [Text(_CELLS, style="dim")]
+    notes = [Text("SYNTHETIC DATA: no market's prices", style="magenta")] if is_synthetic else []
+    notes += [Text(line, style="dim") for line in _NOTES]
     for stand in stands:
         table.add_row(stand.underlying, *_cells(stand), ", ".join(stand.changes()))
         notes += [Text(f"{stand.underlying}: {reason}", style="dim") for reason in stand.reasons()]
@@ -43,7 +50,9 @@ def _cells(stand: Stand) -> list[str | Text]:
         text.amount(now["net_gex_usd"], is_signed=True),
         now["regime"] or "none",
         now["confidence"] or "",
-        text.price(now["zero_gamma_usd"]) or now["zero_gamma_status"],
+        f"{text.price(now['zero_gamma_usd'])}{'*' if now['zero_gamma_status'] == 'multiple' else ''}"
+        if now["zero_gamma_usd"]
+        else now["zero_gamma_status"],
         "" if now["zero_gamma_usd"] is None else text.percent(now["zero_gamma_usd"] / now["spot_usd"] - 1.0),
         _signed(now["vrp_vol_pts"], " pts"),
         _signed(now["vrp_z"]),
@@ -60,10 +69,17 @@ def _signed(value: float | None, unit: str = "") -> str:
 
 
 def scan_document(
-    stands: Mapping[str, Stand], missing: Mapping[str, str], at: datetime, now: datetime, request_id: str
+    stands: Mapping[str, Stand],
+    missing: Mapping[str, str],
+    at: datetime,
+    now: datetime,
+    request_id: str,
+    *,
+    is_synthetic: bool,
 ) -> dict[str, Any]:
     """The document of `gex scan --json`: a missing number is null; ``missing`` gives the reason in one line."""
     meta = {"version": __version__, "timestamp": time_text(now), "as_of": time_text(at), "request_id": request_id}
+    meta |= {"sign_model": "naive", "is_synthetic": is_synthetic}
     results = {name: _result(stand) for name, stand in stands.items()}
     return {"data": {"results": results, "missing": dict(missing)}, "meta": meta, "success": bool(results)}
 

@@ -24,7 +24,8 @@ class Stand:
     """A coin: its row of the last snapshot, that of a day before where there is one, and how old the last is.
 
     Rows have the columns of view `regime`, the nearest OPEX (``opex_at``, ``opex_type``, ``opex_share`` of gross gamma,
-    ``opex_flip_usd`` without it), the main walls and the ``venues`` of the snapshot.
+    ``opex_flip_usd`` without it), the main walls, the ``venues`` of the snapshot, net GEX with a venue left out at the
+    lowest and highest (``without_low_usd``, ``without_high_usd``) and that of 0DTE alone (``odte_net_gex_usd``).
     """
 
     underlying: str
@@ -58,13 +59,25 @@ class Stand:
                 yield f"{word} {text.percent(now[name] / before[name] - 1.0)}"
 
     def reasons(self) -> Iterator[str]:
-        """Which venues are missing; why there is no premium, no z-score of it, no OPEX."""
+        """What to doubt: venues, signs that hang on one; and why there is no premium, no z-score of it, no OPEX."""
         gone = sorted(set((self.before or self.now)["venues"] or ()) - set(self.now["venues"] or ()))
         if gone:
             yield f"nothing from {', '.join(gone)} in the snapshot"
+        yield from self._doubts()
         if self.now["vrp_vol_pts"] is None:
             yield f"no premium: {_NO_PREMIUM[self.now['vrp_status'] or 'neither']}"
         elif self.now["vrp_z"] is None:
             yield f"no z: {self.now['vrp_count']} snapshots have a premium, on fewer than 30 days"
         if self.now["opex_at"] is None:
             yield "no monthly or quarterly expiry is listed"
+
+    def _doubts(self) -> Iterator[str]:
+        """Of the sign of net GEX."""
+        now = self.now
+        signs = {
+            now[name] > 0 for name in ("net_gex_usd", "without_low_usd", "without_high_usd") if now[name] is not None
+        }
+        if len(signs) > 1:
+            yield "without one of the venues net GEX has the other sign"
+        if now["odte_net_gex_usd"] and (now["odte_net_gex_usd"] > 0) != (now["net_gex_usd"] > 0):
+            yield f"0DTE alone has the other sign, {text.amount(now['odte_net_gex_usd'], is_signed=True)}"

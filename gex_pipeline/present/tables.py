@@ -113,7 +113,13 @@ def headline(answer: Answer, net_gex_usd: float | None, *more: str) -> Text:
     line = Text("  ".join(first), style="bold")
     line.append("  STALE", style="red") if answer.is_stale else None
     line.append("  SYNTHETIC", style="magenta") if answer.is_synthetic else None
-    return line.append("\n" + "  ".join(second), style="not bold")
+    return line.append("\n".join(["", "  ".join(second), *_explained(answer)]), style="not bold")
+
+
+def _explained(answer: Answer) -> list[str]:
+    """How much of the book signs from trades are of: a line where they are."""
+    share = None if answer.coverage is None else answer.coverage["share_of_oi"][0]
+    return [] if share is None else [f"trades explain {share:.0%} of open interest".replace("%", " %")]
 
 
 def _level_cells(row: dict[str, Any] | None, spot_usd: float) -> tuple[RenderableType, ...]:

@@ -94,8 +94,15 @@ NET_GEX_BANDS = Table(
             0.0,
         ),
         _QUOTED_SHARE,
-        _share("p_positive", "Probability that net gamma is above 0, as far as quotes tell, whoever holds what."),
-        gex("without_low_usd", "Lowest net gamma with one venue left out; null with one venue.", is_nullable=True),
+        _share(
+            "p_positive",
+            "Probability that net gamma is above 0, by errors of IV alone: given the naive signs and these venues.",
+        ),
+        gex(
+            "without_low_usd",
+            "Lowest net gamma with one venue left out, of a smaller book, so that net may lie outside; null with one.",
+            is_nullable=True,
+        ),
         gex("without_high_usd", "Highest, likewise.", is_nullable=True),
         _venues("Venues of the snapshot."),
         _share(

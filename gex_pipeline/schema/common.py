@@ -55,13 +55,13 @@ SPOT_USD = Column(
 #: (prefix, unit, what it is) of the exposures that come as call, put and net.
 SIDED = (
     ("gex_usd", "USD per 1 % move", "dealer gamma exposure"),
-    ("dex_usd", "USD", "dealers' dollar delta"),
-    ("vex_usd", "USD per vol point", "change of dealers' dollar delta for +1 vol point"),
-    ("chex_usd", "USD per day", "first-order change of dealers' dollar delta over one day"),
+    ("dex_usd", "USD", "dealers' dollar delta of the options alone, without hedges, above 0 = long"),
+    ("vex_usd", "USD per vol point", "change of dealers' dollar delta for +1 vol point (above 0: they then sell)"),
+    ("chex_usd", "USD per day", "first-order change of dealers' dollar delta over one day (above 0: they sell)"),
     ("chex_to_expiry_usd", "USD", "exact change of dealers' dollar delta to the next 08:00 UTC"),
-    ("dex_pa_usd", "USD", "dollar delta, premium-adjusted for inverse rows"),
-    ("vex_pa_usd", "USD per vol point", "vanna exposure, premium-adjusted for inverse rows"),
-    ("chex_pa_usd", "USD per day", "charm exposure, premium-adjusted for inverse rows"),
+    ("dex_pa_usd", "USD", "dollar delta; of coin-settled (inverse) rows less the option's value in coin"),
+    ("vex_pa_usd", "USD per vol point", "vanna exposure, of the same delta"),
+    ("chex_pa_usd", "USD per day", "charm exposure, of the same delta"),
 )
 
 
