@@ -15,6 +15,8 @@ Ints = NDArray[np.int64]
 #: Microseconds, and hours; a year is 365 days.
 HOUR_US, DAY_US, YEAR_US = 3_600_000_000, 86_400_000_000, 1_000_000 * SECONDS_PER_YEAR
 YEAR_HOURS = YEAR_US // HOUR_US
+#: High over low of a bar beyond which it is no market's: the deepest flash crash on record was a factor of some 3,000.
+_LARGEST_RANGE = 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,8 @@ class Bars:
             self.open_at >= np.append(self.open_at[:1], self.close_at[:-1]), "begins before the one before it ends"
         )
         self._require(np.isfinite(prices) & (prices > 0), "has a price that is 0, negative or missing")
+        with np.errstate(over="ignore"):
+            self._require(self.high / self.low <= _LARGEST_RANGE, "has a high of over a million times its low")
         is_inside = (self.low <= prices) & (prices <= self.high)
         self._require(is_inside, "has an open or close outside its low and high")
 

@@ -206,6 +206,7 @@ def test_a_bar_that_overlaps_is_told_with_its_time_and_instrument(tmp_path: Path
         ("low", 0.0, "has a price that is 0, negative or missing"),
         ("close", None, "has a price that is 0, negative or missing"),
         ("close", 500.0, "has an open or close outside its low and high"),
+        ("high", 1e300, "has a high of over a million times its low"),
     ],
 )
 def test_a_price_that_cannot_be_is_told_with_the_bar_of_the_instrument_that_it_was_taken_from(

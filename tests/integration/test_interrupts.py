@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -56,6 +57,21 @@ def test_ctrl_c_while_a_function_of_a_query_runs(tmp_path: Path, number: signal.
     process.send_signal(number)
     assert process.communicate(timeout=60) == ("", "gex: interrupted\n")
     assert process.returncode == 128 + number
+
+
+def test_ctrl_c_while_the_command_is_loaded() -> None:
+    code = """
+import os, signal, sys
+class Key:
+    def find_spec(self, name, *_):
+        if name == "gex_pipeline.commands":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Key())
+from gex_pipeline.entry import run
+run()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "gex: interrupted\n")
 
 
 def _wait_for_cpu(pid: int, seconds: float) -> None:
