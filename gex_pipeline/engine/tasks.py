@@ -27,6 +27,8 @@ from gex_pipeline.transforms.contracts import COLUMNS
 from gex_pipeline.transforms.derive import derive
 
 _DAY_US = 86_400_000_000
+#: Snapshots of a day beyond which its arrays are too large for the cache.
+_MANY = 96
 
 
 @dataclass(frozen=True, order=True)
@@ -127,15 +129,24 @@ def _intact_inputs(store: Store, job: Job) -> dict[str, str]:
 
 
 def _days(store: Store, job: Job, venues: tuple[str, ...]) -> Iterator[pl.DataFrame]:
-    """The chain day by day, so that the arrays of a book stay near the cache; the period's rows are held throughout."""
+    """The chain day by day, so that the arrays of a book stay near the cache; the period's rows are held throughout.
+
+    Days of many snapshots come in quarters.
+    """
     columns = (*COLUMNS, "instrument") if job.tape else COLUMNS
     frames = [
         pl.concat([store.read(p, columns) for p in sorted(job.inputs) if p.value("venue") == venue]) for venue in venues
     ]
-    days = [f["snapshot_at"].to_physical().to_numpy() // _DAY_US for f in frames]
-    for day in np.unique(np.concatenate(days)):
-        edges = [np.searchsorted(d, [day, day + 1]) for d in days]
-        yield pl.concat([f.slice(a, b - a) for f, (a, b) in zip(frames, edges, strict=True)])
+    times = [f["snapshot_at"].to_physical().to_numpy() for f in frames]
+    instants = np.unique(np.concatenate(times))
+    for day in np.unique(instants // _DAY_US):
+        first, last = np.searchsorted(instants, [day * _DAY_US, (day + 1) * _DAY_US])
+        step = _DAY_US if last - first <= _MANY else _DAY_US // 4
+        for start in range(day * _DAY_US, (day + 1) * _DAY_US, step):
+            edges = [np.searchsorted(t, [start, start + step]) for t in times]
+            piece = pl.concat([f.slice(a, b - a) for f, (a, b) in zip(frames, edges, strict=True)])
+            if piece.height:
+                yield piece
 
 
 def plan(store: Store) -> list[Job]:

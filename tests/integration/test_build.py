@@ -18,6 +18,7 @@ from pathlib import Path
 import polars as pl
 import psutil
 import pytest
+from polars.testing import assert_frame_equal
 
 from gex_pipeline import cli
 from gex_pipeline.engine import tasks
@@ -226,6 +227,22 @@ def test_days_are_built_one_by_one_and_folded_when_the_month_is_over(tmp_path, m
     untouched = levels.filter(pl.col("snapshot_at").dt.date() != date(2026, 3, 6))
     assert rows(made, "levels").join(untouched, on=levels.columns, nulls_equal=True).height == untouched.height > 0
     assert verify(tmp_path) == []
+
+
+def test_a_day_of_many_snapshots_is_built_in_quarters_with_the_same_rows(tmp_path, monkeypatch):
+    """One venue begins at half past nine, so that quarters have different venues."""
+    made, whole = store(tmp_path / "quarters", OVER), store(tmp_path / "whole", OVER)
+    for each in (made, whole):
+        each.merge(CHAIN, chain("2026-03-05T00:00", 200, 1 / 12, venue="okx"), {})
+        each.merge(CHAIN, chain("2026-03-05T09:30", 50, 1 / 12, venue="deribit"), {})
+    built(made)
+    monkeypatch.setattr(tasks, "_MANY", 1_000)
+    built(whole)
+    for table in DERIVED:
+        found, expected = rows(made, table.name), rows(whole, table.name)
+        key = [name for name in table.sort if name != "price_usd"]
+        assert found.height == expected.height and found.select(key).equals(expected.select(key)), table.name
+        assert_frame_equal(found, expected, rel_tol=1e-6, abs_tol=1e-6)
 
 
 def test_derived_partitions_outlive_a_lost_chain_and_are_named(filled):
