@@ -13,6 +13,7 @@ import numpy as np
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.groups import group_sum
 from gex_pipeline.core.profile import Gaussians, Ints
+from gex_pipeline.core.ratios import ratio
 
 #: Standard deviation of a uniform error of half-width 1.
 UNIFORM_SD = 1.0 / np.sqrt(3.0)
@@ -41,8 +42,7 @@ def filled(half: Floats, weight: Floats, group: Ints, n_groups: int) -> Floats:
     known = ~np.isnan(half) & (weight > 0)
     total = group_sum(group[known], weight[known], n_groups)
     mean = group_sum(group[known], (weight * half)[known], n_groups)
-    mean = np.divide(mean, total, out=np.full(n_groups, np.nan), where=total > 0)
-    return np.where(np.isnan(half), mean[group], half)
+    return np.where(np.isnan(half), ratio(mean, total)[group], half)
 
 
 def iv_slopes(bumps: Gaussians, root_tenor: Floats, x: Floats) -> Floats:

@@ -46,6 +46,10 @@ class StrikeBooks:
         """Of each strike from spot (USD), shape (books, strikes)."""
         return np.abs(self.strikes - self.spot[:, None])
 
+    def chosen(self, choice: Ints) -> Floats:
+        """Strikes (USD) by index, in the shape of ``choice``; NaN where that is -1."""
+        return np.where(choice >= 0, self.strikes[np.maximum(choice, 0)], np.nan)
+
     @cached_property
     def total_gross(self) -> Floats:
         """Gross of each book, shape (books,)."""

@@ -49,31 +49,26 @@ _ASKED = """
         WHERE venues = 'all' AND scope = 'all_expiry' AND sign_model = 'naive'
             AND snapshot_at IN (SELECT snapshot_at FROM two)
     ),
-    asked AS (
-        SELECT snapshot_at, underlying, list(venues ORDER BY venues) AS venues
+    books AS (
+        SELECT
+            snapshot_at, underlying,
+            list(venues ORDER BY venues) FILTER (venues <> 'all' AND scope = 'all_expiry') AS venues,
+            max(net_gex_usd) FILTER (venues = 'all' AND scope = 'odte') AS odte_net_gex_usd
         FROM exposure_totals
-        WHERE venues <> 'all' AND scope = 'all_expiry' AND sign_model = 'naive'
-            AND snapshot_at IN (SELECT snapshot_at FROM two)
+        WHERE sign_model = 'naive' AND snapshot_at IN (SELECT snapshot_at FROM two)
         GROUP BY snapshot_at, underlying
     ),
     sure AS (
         SELECT snapshot_at, underlying, without_low_usd, without_high_usd
         FROM net_gex_bands
         WHERE venues = 'all' AND scope = 'all_expiry' AND snapshot_at IN (SELECT snapshot_at FROM two)
-    ),
-    today AS (
-        SELECT snapshot_at, underlying, net_gex_usd AS odte_net_gex_usd
-        FROM exposure_totals
-        WHERE venues = 'all' AND scope = 'odte' AND sign_model = 'naive'
-            AND snapshot_at IN (SELECT snapshot_at FROM two)
     )
     SELECT *
     FROM two
     LEFT JOIN opex USING (snapshot_at, underlying)
     LEFT JOIN walls USING (snapshot_at, underlying)
-    LEFT JOIN asked USING (snapshot_at, underlying)
+    LEFT JOIN books USING (snapshot_at, underlying)
     LEFT JOIN sure USING (snapshot_at, underlying)
-    LEFT JOIN today USING (snapshot_at, underlying)
 """
 
 

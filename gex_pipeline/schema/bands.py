@@ -1,21 +1,11 @@
 """How sure net GEX and the main levels are: derived tables of all venues together, naive signs."""
 
-from gex_pipeline.schema.common import (
-    KNOWLEDGE_TIME,
-    SCOPE,
-    SIGN_MODEL,
-    SNAPSHOT_AT,
-    UNDERLYING,
-    VENUES,
-    gex,
-    price,
-)
+from gex_pipeline.schema.common import SCOPED, gex, price
 from gex_pipeline.schema.model import Column, Table
 
 BANDED = ("zero_gamma", "call_resistance", "put_support")
 BAND_STATUSES = ("ok", "empty", "no_quotes", "wide")
 
-_KEY = (SNAPSHOT_AT, KNOWLEDGE_TIME, UNDERLYING, VENUES, SCOPE, SIGN_MODEL)
 _QUOTED_SHARE = Column(
     "quoted_share",
     "float",
@@ -38,7 +28,7 @@ LEVEL_BANDS = Table(
     name="level_bands",
     description="How sure the flip and the main walls are: what quotes, a venue less, and each venue alone would say.",
     columns=(
-        *_KEY,
+        *SCOPED,
         Column("level", "category", "", "zero_gamma, call_resistance or put_support.", choices=BANDED),
         price("value_usd", "The level, as in `levels`.", is_nullable=True),
         price(
@@ -82,7 +72,7 @@ NET_GEX_BANDS = Table(
     name="net_gex_bands",
     description="How sure the sign of net dealer gamma is.",
     columns=(
-        *_KEY,
+        *SCOPED,
         gex("net_gex_usd", "Net dealer gamma of the whole scope at today's spot."),
         Column(
             "quotes_sd_usd",

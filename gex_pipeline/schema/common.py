@@ -64,6 +64,10 @@ SIDED = (
     ("chex_pa_usd", "USD per day", "charm exposure, of the same delta"),
 )
 
+#: What tables of venue sets begin with, and those by scope and sign model too.
+SET = (SNAPSHOT_AT, KNOWLEDGE_TIME, UNDERLYING, VENUES)
+SCOPED = (*SET, SCOPE, SIGN_MODEL)
+
 
 def usd(name: str, description: str, *, is_nullable: bool = False) -> Column:
     """A signed amount of US dollars."""

@@ -5,14 +5,10 @@ from itertools import chain
 from gex_pipeline.schema.common import (
     EXPIRY_AT,
     IS_RECONSTRUCTED,
-    KNOWLEDGE_TIME,
-    SCOPE,
+    SCOPED,
+    SET,
     SIDED,
-    SIGN_MODEL,
-    SNAPSHOT_AT,
     SPOT_USD,
-    UNDERLYING,
-    VENUES,
     gex,
     price,
     usd,
@@ -33,8 +29,6 @@ LEVELS_ALL_EXPIRY = ("zero_gamma", "hvl", "hvl_slope", *chain.from_iterable(WALL
 LEVELS_ODTE = (*LEVELS_ALL_EXPIRY, "zero_dte_magnet")
 STATUSES = ("ok", "empty", "none_positive", "none_negative", "edge", "multiple")
 
-_SET = (SNAPSHOT_AT, KNOWLEDGE_TIME, UNDERLYING, VENUES)
-_SCOPED = (*_SET, SCOPE, SIGN_MODEL)
 #: Exposures of `exposure` without a sum: gamma has its own columns.
 _NOT_TOTALLED = ("gex_usd", "chex_to_expiry_usd")
 _NET_IN_SCOPE = gex("net_gex_usd", "Net dealer gamma of the whole scope at today's spot.")
@@ -43,7 +37,7 @@ LEVELS = Table(
     name="levels",
     description="Every level of every snapshot, venue set and scope; an absent level is null with a status.",
     columns=(
-        *_SCOPED,
+        *SCOPED,
         Column(
             "level",
             "category",
@@ -81,7 +75,7 @@ FLIP_ZONES = Table(
     name="flip_zones",
     description="All crossings of zero of the re-priced gamma profile.",
     columns=(
-        *_SCOPED,
+        *SCOPED,
         price("price_usd", "Spot at which net dealer gamma is zero."),
         Column("direction", "category", "", "up = negative to positive as price rises.", choices=("up", "down")),
         Column("slope_usd", "float", "USD per 1 % per 1 %", "0.01 x S* x d net/dS at the crossing S*."),
@@ -97,7 +91,7 @@ GAMMA_PROFILE = Table(
     name="gamma_profile",
     description="The book re-priced at spot x 1.01^k: dealer gamma as a function of price.",
     columns=(
-        *_SCOPED,
+        *SCOPED,
         price("spot_usd", "Hypothetical spot of the grid point."),
         gex("call_gex_usd", "The calls' signed gamma at that spot."),
         gex("put_gex_usd", "The puts' signed gamma at that spot."),
@@ -113,7 +107,7 @@ RANKED = Table(
     name="ranked",
     description="The ten strikes with the largest absolute net gamma.",
     columns=(
-        *_SCOPED,
+        *SCOPED,
         Column("rank", "int", "", "1 = largest.", minimum=1, maximum=10),
         price("strike_usd", "Strike."),
         gex("net_gex_usd", "Net gamma at the strike."),
@@ -131,7 +125,7 @@ MAX_PAIN = Table(
     name="max_pain",
     description="Per expiry, the listed strike at which option holders would be paid least.",
     columns=(
-        *_SET,
+        *SET,
         EXPIRY_AT,
         price("strike_usd", "The strike with the lowest payout in USD.", is_nullable=True),
         Column("payout_usd", "float", "USD", "Holders' payout at that strike.", True, 0.0),
@@ -150,7 +144,7 @@ EXPECTED_MOVE = Table(
     name="expected_move",
     description="Per expiry, the move the market prices: from at-the-money IV and from the straddle.",
     columns=(
-        *_SET,
+        *SET,
         EXPIRY_AT,
         price("forward_usd", "Median forward of the expiry's rows in the venue set."),
         Column(
@@ -183,7 +177,7 @@ EXPOSURE_TOTALS = Table(
     name="exposure_totals",
     description="Dealer exposures of the whole scope: the sums of `exposure` over strikes, expiries and the venue set.",
     columns=(
-        *_SCOPED,
+        *SCOPED,
         SPOT_USD,
         _NET_IN_SCOPE,
         Column("gross_gex_usd", "float", "USD per 1 % move", "Sum of absolute gamma exposures.", minimum=0),

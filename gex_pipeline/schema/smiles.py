@@ -1,6 +1,6 @@
 """Derived tables of what each expiry's smile and positions say: pure functions of `chain`, rebuilt, not patched."""
 
-from gex_pipeline.schema.common import EXPIRY_AT, KNOWLEDGE_TIME, SNAPSHOT_AT, UNDERLYING, VENUES, gex, price
+from gex_pipeline.schema.common import EXPIRY_AT, SET, gex, price
 from gex_pipeline.schema.derived import STATUSES
 from gex_pipeline.schema.model import Column, Table
 
@@ -10,8 +10,6 @@ DENSITY_STATUSES = ("ok", "empty", "arbitrage")
 TERM_STATUSES = ("ok", "empty", "outside")
 #: The most that a distribution may have to be raised to be one; below 2.5 %, so that its outer quantiles exist.
 ARBITRAGE = 0.02
-
-_SET = (SNAPSHOT_AT, KNOWLEDGE_TIME, UNDERLYING, VENUES)
 
 
 def _iv(name: str, description: str) -> Column:
@@ -56,7 +54,7 @@ EXPIRY_SUMMARY = Table(
     name="expiry_summary",
     description="Per expiry: smile, positions, gamma, and the book with and without it.",
     columns=(
-        *_SET,
+        *SET,
         EXPIRY_AT,
         Column(
             "expiry_type",
@@ -119,7 +117,7 @@ DENSITY = Table(
     name="density",
     description="Per expiry, the risk-neutral distribution of the price at expiry in figures.",
     columns=(
-        *_SET,
+        *SET,
         EXPIRY_AT,
         price("lower_68_usd", "16 % quantile.", is_nullable=True),
         price("upper_68_usd", "84 % quantile.", is_nullable=True),
@@ -152,7 +150,7 @@ IMPLIED_VOL = Table(
     name="implied_vol",
     description="At-the-money IV at constant maturities, and the 25-delta wings at 30 days.",
     columns=(
-        *_SET,
+        *SET,
         _iv("iv7", "ATM IV at 7 days, linear in total variance between expiries, null outside them, a fraction."),
         _iv("iv30", "At 30 days."),
         _iv("iv90", "At 90 days."),

@@ -22,7 +22,7 @@ from gex_pipeline.core.profile import Gaussians, Ints, curves, search_grid
 from gex_pipeline.core.signs import SIGNS, TAKER, row_signs
 from gex_pipeline.core.strike_levels import StrikeBooks
 from gex_pipeline.core.units import ODTE_YEARS, SECONDS_PER_YEAR
-from gex_pipeline.transforms.contracts import Contracts, Window, ascending
+from gex_pipeline.transforms.contracts import Contracts, Window
 from gex_pipeline.transforms.expiry_books import ExpiryBooks
 from gex_pipeline.transforms.quote_errors import QuoteErrors
 from gex_pipeline.transforms.smiles import Smiles
@@ -158,16 +158,12 @@ class Book:
         code = Book(c)._code
         rows = rows[stable_order(code[rows])]
         cells = curves(c.bumps[rows], code[rows], int(np.prod(shape))).reshape(*shape, -1)
-        for e, expiry_us in enumerate(self._expiries_us):
+        for e, expiry_us in enumerate(self.expiries.expiries_us):
             is_odte = (expiry_us - c.snapshots_us) / 1e6 / SECONDS_PER_YEAR <= ODTE_YEARS
             for scope, snapshots in ((0, ~is_odte), (1, is_odte)):
                 part = slice(None) if snapshots.all() else np.flatnonzero(snapshots)
                 cells[part, :, scope] += self._smooth[part, :, e]
         return _sum_sets_and_scopes(cells)
-
-    @cached_property
-    def _expiries_us(self) -> np.ndarray:
-        return ascending(self.contracts.expiry_us)
 
     @property
     def _is_smooth(self) -> Bools:
@@ -177,8 +173,8 @@ class Book:
     @cached_property
     def _smooth(self) -> Floats:
         """Of the smooth contracts by expiry: (T, venues, E, sides, points)."""
-        c, n = self._priced, len(self._expiries_us)
-        expiry = np.searchsorted(self._expiries_us, c.expiry_us)
+        c, n = self._priced, len(self.expiries.expiries_us)
+        expiry = self.expiries.expiry[self.contracts.oi > 0]
         code = ((c.snapshot * len(c.venue_names) + c.venue) * n + expiry) * 2 + np.where(c.is_call, _CALL, _PUT)
         rows = np.flatnonzero(self._is_smooth)
         rows = rows[stable_order(code[rows])]

@@ -99,7 +99,6 @@ class _Quotes:
 
 def _walls(book: Book, sets: Ints, snapshots: Ints) -> Floats:
     """Put_support and call_resistance (USD) of the whole book of each set, naive signs, shape (n, 2)."""
-    strikes = book.contracts.strikes
     choices = np.stack([book.walls("naive")[side][:, 0] for side in ("put", "call")], axis=1)
     whole = choices.reshape(*book.shape, 2)[snapshots, sets, 0]
-    return np.where(whole >= 0, strikes[np.maximum(whole, 0)], np.nan)
+    return book.strike_books("naive").chosen(whole)

@@ -31,7 +31,7 @@ class ExpiryBooks:
         slots = np.cumsum(is_used, axis=1) - 1
         self._slot: Ints = slots[self.expiry, strike]
         #: Shape (E, strikes): the strikes of each expiry, padded with NaN.
-        self.strikes = np.full((len(self.expiries_us), int(slots.max()) + 1), np.nan)
+        self.strikes = np.full((len(self.expiries_us), int(slots.max(initial=-1)) + 1), np.nan)
         expiry, used = np.nonzero(is_used)
         self.strikes[expiry, slots[expiry, used]] = c.strikes[used]
 

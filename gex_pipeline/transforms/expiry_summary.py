@@ -10,6 +10,7 @@ import polars as pl
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.calendar import expiry_type, is_opex
 from gex_pipeline.core.profile import Ints
+from gex_pipeline.core.ratios import ratio
 from gex_pipeline.core.signs import SIGNS
 from gex_pipeline.schema.derived import STATUSES
 from gex_pipeline.schema.smiles import EXPIRY_TYPES, SUMMARY_STATUSES
@@ -80,10 +81,10 @@ def _positions(book: Book) -> Columns:
     return {
         "call_oi_coin": floats(call),
         "put_oi_coin": floats(put),
-        "put_call_oi_ratio": floats(_ratio(put, call)),
+        "put_call_oi_ratio": floats(ratio(put, call)),
         "call_volume_24h_coin": floats(volumes[0]),
         "put_volume_24h_coin": floats(volumes[1]),
-        "put_call_volume_ratio": floats(_ratio(volumes[1], volumes[0])),
+        "put_call_volume_ratio": floats(ratio(volumes[1], volumes[0])),
     }
 
 
@@ -92,11 +93,6 @@ def _sides(book: Book, values: Floats) -> tuple[Floats, Floats]:
     sets, snapshots, expiries = book.expiries.present
     totals = book.expiries.totals(values)[snapshots, sets, expiries]
     return totals[:, 0], totals[:, 1]
-
-
-def _ratio(a: Floats, b: Floats) -> Floats:
-    """a / b, NaN where b is 0 or NaN."""
-    return np.divide(a, b, out=np.full(a.shape, np.nan), where=b > 0)
 
 
 def _gamma(book: Book) -> Columns:
@@ -111,7 +107,7 @@ def _gamma(book: Book) -> Columns:
         "put_gex_usd": floats(put * sides[where][:, 1]),
         "net_gex_usd": floats(net[where]),
         "gross_gex_usd": floats(gross[where]),
-        "share_of_gross": floats(_ratio(gross[where], gross.sum(axis=2)[snapshots, sets])),
+        "share_of_gross": floats(ratio(gross[where], gross.sum(axis=2)[snapshots, sets])),
         "net_gex_without_usd": floats(others[where]),
     }
 

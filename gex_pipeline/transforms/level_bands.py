@@ -77,7 +77,7 @@ def _by_trades(book: Book) -> Floats:
     held = book.by_trades
     books, n_books = held.strike_books(TAKER), int(np.prod(held.shape))
     x, _ = flips.headline(held.crossings(TAKER), n_books)
-    walls = [_at(books, held.walls(TAKER)[kind][:, 0]) for kind, _ in _SIDES.values()]
+    walls = [books.chosen(held.walls(TAKER)[kind][:, 0]) for kind, _ in _SIDES.values()]
     return np.stack([_by_set(held, each)[0] for each in (books.spot * np.exp(x), *walls)], axis=-1)
 
 
@@ -130,8 +130,8 @@ def _wall(book: Book, firsts: list[tuple[StrikeBooks, dict[str, Ints]]], kind: s
     """A wall: the strikes that might have more gamma of its side. ``firsts``: books without a venue, with walls."""
     books = book.strike_books(_SIGN_MODEL)
     choices = book.walls(_SIGN_MODEL)[kind][:, 0]
-    value, venues = _by_set(book, _at(books, choices))
-    without = np.stack([_at(rest, walls[kind][:, 0]) for rest, walls in firsts]).reshape(venues.shape)
+    value, venues = _by_set(book, books.chosen(choices))
+    without = np.stack([rest.chosen(walls[kind][:, 0]) for rest, walls in firsts]).reshape(venues.shape)
     low, high = (np.full(value.shape, np.nan) for _ in range(2))
     for scope, errors in enumerate(book.quote_errors):
         mine = np.arange(book.shape[0]) * book.shape[1] * len(SCOPES) + scope
@@ -142,8 +142,3 @@ def _wall(book: Book, firsts: list[tuple[StrikeBooks, dict[str, Ints]]], kind: s
         low[some, scope] = np.where(is_rival, books.strikes, np.inf).min(axis=1)[some]
         high[some, scope] = np.where(is_rival, books.strikes, -np.inf).max(axis=1)[some]
     return _Bands(value, low, high, venues, without)
-
-
-def _at(books: StrikeBooks, choice: Ints) -> Floats:
-    """The chosen strikes, USD; NaN without one."""
-    return np.where(choice >= 0, books.strikes[np.maximum(choice, 0)], np.nan)

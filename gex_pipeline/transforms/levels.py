@@ -74,7 +74,7 @@ def _flips(book: Book, books: StrikeBooks, sign_model: str) -> dict[str, Level]:
         "zero_gamma": zero_gamma(book.crossings(sign_model), book.profile_signs(sign_model), books.spot),
         "hvl": (hvl, none, _flip_status(count, signs)),
         "hvl_slope": (
-            np.where(choice >= 0, books.strikes[np.maximum(choice, 0)], np.nan),
+            books.chosen(choice),
             np.where(choice >= 0, depth, np.nan),
             np.where(choice >= 0, _OK, _EMPTY),
         ),
@@ -124,8 +124,7 @@ def _at_strike(books: StrikeBooks, strength: Floats, choice: Ints, absent: int) 
     """
     wide = choice.reshape(len(choice), -1)
     is_found, index = wide >= 0, np.maximum(wide, 0)
-    value = np.where(is_found, books.strikes[index], np.nan)
     size = np.where(is_found, np.take_along_axis(strength, index, axis=1), np.nan)
     missing = np.where(books.total_gross > 0, absent, _EMPTY)[:, None]
     status = np.where(is_found, _OK, missing)
-    return value.reshape(choice.shape), size.reshape(choice.shape), status.reshape(choice.shape)
+    return books.chosen(choice), size.reshape(choice.shape), status.reshape(choice.shape)

@@ -7,9 +7,10 @@ import polars as pl
 from scipy.special import ndtr
 
 from gex_pipeline.core.black76 import Floats
+from gex_pipeline.core.ratios import ratio
 from gex_pipeline.transforms.book import SCOPES, Book
 from gex_pipeline.transforms.frames import flat, floats, frame, present_books, scoped_columns
-from gex_pipeline.transforms.without_venue import strikes_without
+from gex_pipeline.transforms.without_venue import nets_without
 
 _SIGN_MODEL = "naive"
 
@@ -34,7 +35,7 @@ def net_gex_bands(book: Book) -> pl.DataFrame:
             "without_low_usd": floats(low[rest]),
             "without_high_usd": floats(high[rest]),
             "n_venues": count[rest],
-            "call_share": floats(_over(call, call + put)),
+            "call_share": floats(ratio(call, call + put)),
             "even_call_share": floats(_even(call, put)),
         }
     )
@@ -47,22 +48,17 @@ def _errors(book: Book) -> Floats:
 
 def _probability(net: Floats, error: Floats) -> Floats:
     """That net GEX is above 0, where the error is normal; NaN where it is unknown, or both are 0."""
-    return ndtr(_over(net, error))
+    return ndtr(ratio(net, error))
 
 
 def _even(call: Floats, put: Floats) -> Floats:
     """Share s of the calls' gamma that dealers have to hold long for net to be 0: (2 s - 1) call = put; NaN above 1."""
-    share = 0.5 * (1.0 + _over(put, call))
+    share = 0.5 * (1.0 + ratio(put, call))
     return np.where(share <= 1.0, share, np.nan)
 
 
 def _without(book: Book) -> tuple[Floats, Floats, np.ndarray]:
     """Lowest and highest net GEX with a venue left out, and the number of venues, per (snapshot, scope), flat."""
-    nets = [np.where(np.isnan(b.spot), np.nan, b.net.sum(axis=1)) for b in strikes_without(book, _SIGN_MODEL)]
-    found = np.stack(nets)
+    found = np.stack(list(nets_without(book, _SIGN_MODEL)))
     count = np.repeat(book.is_present[:, 1:].sum(axis=1), len(SCOPES))
     return np.fmin.reduce(found), np.fmax.reduce(found), count
-
-
-def _over(numerator: Floats, denominator: Floats) -> Floats:
-    return np.divide(numerator, denominator, out=np.full(numerator.shape, np.nan), where=denominator > 0)

@@ -8,6 +8,7 @@ import polars as pl
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.groups import group_sum
 from gex_pipeline.core.profile import Ints
+from gex_pipeline.core.ratios import ratio
 from gex_pipeline.schema.taker import COVERAGES
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.contracts import Contracts
@@ -66,8 +67,7 @@ def _explained(book: Book) -> tuple[Ints, Floats, Floats]:
     kinds: list[tuple[int, Bools]] = [(_NO_TRADES, traded == 0), (_EMPTY, oi == 0), (_PARTIAL, is_partial)]
     kinds.append((_RECONSTRUCTED, book.is_reconstructed[:, :, 0]))
     status = np.select([where for _, where in kinds], [code for code, _ in kinds], _OK)
-    with np.errstate(invalid="ignore"):
-        return status, explained / oi, traded / n
+    return status, ratio(explained, oi), ratio(traded, n)
 
 
 def _sums(c: Contracts, values: Floats) -> Floats:

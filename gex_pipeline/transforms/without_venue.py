@@ -40,6 +40,13 @@ def strikes_without(book: Book, sign_model: str) -> Iterator[StrikeBooks]:
         yield StrikeBooks(whole.strikes, np.repeat(spot, len(SCOPES)), call, put, gross, listed)
 
 
+def nets_without(book: Book, sign_model: str) -> Iterator[Floats]:
+    """For each venue the net GEX of the others, of books (snapshot, scope), flat; NaN where there are none."""
+    net = book.strike_books(sign_model).net.sum(axis=1, keepdims=True)
+    for v, spot in enumerate(spots_without(book)):
+        yield np.where(np.isnan(np.repeat(spot, len(SCOPES))), np.nan, _less(book, net, v)[:, 0])
+
+
 def flips_without(book: Book, sign_model: str) -> Iterator[Floats]:
     """For each venue the zero gamma of the others, USD, of books (snapshot, scope), flat; NaN without one."""
     net, gross = book.signed_profile(sign_model)
