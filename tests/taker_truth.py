@@ -76,8 +76,12 @@ def truth(world: World, instants: np.ndarray) -> pl.DataFrame:
 
 def trades(world: World) -> pl.DataFrame:
     """All trades of the venue, as rows of `trades`; in them dealers are never takers."""
-    moment = Moment(world, _end_us(world) - 1)
-    found = market_tape.oldest_first(moment, _books(), world.start_us, moment.now_us, 10_000_000)
+    return trades_of(world, _books(), _end_us(world))
+
+
+def trades_of(world: World, of: list[Book], end_us: int) -> pl.DataFrame:
+    """All trades of some books before an instant, as rows of `trades`."""
+    found = market_tape.oldest_first(Moment(world, end_us - 1), of, world.start_us, end_us - 1, 10_000_000)
     return pl.DataFrame([_row(t) for t in found], schema=polars_schema(TRADES), orient="row")
 
 
@@ -92,8 +96,8 @@ def _books() -> list[Book]:
 def _row(trade: market_tape.Trade) -> dict[str, object]:
     at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=trade.time_us)
     named = {
-        "venue": VENUE,
-        "underlying": COIN,
+        "venue": trade.book.venue,
+        "underlying": trade.book.coin,
         "trade_id": f"{trade.book.family}-{trade.number}",
         "source": "synthetic",
     }

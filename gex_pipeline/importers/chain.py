@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from gex_pipeline.core.settlement_average import WINDOW_MINUTES
 from gex_pipeline.core.units import SECONDS_PER_YEAR
 from gex_pipeline.errors import ImportFileError
 from gex_pipeline.importers.base import Imported, Options, check_options, grid_of
@@ -139,6 +140,7 @@ def _in_coins(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
         )
         .with_columns(finite(k) for k in amounts)
         .with_columns(_observed("bid_iv"), _observed("ask_iv"), _positive("index_usd"), _amount("volume_24h_coin"))
+        .with_columns(_settling("settlement_estimate_usd", mapping.venue))
     )
 
 
@@ -170,6 +172,15 @@ def _is_in_coin(unit: str) -> pl.Expr:
 
 def _positive(name: str) -> pl.Expr:
     return pl.when(pl.col(name) > 0).then(pl.col(name)).alias(name)
+
+
+def _settling(name: str, venue: str) -> pl.Expr:
+    """A settlement estimate within the minutes that the venue averages: before them some venues send the index."""
+    minutes: pl.Expr = pl.lit(None, dtype=pl.Int64)
+    for since, length in WINDOW_MINUTES.get(venue, ()):
+        minutes = pl.when(pl.col("expiry_at").dt.date() >= since).then(length).otherwise(minutes)
+    is_begun = pl.col("expiry_at") - pl.col("snapshot_at") < pl.duration(minutes=minutes)
+    return pl.when(is_begun & (pl.col(name) > 0) & pl.col(name).is_finite()).then(pl.col(name)).alias(name)
 
 
 def _observed(name: str) -> pl.Expr:

@@ -43,6 +43,7 @@ FIELDS = {
     "open_interest_coin": {"column": "open_interest", "unit": "coin"},
     "volume_24h_coin": {"column": "volume", "unit": "coin"},
     "contract_size_coin": "contract_size",
+    "settlement_estimate_usd": "estimated_delivery_price",
 }
 MAPPING = mapping_from({"venue": "deribit", "chain": dict(FIELDS)}, name="deribit-book-summary")
 
@@ -58,6 +59,7 @@ class Summary(msgspec.Struct):
     mark_iv: float | None = None
     underlying_price: float | None = None
     volume: float | None = None
+    estimated_delivery_price: float | None = None
     creation_timestamp: Epoch | None = None
     contract_size: float | None = None
 

@@ -46,6 +46,7 @@ _CHAIN = {
     "ask_iv": Word("number", _IVS),
     "forward_usd": Word("number", is_required=True),
     "index_usd": Word("number"),
+    "settlement_estimate_usd": Word("number"),
     "mark_usd": Word("number", _PRICES),
     "bid_usd": Word("number", _PRICES),
     "ask_usd": Word("number", _PRICES),

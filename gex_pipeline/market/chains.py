@@ -82,6 +82,7 @@ def _rows(found: Sequence[Quotes], names: tuple[str, ...], code: Mapping[str, in
             "forward_source": _constant("venue", n * m, FORWARD_SOURCES),
             "index_usd": rows(lambda q: q.index[:, None]),
             "index_source": _constant("venue", n * m, INDEX_SOURCES),
+            "settlement_estimate_usd": pl.Series([None], dtype=pl.Float64).new_from_index(0, n * m),
             "mark_usd": rows(lambda q: q.mark() / _per_usd(q)),
             "bid_usd": bid,
             "ask_usd": ask,

@@ -49,6 +49,12 @@ _ROW = (
     Column("forward_source", "category", "", "Where forward_usd comes from.", choices=FORWARD_SOURCES),
     price("index_usd", "Spot index."),
     Column("index_source", "category", "", "Where index_usd comes from.", choices=INDEX_SOURCES),
+    price(
+        "settlement_estimate_usd",
+        "What the venue says this expiry will settle at, while that is being averaged; null before, and of a source "
+        "that states none.",
+        is_nullable=True,
+    ),
     price("mark_usd", "Mark price per one coin.", is_nullable=True, minimum=None),
     price("bid_usd", "Best bid per one coin; null without a quote.", is_nullable=True),
     price("ask_usd", "Best ask per one coin; null without a quote.", is_nullable=True),
@@ -74,6 +80,7 @@ CHAIN = Table(
     period="day",
     sort=("snapshot_at", "expiry_at", "strike_usd", "option_type", "instrument"),
     is_base=True,
+    version=2,
 )
 
 REASONS = (
@@ -111,4 +118,5 @@ CHAIN_REJECTED = Table(
     period="day",
     sort=("snapshot_at", "instrument", "raw"),
     is_base=True,
+    version=2,
 )

@@ -1,4 +1,4 @@
-"""Fill a warehouse with synthetic hourly chains of four venues and three coins, 6,000 contracts each; and candles."""
+"""Fill a warehouse with synthetic hourly chains of four venues and three coins; and with trades and candles."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import polars as pl
 
 from gex_pipeline.core.instruments import VENUES
 from gex_pipeline.engine.pool import run_all
-from gex_pipeline.market import chains
+from gex_pipeline.market import books, chains
+from gex_pipeline.market.server.answers import as_us
 from gex_pipeline.market.world import World
-from gex_pipeline.schema import CANDLES
+from gex_pipeline.schema import CANDLES, TRADES
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.layout import Partition
 from gex_pipeline.store.partitions import Store
+from tests import taker_truth
 
 COINS = ("BTC", "ETH", "SOL")
 FIRST_YEAR = 2023
@@ -45,6 +47,15 @@ def write_year(root: Path, item: tuple[str, str, int]) -> int:
         store.replace(partition, frame, {"synthetic": f"seed {_SEED}"})
         total += frame.height
     return total
+
+
+def add_trades(root: Path, year: int) -> int:
+    """Write the trades of a year's January, of all books of all coins; returns their number."""
+    world, end = World(_SEED, date(year, 1, 1), 366), as_us(datetime(year, 2, 1, tzinfo=UTC))
+    frames = [taker_truth.trades_of(world, books.of(coin), end) for coin in COINS]
+    for frame in frames:
+        Store(root).merge(TRADES, frame, {})
+    return sum(frame.height for frame in frames)
 
 
 def add_candles(root: Path, year: int) -> None:

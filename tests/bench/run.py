@@ -11,11 +11,12 @@ import argparse
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from gex_pipeline import open_warehouse
 from gex_pipeline.engine.pool import cores
-from gex_pipeline.schema import DERIVED
+from gex_pipeline.schema import DERIVED, TRADES
 from tests.bench import backtest, fill, kernels, live, market, orchestration, tardis
 from tests.bench.measure import GEX, Cost, best, command
 
@@ -57,8 +58,8 @@ def _warehouse(root: Path, years: int) -> None:
         seconds = time.perf_counter() - began
         print(f"{year}: generated {rows:,} rows in {seconds:.1f} s = {rows / seconds / 1e6:.2f} M rows/s (at least 1)")
         if year == fill.FIRST_YEAR:
-            month = _build(root, f"{year}-01-01", f"{year}-01-31")
-            print(_line(f"build of one month ({year}-01)", month))
+            for line in _month(root, year):
+                print(line, flush=True)
         cost = _build(root, f"{year}-01-01", f"{year}-12-31")
         print(_line(f"build of the whole year {year} (at most 120 s, 4,000 MB)", cost), flush=True)
         if year == fill.FIRST_YEAR:
@@ -66,6 +67,17 @@ def _warehouse(root: Path, years: int) -> None:
                 print(line, flush=True)
     _sizes(root)
     _queries(root, fill.FIRST_YEAR + years // 2)
+
+
+def _month(root: Path, year: int) -> Iterator[str]:
+    """A January without trades and with them, which are taken away again."""
+    days = f"{year}-01-01", f"{year}-01-31"
+    without = _build(root, *days)
+    yield _line(f"build of one month ({year}-01)", without)
+    rows = fill.add_trades(root, year)
+    cost = _build(root, *days)
+    yield _line(f"the same with {rows:,} trades, {cost.cpu / without.cpu:.2f} times the CPU", cost)
+    shutil.rmtree(root / TRADES.name)
 
 
 def _build(root: Path, start: str, end: str) -> Cost:

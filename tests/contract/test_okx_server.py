@@ -245,6 +245,11 @@ def test_exercises(ask: Ask) -> None:
     assert data(ask, path, instType="OPTION", uly="BTC-USD", limit=1) == rows[:1]
 
 
+def test_an_estimated_price_has_no_row_before_the_last_half_hour(ask: Ask) -> None:
+    (first, *_) = data(ask, "public/instruments", instType="OPTION", instFamily="BTC-USD")
+    assert data(ask, "public/estimated-price", instId=first["instId"]) == []
+
+
 def test_trades(ask: Ask) -> None:
     rows = data(ask, "public/option-trades", instFamily="BTC-USD")
     keys = ("fillVol", "fwdPx", "idxPx", "markPx", "px", "sz", "tradeId", "ts")
@@ -268,6 +273,8 @@ def test_trades(ask: Ask) -> None:
         ("public/opt-summary", {"uly": "XYZ-USD"}, 200, "51014"),
         ("public/opt-summary", {}, 400, "50015"),
         ("public/mark-price", {"instType": "OPTION", "instId": "BTC-USD-200101-1-C"}, 200, "51001"),
+        ("public/estimated-price", {}, 400, "50014"),
+        ("public/estimated-price", {"instId": "BTC-USD-200101-1-C"}, 200, "51001"),
         ("market/index-tickers", {"instId": "XYZ-USD"}, 200, "51014"),
         ("market/index-tickers", {}, 400, "50015"),
         ("market/candles", {"instId": "XYZ-USDT-SWAP"}, 200, "51001"),

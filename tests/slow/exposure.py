@@ -86,7 +86,8 @@ def gex_twap(row: Row) -> float | None:
         return None
     f, window = row["forward_usd"], settlement_average.window_minutes(row["venue"], row["expiry_at"].date())
     years = window / settlement_average.MINUTES_PER_YEAR
-    gamma = settlement_average.gamma(f, row["strike_usd"], row["tenor_years"], row["mark_iv"], years, f)
+    average = row.get("settlement_estimate_usd") or f
+    gamma = settlement_average.gamma(f, row["strike_usd"], row["tenor_years"], row["mark_iv"], years, average)
     return SIGNS["naive"][row["option_type"]] * gamma * f * f * row["open_interest_coin"] * 0.01
 
 

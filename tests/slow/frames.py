@@ -19,6 +19,7 @@ _DEFAULTS: dict[str, Any] = {
     "contract_size_coin": 1.0,
     "forward_source": "venue",
     "index_source": "venue",
+    "settlement_estimate_usd": None,
     "bid_iv": None,
     "ask_iv": None,
     "bid_usd": None,

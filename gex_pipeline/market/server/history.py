@@ -27,9 +27,33 @@ EIGHT_HOURS_MS = 28_800_000
 @lru_cache(maxsize=20_000)
 def delivery_price(world: World, source: str, coin: str, day: date) -> float:
     """The mean of an index over the last minutes before 08:00 UTC of a day, USD per coin."""
+    begin, end = _window(source, day)
+    return _mean(world, source, coin, begin, end)
+
+
+def settlement_estimate(moment: Moment, source: str, coin: str) -> float | None:
+    """The mean of an index since the window of the next 08:00 UTC began, USD per coin; None before that."""
+    begin, _ = _window(source, listing_day(moment.now_us) + timedelta(days=1))
+    now = moment.now_us // MINUTE_US
+    return _mean(moment.world, source, coin, begin, now) if now >= begin else None
+
+
+def settlement_estimates(moment: Moment, book: Book) -> Floats:
+    """The same of every contract of a book: NaN of those that are not being settled."""
+    expiry_us = moment.listed(book).expiry_us
+    estimate = settlement_estimate(moment, book.index_source, book.coin)
+    return np.where(expiry_us == expiry_us[0], np.nan if estimate is None else estimate, np.nan)
+
+
+def _window(source: str, day: date) -> tuple[int, int]:
+    """First and last minute since 1970 that the settlement of a day averages."""
     minutes = _OKX_BEFORE if source.startswith("okx/") and day < _OKX_CHANGE else _WINDOW_MINUTES
     end = as_us(datetime.combine(day, SETTLEMENT_TIME)) // MINUTE_US
-    mean = float(world.spot(coin).minutes(end - minutes, end + 1).mean())
+    return end - minutes, end
+
+
+def _mean(world: World, source: str, coin: str, first: int, last: int) -> float:
+    mean = float(world.spot(coin).minutes(first, last + 1).mean())
     return round(mean * (1.0 + INDEX_BP[source] / 1e4), 8)
 
 

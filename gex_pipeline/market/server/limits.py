@@ -27,6 +27,7 @@ _BYBIT_REQUESTS, _BYBIT_SECONDS, _BYBIT_BAN_SECONDS = 600, 5, 600
 _OKX_SECONDS = 2
 _OKX = {
     "public/mark-price": 10,
+    "public/estimated-price": 10,
     "public/delivery-exercise-history": 40,
     "market/candles": 40,
     "market/history-index-candles": 10,

@@ -7,10 +7,9 @@ WITH contract AS (
         CASE option_type WHEN 'C' THEN 1 ELSE -1 END AS side,
         open_interest_coin * forward_usd AS notional,
         black76_gamma(forward_usd, strike_usd, tenor_years, mark_iv) AS gamma,
-        -- no source states the running average: the forward stands for it
         CASE WHEN epoch_us(expiry_at) - epoch_us(snapshot_at) < 7200e6 THEN black76_gamma_twap(
             forward_usd, strike_usd, tenor_years, mark_iv,
-            settlement_window_minutes(venue, expiry_at) / 525600, forward_usd
+            settlement_window_minutes(venue, expiry_at) / 525600, coalesce(settlement_estimate_usd, forward_usd)
         ) END AS gamma_twap,
         black76_delta(forward_usd, strike_usd, tenor_years, mark_iv, option_type) AS delta,
         black76_vega(forward_usd, strike_usd, tenor_years, mark_iv) AS vega,

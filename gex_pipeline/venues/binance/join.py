@@ -21,7 +21,7 @@ from gex_pipeline.venues.binance import wire
 _MICROSECONDS = 1_000_000
 #: Attribute -> the venue's name of a cell, by where it comes from.
 _MARK = {"mark_price": "markPrice", "mark_iv": "markIV", "bid_iv": "bidIV", "ask_iv": "askIV"}
-_QUOTE = {"bid_price": "bidPrice", "ask_price": "askPrice", "volume": "volume"}
+_QUOTE = {"bid_price": "bidPrice", "ask_price": "askPrice", "volume": "volume", "exercise_price": "exercisePrice"}
 _INTEREST = {"sum_open_interest": "sumOpenInterest"}
 
 

@@ -34,6 +34,7 @@ MAPPING = mapping_from(
             "ask_iv": {"column": "askIV", "unit": "fraction"},
             "forward": "parity",
             "index_usd": "indexPrice",
+            "settlement_estimate_usd": "exercisePrice",
             "mark_usd": {"column": "markPrice", "unit": "usd_per_contract"},
             "bid_usd": {"column": "bidPrice", "unit": "usd_per_contract"},
             "ask_usd": {"column": "askPrice", "unit": "usd_per_contract"},

@@ -65,12 +65,16 @@ class Mark(msgspec.Struct, rename="camel"):
 
 
 class Ticker(msgspec.Struct, rename="camel"):
-    """One contract's quotes per contract, and the contracts traded in 24 hours."""
+    """One contract's quotes per contract, and the contracts traded in 24 hours.
+
+    ``exercise_price``: the index, and near expiry the estimate of the settlement price, USD per coin.
+    """
 
     symbol: str
     bid_price: Cell
     ask_price: Cell
     volume: Cell
+    exercise_price: Cell = ""
 
 
 class Interest(msgspec.Struct, rename="camel"):

@@ -35,6 +35,7 @@ MAPPING = mapping_from(
             "ask_iv": {"column": "ask1Iv", "unit": "fraction"},
             "forward_usd": "underlyingPrice",
             "index_usd": "indexPrice",
+            "settlement_estimate_usd": "predictedDeliveryPrice",
             "mark_usd": {"column": "markPrice", "unit": "usd"},
             "bid_usd": {"column": "bid1Price", "unit": "usd"},
             "ask_usd": {"column": "ask1Price", "unit": "usd"},

@@ -54,6 +54,7 @@ class Ticker(msgspec.Struct, rename="camel"):
     volume24h: Cell
     turnover24h: Cell
     gamma: Cell
+    predicted_delivery_price: Cell = ""
 
 
 class Listed(msgspec.Struct, rename="camel"):

@@ -6,7 +6,7 @@ Limits and codes: OKX's API v5, "Rate Limits" and "Error Code".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -44,7 +44,8 @@ _WAITS = {
 #: Statuses that say the same of a code that is not known.
 _BUSY = (429, *range(500, 600))
 _ENVELOPE = msgspec.json.Decoder(wire.Envelope)
-#: Half of the venue's 20 (marks: 10) a window: a limiter that fills up again lets through twice its number at first.
+#: Half of the venue's 20 (marks, estimates: 10) a window: a limiter that fills up again lets through twice its number
+#: at first.
 _SOME: tuple[float, float] = (10.0, _WINDOW)
 _FEW: tuple[float, float] = (5.0, _WINDOW)
 
@@ -55,7 +56,7 @@ class Okx(Venue):
     name = "okx"
     limits: ClassVar[Limits] = {
         "": _SOME,
-        wire.MARK_PRICE: _FEW,
+        **dict.fromkeys((wire.MARK_PRICE, wire.ESTIMATE), _FEW),
         **dict.fromkeys((wire.INSTRUMENTS, wire.INTEREST, wire.SUMMARY), _SOME),
     }
 
@@ -77,18 +78,20 @@ class Okx(Venue):
 
     async def poll(self, ask: Asker, coins: Sequence[str], known: Answers) -> None:
         """Quotes and marks of all options at once; their names say which families and coins to ask the rest of."""
-        names: set[str] = set()
+        names: dict[str, datetime] = {}
         await settled(*(self._names(ask, request, names) for request in (wire.tickers(), wire.mark_prices())))
         found = [coin for coin in coins if any(is_of(coin, name) for name in names)]
         families = [family for coin in found for family in wire.families(names, coin)]
         per_family = (ask.get(make(f)) for make in (wire.open_interest, wire.summary) for f in families)
+        estimates = (ask.get(wire.estimated_price(name)) for coin in found for name in wire.settling(names, coin))
         listings = (self._listing(ask, family, names, known) for family in families)
-        await settled(*per_family, *listings, *(ask.get(wire.index(coin)) for coin in found))
+        await settled(*per_family, *estimates, *listings, *(ask.get(wire.index(coin)) for coin in found))
 
-    async def _names(self, ask: Asker, request: Request, names: set[str]) -> None:
-        names.update(wire.names(await ask.get(request)))
+    async def _names(self, ask: Asker, request: Request, names: dict[str, datetime]) -> None:
+        reply = await ask.get(request)
+        names.update(dict.fromkeys(wire.names(reply), reply.received_at))
 
-    async def _listing(self, ask: Asker, family: str, names: set[str], known: Answers) -> None:
+    async def _listing(self, ask: Asker, family: str, names: Collection[str], known: Answers) -> None:
         reply = known.find(wire.instruments(family))
         if reply is not None and wire.names_of(family, names) <= wire.names(reply):
             ask.keep(reply)

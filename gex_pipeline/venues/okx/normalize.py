@@ -16,6 +16,7 @@ from gex_pipeline.core.instruments import parse
 from gex_pipeline.importers.mapping import mapping_from
 from gex_pipeline.venues.base import Answers, Book, Reply, VenueError
 from gex_pipeline.venues.bodies import is_of
+from gex_pipeline.venues.guards import Finding
 from gex_pipeline.venues.okx import checks, wire
 from gex_pipeline.venues.stated import unexpired
 
@@ -34,6 +35,7 @@ MAPPING = mapping_from(
             "ask_iv": {"column": "askVol", "unit": "fraction"},
             "forward_usd": "fwdPx",
             "index_usd": "idxPx",
+            "settlement_estimate_usd": "settlePx",
             "mark_usd": {"column": "markPx", "unit": "by_settlement"},
             "bid_usd": {"column": "bidPx", "unit": "by_settlement"},
             "ask_usd": {"column": "askPx", "unit": "by_settlement"},
@@ -42,7 +44,7 @@ MAPPING = mapping_from(
     name="okx-rest",
 )
 _MICROSECONDS = 1_000_000
-_NAME = "instId"
+_NAME, _EXPIRY = "instId", "expiry"
 
 
 def book(answers: Answers, coin: str, snapshot_at: datetime) -> Book | None:
@@ -63,10 +65,11 @@ def book(answers: Answers, coin: str, snapshot_at: datetime) -> Book | None:
         "instruments": _alive(_table(coin, listings, wire.Listed), listings, snapshot_at),
     }
     index = _index(answers.get(wire.index(coin)), coin)
-    frame = _joined(tables, index)
+    estimates, trouble = _estimates(answers, coin)
+    frame = _joined(tables, index, estimates)
     at = max(snapshot_at, quotes.received_at)
     live, sent = (unexpired("okx", names, at) for names in (tables["instruments"][_NAME], frame[_NAME]))
-    return Book(frame, MAPPING, live, checks.findings(tables, index, frame, families, live, sent))
+    return Book(frame, MAPPING, live, [*checks.findings(tables, index, frame, families, live, sent), *trouble])
 
 
 def _names(answers: Answers) -> set[str]:
@@ -93,6 +96,17 @@ def _alive(listed: pl.DataFrame, replies: Sequence[Reply], snapshot_at: datetime
     return listed.filter(~pl.col(_NAME).is_in(over))
 
 
+def _estimates(answers: Answers, coin: str) -> tuple[pl.DataFrame, Sequence[Finding]]:
+    """What expiries of a coin will settle at, for all of their contracts. One that cannot be read costs no snapshot."""
+    replies = [reply for reply in answers.of(wire.ESTIMATE) if is_of(coin, reply.request.params["instId"])]
+    try:
+        found, trouble = _table(coin, replies, wire.Estimate), []
+    except VenueError as error:
+        found, trouble = _table(coin, [], wire.Estimate), [Finding("settlement_estimate", "warning", str(error))]
+    expiry = pl.Series(_EXPIRY, map(wire.expiry_of, found[_NAME]), dtype=pl.String)
+    return found.drop(_NAME).rename({"received": "received estimates"}).with_columns(expiry), trouble
+
+
 def _index(reply: Reply, coin: str) -> pl.DataFrame:
     """The row of the coin's index. Raises ``VenueError`` where it has no price: every gamma is compared with it."""
     found = _table(coin, [reply], wire.Index).filter(pl.col(_NAME) == f"{coin}-USD").head(1)
@@ -102,18 +116,20 @@ def _index(reply: Reply, coin: str) -> pl.DataFrame:
     return found
 
 
-def _joined(tables: Mapping[str, pl.DataFrame], index: pl.DataFrame) -> pl.DataFrame:
+def _joined(tables: Mapping[str, pl.DataFrame], index: pl.DataFrame, estimates: pl.DataFrame) -> pl.DataFrame:
     """A row per name of any table; known once the last of the answers that have it was received."""
     names = pl.concat(table.select(_NAME) for table in tables.values()).unique().sort(_NAME)
-    received = [f"received {what}" for what in tables]
+    received = [f"received {what}" for what in (*tables, "estimates")]
     frame = reduce(_beside, (_columns(what, table) for what, table in tables.items()), names)
+    expiry = pl.Series(_EXPIRY, map(wire.expiry_of, frame[_NAME]), dtype=pl.String)
+    frame = frame.with_columns(expiry).join(estimates, on=_EXPIRY, how="left", maintain_order="left")
     size = checks.number("ctVal") * checks.number("ctMult")  # ctVal alone is 1 everywhere
     return frame.with_columns(
         received_at=pl.max_horizontal(*received, pl.lit(index["received"].item())),
         idxPx=pl.lit(index["idxPx"].item()),
         contract_size=size,
         volume_coin=checks.number("vol24h") * size,
-    ).drop(received)
+    ).drop(*received, _EXPIRY)
 
 
 def _columns(what: str, table: pl.DataFrame) -> pl.DataFrame:

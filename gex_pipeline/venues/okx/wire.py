@@ -6,12 +6,14 @@ one belongs, is an error with its place. Units: docs of OKX's API v5, "Public Da
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
 from gex_pipeline.core.instruments import parse
+from gex_pipeline.core.settlement_average import window_minutes
 from gex_pipeline.venues.base import Reply, Request, VenueError
 from gex_pipeline.venues.bodies import decoded, is_of
 
@@ -25,6 +27,7 @@ INSTRUMENTS = "api/v5/public/instruments"
 INTEREST = "api/v5/public/open-interest"
 MARK_PRICE = "api/v5/public/mark-price"
 SUMMARY = "api/v5/public/opt-summary"
+ESTIMATE = "api/v5/public/estimated-price"
 
 
 def tickers() -> Request:
@@ -55,6 +58,11 @@ def summary(family: str) -> Request:
 def index(coin: str) -> Request:
     """The spot index in USD that both families of a coin settle on."""
     return Request("api/v5/market/index-tickers", {"instId": f"{coin}-USD"})
+
+
+def estimated_price(name: str) -> Request:
+    """What a contract will settle at, and all others of its family and expiry; has a row in the last minutes alone."""
+    return Request(ESTIMATE, {"instId": name})
 
 
 class Envelope(msgspec.Struct):
@@ -124,6 +132,12 @@ class Index(Named):
     ts: Stamp
 
 
+class Estimate(Named):
+    """The estimate of a settlement price in USD per coin."""
+
+    settle_px: Cell
+
+
 RowT = TypeVar("RowT", bound=Named)
 
 
@@ -147,6 +161,26 @@ def names(reply: Reply) -> set[str]:
 def names_of(family: str, of: Iterable[str]) -> set[str]:
     """The names that are of a family; ``BTC-USD`` is not ``BTC-USD_UM``."""
     return {name for name in of if name.startswith(f"{family}-")}
+
+
+def settling(of: Mapping[str, datetime], coin: str) -> list[str]:
+    """The first contract of each family of a coin whose settlement was being averaged when its name was received."""
+    found: dict[str, str] = {}
+    for name in sorted(name for name in of if is_of(coin, name)):
+        contract = parse("okx", name)
+        if contract is not None and _is_averaged(contract.expiry_at, of[name]):
+            found.setdefault(expiry_of(name), name)
+    return list(found.values())
+
+
+def _is_averaged(expiry_at: datetime, at: datetime) -> bool:
+    minutes = window_minutes("okx", expiry_at.date())
+    return minutes is not None and timedelta() < expiry_at - at < timedelta(minutes=minutes)
+
+
+def expiry_of(name: str) -> str:
+    """A name without strike and type: those that are alike settle at one price."""
+    return name.rsplit("-", 2)[0]
 
 
 def families(of: Iterable[str], coin: str) -> list[str]:

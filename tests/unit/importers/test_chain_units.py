@@ -47,6 +47,7 @@ def test_a_whole_row(tmp_path: Path) -> None:
         "forward_source": "venue",
         "index_usd": 100000.0,
         "index_source": "front_forward",
+        "settlement_estimate_usd": None,
         "mark_usd": 2000.0,
         "bid_usd": 1900.0,
         "ask_usd": 2100.0,
@@ -55,6 +56,23 @@ def test_a_whole_row(tmp_path: Path) -> None:
         "volume_24h_coin": None,
         "source": "test",
     }
+
+
+@pytest.mark.parametrize(
+    ("at", "sent", "stored"),
+    [
+        ("2026-01-10T07:45Z", 99_500.0, 99_500.0),
+        ("2026-01-10T07:30Z", 99_500.0, None),  # nothing is averaged yet: it is the index
+        ("2026-01-01T00:00Z", 99_500.0, None),
+        ("2026-01-10T07:45Z", "", None),
+        ("2026-01-10T07:45Z", 0, None),
+        ("2026-01-10T07:45Z", -1, None),
+        ("2026-01-10T07:45Z", "inf", None),
+    ],
+)
+def test_a_settlement_estimate_is_one_within_its_window(tmp_path: Path, at: str, sent: object, stored: object) -> None:
+    found = _one(tmp_path, {"settlement_estimate_usd": "estimate"}, at=at, estimate=sent)
+    assert found["settlement_estimate_usd"] == stored
 
 
 @pytest.mark.parametrize(

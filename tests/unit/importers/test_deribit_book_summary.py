@@ -119,6 +119,7 @@ def test_an_inverse_row(tmp_path: Path) -> None:
         "forward_source": "venue",
         "index_usd": 79500.0,  # the nearer expiry's forward, not estimated_delivery_price
         "index_source": "front_forward",
+        "settlement_estimate_usd": None,  # nothing is averaged before the last half hour
         "mark_usd": 2000.0,  # 0.025 coins of 80000
         "bid_usd": 1920.0,
         "ask_usd": None,

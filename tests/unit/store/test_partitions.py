@@ -95,20 +95,23 @@ def test_the_manifest_is_stable_readable_json(tmp_path):
 # ---------------------------------------------------------------- other schema versions
 
 
+NEXT = CHAIN.version + 1
+
+
 @pytest.fixture
 def older(tmp_path, monkeypatch) -> Store:
-    """A warehouse with a chain of version 1 in day files, read by code whose chain has version 2."""
+    """A warehouse with a chain of today's version in day files, read by code whose chain has the next one."""
     made = store(tmp_path)
     made.merge(CHAIN, chain(), {})
-    monkeypatch.setitem(TABLES, "chain", replace(CHAIN, version=2))
+    monkeypatch.setitem(TABLES, "chain", replace(CHAIN, version=NEXT))
     return made
 
 
 def test_base_rows_of_an_older_schema_are_refused_with_what_to_do(older):
     before = all_files(older.root)
-    with pytest.raises(StoreError, match=r"schema version 1, this is version 2: delete it and import its files again"):
+    with pytest.raises(StoreError, match=f"version {CHAIN.version}, this is version {NEXT}: delete it and import"):
         older.merge(TABLES["chain"], chain("2026-03-05T10:00"), {})
-    with pytest.raises(StoreError, match="schema version 1"):
+    with pytest.raises(StoreError, match=f"schema version {CHAIN.version}"):
         fold_all(older)
     assert all_files(older.root) == before
 
@@ -116,7 +119,7 @@ def test_base_rows_of_an_older_schema_are_refused_with_what_to_do(older):
 def test_after_deleting_it_the_import_works(older):
     (older.root / DAY.path).unlink()
     older.merge(TABLES["chain"], chain(), {})
-    assert older.manifest(DAY).schema_version == 2
+    assert older.manifest(DAY).schema_version == NEXT
     assert verify(older.root) == []
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 from math import isnan
 from typing import Any
 
+import numpy as np
+
 from gex_pipeline.core import black76
 from gex_pipeline.market.books import Book
 from gex_pipeline.market.quotes import Quotes
 from gex_pipeline.market.server.answers import Moment, Query, text, text_or
 from gex_pipeline.market.server.binance.wire import invalid_symbol, refuse, required
+from gex_pipeline.market.server.history import settlement_estimates
 
 _DAY_MS = 86_400_000
 
@@ -130,17 +133,19 @@ def _mark_row(q: Quotes, name: str, price: float, bid: float, ask: float, *rest:
 
 def ticker(moment: Moment, query: Query) -> list[dict[str, Any]]:
     """`ticker`: quotes and the last 24 hours; volume in contracts."""
-    rows = [row for book in moment.books("binance") for row in _ticker_rows(moment.quotes(book))]
+    rows = [row for book in moment.books("binance") for row in _ticker_rows(moment, book)]
     return _chosen(rows, query)
 
 
-def _ticker_rows(q: Quotes) -> list[dict[str, Any]]:
-    columns = (q.listed.strike, q.mark(), *q.bid_and_ask(), q.volume / q.book.contract_coin)
+def _ticker_rows(moment: Moment, book: Book) -> list[dict[str, Any]]:
+    q, estimates = moment.quotes(book), settlement_estimates(moment, book)
+    exercise = np.where(np.isnan(estimates), q.spot, estimates)
+    columns = (q.listed.strike, q.mark(), *q.bid_and_ask(), q.volume / book.contract_coin, exercise)
     return [_ticker_row(q, *row) for row in zip(q.listed.names, *(c.tolist() for c in columns), strict=True)]
 
 
 def _ticker_row(
-    q: Quotes, name: str, strike: float, price: float, bid: float, ask: float, volume: float
+    q: Quotes, name: str, strike: float, price: float, bid: float, ask: float, volume: float, exercise: float
 ) -> dict[str, Any]:
     now_ms, is_traded = int(q.instant_us) // 1_000, volume > 0
     last = text(price, 2) if is_traded else "0"
@@ -162,7 +167,7 @@ def _ticker_row(
         "firstTradeId": 12 if is_traded else 0,
         "tradeCount": 22 if is_traded else 0,
         "strikePrice": text(strike, 4),
-        "exercisePrice": text(q.spot, 8),
+        "exercisePrice": text(exercise, 8),
     }
 
 

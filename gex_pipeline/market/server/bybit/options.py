@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from math import isnan
 from typing import Any
 from urllib.parse import quote, unquote
@@ -15,6 +14,7 @@ from gex_pipeline.market.listing import Contracts
 from gex_pipeline.market.quotes import Quotes
 from gex_pipeline.market.server.answers import Moment, Query, text, text_or
 from gex_pipeline.market.server.bybit.wire import invalid, one_of, whole
+from gex_pipeline.market.server.history import settlement_estimates
 
 _PAGE, _LONGEST_PAGE = 500, 1_000
 _DELIVERY_US = 4 * 3_600_000_000
@@ -100,22 +100,24 @@ def _instrument(book: Book, name: str, expiry_us: int, since_us: int, is_call: b
 
 def tickers(moment: Moment, query: Query) -> dict[str, Any]:
     """`tickers` of options: a whole coin in one list, both settlements."""
-    rows = [row for book in of_query(moment, query) for row in _tickers(moment.quotes(book), query.get("expDate", ""))]
+    rows = [row for book in of_query(moment, query) for row in _tickers(moment, book, query.get("expDate", ""))]
     return {"category": "option", "list": chosen(rows, query)}
 
 
-def _tickers(q: Quotes, day: str) -> list[dict[str, Any]]:
+def _tickers(moment: Moment, book: Book, day: str) -> list[dict[str, Any]]:
+    q = moment.quotes(book)
     k, t, f, s = q.listed.strike, q.tenor, q.forward, q.mark_iv
     greeks = (black76.delta(f, k, t, s, q.listed.is_call), black76.gamma(f, k, t, s))
     slow = (black76.vega(f, k, t, s) / 100, black76.theta(f, k, t, s) / 365)
     columns = (q.mark(), *q.bid_and_ask(), q.bid_iv, q.ask_iv, s, f, q.open_interest, q.volume, *greeks, *slow)
+    columns = (*columns, settlement_estimates(moment, book))
     rows = zip(q.listed.names, *(c.tolist() for c in columns), strict=True)
     return [_ticker(q, *row) for row in rows if not day or f"-{day}-" in row[0]]
 
 
 def _ticker(q: Quotes, name: str, mark: float, bid: float, ask: float, bid_iv: float, *rest: float) -> dict[str, Any]:
     """One row; "0" where there is no quote or no trade."""
-    ask_iv, iv, forward, oi, volume, delta, gamma, vega, theta = rest
+    ask_iv, iv, forward, oi, volume, delta, gamma, vega, theta, estimate = rest
     has_bid, has_ask, is_traded = not isnan(bid), not isnan(ask), volume > 0
     return {
         "symbol": name,
@@ -141,13 +143,6 @@ def _ticker(q: Quotes, name: str, mark: float, bid: float, ask: float, bid_iv: f
         "gamma": text(gamma, 8),
         "vega": text(vega, 8),
         "theta": text(theta, 8),
-        "predictedDeliveryPrice": text(q.spot, 4) if _is_settling(q, name) else "0",
+        "predictedDeliveryPrice": text_or(estimate, 4, "0"),
         "change24h": text(iv % 0.1 - 0.06, 8) if is_traded else "0",
     }
-
-
-def _is_settling(q: Quotes, name: str) -> bool:
-    """True in the last half hour of a contract."""
-    end = listing.EPOCH + timedelta(microseconds=int(q.listed.expiry_us[0]))
-    left_us = int(q.listed.expiry_us[0]) - int(q.instant_us)
-    return left_us <= 1_800_000_000 and f"-{end.day}{end:%b%y}-".upper() in name

@@ -17,6 +17,7 @@ from gex_pipeline.market.listing import Contracts
 from gex_pipeline.market.quotes import Quotes
 from gex_pipeline.market.server.answers import Moment, Query, or_none
 from gex_pipeline.market.server.deribit.wire import invalid, required
+from gex_pipeline.market.server.history import settlement_estimate
 from gex_pipeline.market.world import World
 
 CURRENCIES = ("BTC", "ETH", "USDC", "USDT", "EURR")
@@ -107,13 +108,16 @@ def underlying_name(book: Book, expiry_us: int) -> str:
 def summary_rows(moment: Moment, book: Book) -> list[dict[str, Any]]:
     """What `get_book_summary_by_currency` says of a book: no greeks; null where there is no quote or trade."""
     q = moment.quotes(book)
+    estimate = settlement_estimate(moment, book.index_source, book.coin) or q.spot
     names = {us: underlying_name(book, us) for us in np.unique(q.listed.expiry_us).tolist()}
     columns = (q.listed.expiry_us, q.mark(), *q.bid_and_ask(), q.mark_iv, q.forward, q.open_interest, q.volume)
     rows = zip(q.listed.names, *(c.tolist() for c in columns), strict=True)
-    return [_summary(q, name, names[us], *rest) for name, us, *rest in rows]
+    return [_summary(q, estimate, name, names[us], *rest) for name, us, *rest in rows]
 
 
-def _summary(q: Quotes, name: str, future: str, mark: float, bid: float, ask: float, *rest: float) -> dict[str, Any]:
+def _summary(
+    q: Quotes, estimate: float, name: str, future: str, mark: float, bid: float, ask: float, *rest: float
+) -> dict[str, Any]:
     iv, forward, open_interest, volume = rest
     decimals = 4 if q.book.is_inverse else 2
     is_traded = volume > 0
@@ -133,7 +137,7 @@ def _summary(q: Quotes, name: str, future: str, mark: float, bid: float, ask: fl
         "underlying_price": forward,
         "underlying_index": future,
         "interest_rate": 0.0,
-        "estimated_delivery_price": q.spot,
+        "estimated_delivery_price": estimate,
         "volume": volume,
         "volume_usd": round(volume * mark * (forward if decimals == 4 else 1.0), 2),
         "price_change": round(-4.91 + 100 * (iv % 0.1), 4) if is_traded else None,

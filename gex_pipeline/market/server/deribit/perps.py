@@ -10,6 +10,7 @@ from gex_pipeline.market.server import perps
 from gex_pipeline.market.server.answers import Moment, Query
 from gex_pipeline.market.server.deribit.options import summary_rows
 from gex_pipeline.market.server.deribit.wire import invalid, required
+from gex_pipeline.market.server.history import settlement_estimate
 
 _FAR_MS = 32_503_708_800_000  # the year 3000, Deribit's expiry of what never expires
 
@@ -25,7 +26,7 @@ def index_price(moment: Moment, query: Query) -> dict[str, float]:
     required(query, "index_name")
     coin, source = index_of(moment, query["index_name"])
     price = moment.index(source, coin)
-    return {"index_price": price, "estimated_delivery_price": price}
+    return {"index_price": price, "estimated_delivery_price": settlement_estimate(moment, source, coin) or price}
 
 
 def index_of(moment: Moment, name: str) -> tuple[str, str]:
@@ -56,7 +57,7 @@ def perpetual_row(moment: Moment, name: str) -> dict[str, Any]:
         "low": p.low,
         "current_funding": p.funding_8h,
         "funding_8h": p.funding_8h,
-        "estimated_delivery_price": p.index,
+        "estimated_delivery_price": settlement_estimate(moment, source, coin) or p.index,
         "volume": p.volume_coin,
         "volume_usd": round(p.volume_coin * p.mark, 2),
         "volume_notional": round(p.volume_coin * p.mark, 2),
@@ -116,7 +117,8 @@ def ticker(moment: Moment, query: Query) -> dict[str, Any]:
         return _renamed(row) | _option_part(moment, book, row)
     row = perpetual_row(moment, name)
     perpetual = {"current_funding": row["current_funding"], "funding_8h": row["funding_8h"]}
-    return _renamed(row) | perpetual | {"index_price": row["estimated_delivery_price"], "interest_value": 0.0}
+    coin, source = perpetuals(moment)[name]
+    return _renamed(row) | perpetual | {"index_price": moment.index(source, coin), "interest_value": 0.0}
 
 
 def _renamed(row: dict[str, Any]) -> dict[str, Any]:

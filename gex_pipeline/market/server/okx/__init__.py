@@ -110,6 +110,7 @@ ENDPOINTS: dict[str, Make] = {
     "market/mark-price-candles": history.candle_rows(history.Shelf("mark", 100, is_recent=True)),
     "market/history-mark-price-candles": history.candle_rows(history.Shelf("mark", 100, is_recent=False)),
     "market/trades": history.trades,
+    "public/estimated-price": history.estimated_price,
     "public/option-trades": history.option_trades,
     "public/funding-rate-history": history.funding,
     "public/delivery-exercise-history": history.exercises,

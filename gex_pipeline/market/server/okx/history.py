@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import takewhile
+from math import isnan
 from typing import Any
 
 from gex_pipeline.market.books import Book, digits
@@ -141,6 +142,19 @@ def _details(moment: Moment, book: Book, day: Any) -> list[dict[str, str]]:
     px, gone, has_paid = history.exercised(moment.world, book, day)
     types = ("exercised" if paid else "expired_otm" for paid in has_paid)
     return [{"insId": n, "px": text(px, 4), "type": t} for n, t in zip(gone.names, types, strict=True)]
+
+
+def estimated_price(moment: Moment, query: Query) -> list[dict[str, str]]:
+    """`public/estimated-price` of one option: nothing before its settlement is averaged."""
+    required(query, "instId")
+    name = query["instId"]
+    for book in moment.books("okx"):
+        names = moment.listed(book).names
+        if name in names:
+            estimate = float(history.settlement_estimates(moment, book)[names.index(name)])
+            row = {"instType": "OPTION", "instId": name, "settlePx": text(estimate, 4), "ts": str(moment.now_ms)}
+            return [] if isnan(estimate) else [row]
+    raise refuse(200, *NO_INSTRUMENT)
 
 
 def option_trades(moment: Moment, query: Query) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -56,6 +57,17 @@ def test_requests_as_the_venue_writes_them() -> None:
 
 def test_a_coin_that_is_not_listed_costs_nothing_more() -> None:
     assert poll(FakeAsker(), ("HYPE",)) == {"api/v5/market/tickers": 1, "api/v5/public/mark-price": 1}
+
+
+SETTLING = ("SOL-USD_UM-261120-190-C", "SOL-USD_UM-261120-200-P", "SOL-USD_UM-261121-200-C")
+
+
+@pytest.mark.parametrize(("minutes", "asked"), [(31, 0), (29, 1), (0, 0)])
+def test_what_settles_within_half_an_hour_is_asked_for_once_a_family(minutes: int, asked: int) -> None:
+    received = datetime(2026, 11, 20, 8, tzinfo=UTC) - timedelta(minutes=minutes)
+    names = dict.fromkeys([*SETTLING, "BTC-USD-261120-80000-C", "SOL-USD_UM-x"], received)
+    assert wire.settling(names, "SOL") == ["SOL-USD_UM-261120-190-C"][:asked]
+    assert len(wire.settling(names, "BTC")) == asked
 
 
 def lists(*families: str) -> tuple[Reply, ...]:
