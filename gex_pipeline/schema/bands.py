@@ -26,7 +26,7 @@ def _venues(description: str) -> Column:
 
 LEVEL_BANDS = Table(
     name="level_bands",
-    description="How sure the flip and the main walls are: what quotes, a venue less, and each venue alone would say.",
+    description="How sure the flip and main walls are: what quotes, a venue less, each venue and other signs say.",
     columns=(
         *SCOPED,
         Column("level", "category", "", "zero_gamma, call_resistance or put_support.", choices=BANDED),
@@ -53,6 +53,13 @@ LEVEL_BANDS = Table(
         ),
         _venues("Venues that have the level by themselves."),
         price("taker_usd", "The level by the trades (sign model taker); null where none are stored.", is_nullable=True),
+        price(
+            "signs_low_usd",
+            "Lowest level of the naive signs, of the trades, and, of a flip, were the naive signs wrong about a tenth "
+            "of the calls' or of the puts' gamma; null where that leaves none, of a wall without trades.",
+            is_nullable=True,
+        ),
+        price("signs_high_usd", "Highest, likewise.", is_nullable=True),
         Column(
             "status",
             "category",

@@ -1,7 +1,8 @@
-"""Table `level_bands`: how sure the flip and the main walls are, as far as quotes and venues tell it."""
+"""Table `level_bands`: how sure the flip and the main walls are, as far as quotes, venues and other signs tell it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,9 @@ from gex_pipeline.transforms.quote_errors import LEAST_QUOTED
 from gex_pipeline.transforms.without_venue import flips_without, strikes_without
 
 _SIGN_MODEL = "naive"
+_CALL, _PUT = 0, 1
+#: The share of a side's gamma that the naive signs may be wrong about.
+_WRONG = 0.1
 _SIDES = {"call_resistance": ("call", True), "put_support": ("put", False)}
 
 
@@ -49,6 +53,8 @@ def level_bands(book: Book) -> pl.DataFrame:
     value, low, venues, without = (rows(name) for name in ("value", "low", "venues", "without"))
     quoted = np.stack([errors.quoted_share for errors in book.quote_errors])[scopes, snapshots]
     count = (~np.isnan(venues)).sum(axis=0)
+    taker = _by_trades(book)
+    signs_low, signs_high = _by_signs(book, np.stack([bands.value for bands in found], axis=-1), taker)
     return frame(
         {
             **scoped_columns(book, np.zeros_like(scopes), scopes, snapshots, _SIGN_MODEL),
@@ -63,7 +69,9 @@ def level_bands(book: Book) -> pl.DataFrame:
             "venues_high_usd": floats(np.fmax.reduce(venues)),
             "venues_sd_usd": floats(_deviation(venues, count)),
             "n_venues": count,
-            "taker_usd": floats(_by_trades(book)[snapshots, scopes, levels]),
+            "taker_usd": floats(taker[snapshots, scopes, levels]),
+            "signs_low_usd": floats(signs_low[snapshots, scopes, levels]),
+            "signs_high_usd": floats(signs_high[snapshots, scopes, levels]),
             "status": category(_status(value, low, quoted), BAND_STATUSES),
         }
     )
@@ -79,6 +87,27 @@ def _by_trades(book: Book) -> Floats:
     x, _ = flips.headline(held.crossings(TAKER), n_books)
     walls = [books.chosen(held.walls(TAKER)[kind][:, 0]) for kind, _ in _SIDES.values()]
     return np.stack([_by_set(held, each)[0] for each in (books.spot * np.exp(x), *walls)], axis=-1)
+
+
+def _by_signs(book: Book, value: Floats, taker: Floats) -> tuple[Floats, Floats]:
+    """Lowest and highest level, (snapshots, scopes, levels), where other signs hold; NaN where that is not told."""
+    flip, by_trades = value[..., :1], taker[..., :1]
+    flips_told = np.stack([flip, np.where(np.isnan(by_trades), flip, by_trades), *_flips_if_wrong(book)])
+    # how much of a side is held the other way moves no wall of it: there the trades alone say something else
+    walls_told = np.stack([value[..., 1:], taker[..., 1:]])
+    low = np.concatenate([flips_told.min(axis=0), walls_told.min(axis=0)], axis=-1)
+    high = np.concatenate([flips_told.max(axis=0), walls_told.max(axis=0)], axis=-1)
+    return low, high
+
+
+def _flips_if_wrong(book: Book) -> Iterator[Floats]:
+    """Zero gamma, (snapshots, scopes, 1), were dealers short a part of the calls; and long such a part of the puts."""
+    sides = book.profile[:, 0]
+    call, put = sides[:, :, _CALL], sides[:, :, _PUT]
+    kept, spot = 1.0 - 2.0 * _WRONG, book.contracts.spots[:, :1]
+    for net in (kept * call - put, call - kept * put):
+        x = flips.on_grid(net.reshape(-1, net.shape[-1]), (call + put).reshape(-1, net.shape[-1]))
+        yield (spot * np.exp(x.reshape(-1, len(SCOPES))))[..., None]
 
 
 def _status(value: Floats, low: Floats, quoted: Floats) -> Ints:

@@ -1,7 +1,6 @@
 """The books of all venues with one of them left out: how much a level rests on a single venue.
 
-Belongs here: sums of all venues less one. Flips are found between points of the search grid by a cubic, not re-priced:
-to about 0.01 %, but for peaks of the last hours that are narrower than the grid.
+Belongs here: sums of all venues less one. Flips are those of `flips.on_grid`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import numpy as np
 
 from gex_pipeline.core import flips
 from gex_pipeline.core.black76 import Floats
-from gex_pipeline.core.profile import search_grid
 from gex_pipeline.core.strike_levels import StrikeBooks
 from gex_pipeline.transforms.book import SCOPES, Book
 from gex_pipeline.transforms.contracts import row_medians
@@ -51,9 +49,7 @@ def flips_without(book: Book, sign_model: str) -> Iterator[Floats]:
     """For each venue the zero gamma of the others, USD, of books (snapshot, scope), flat; NaN without one."""
     net, gross = book.signed_profile(sign_model)
     for v, spot in enumerate(spots_without(book)):
-        rest = flips.Brackets.from_grid(search_grid(), _less(book, net, v), np.maximum(_less(book, gross, v), 0.0))
-        found = flips.Crossings(rest.group, rest.guess, rest.is_up, np.full(len(rest.guess), np.nan))
-        x, _ = flips.headline(found, book.shape[0] * len(SCOPES))
+        x = flips.on_grid(_less(book, net, v), np.maximum(_less(book, gross, v), 0.0))
         yield np.repeat(spot, len(SCOPES)) * np.exp(x)
 
 

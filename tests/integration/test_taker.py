@@ -111,6 +111,15 @@ def test_bands_show_the_level_by_trades_beside_the_naive_one(filled: Store) -> N
     found = rows(filled, "level_bands").join(whole.select(*key, by_trades="value_usd"), on=key, how="left")
     assert found["taker_usd"].equals(found["by_trades"]) and found["taker_usd"].count() > 0
     assert not found["taker_usd"].equals(found["value_usd"])
+    walls = found.filter(pl.col("level") != "zero_gamma")
+    ends = (getattr(pl, f"{end}_horizontal")("value_usd", "taker_usd") for end in ("min", "max"))
+    low, high = (pl.when(pl.col("taker_usd").is_not_null()).then(end) for end in ends)
+    told = walls.select(low=low, high=high)
+    assert walls["signs_low_usd"].equals(told["low"], null_equal=True) and told["low"].count() > 0
+    assert walls["signs_high_usd"].equals(told["high"], null_equal=True)
+    flips = found.filter(pl.col("level") == "zero_gamma").drop_nulls(["signs_low_usd", "taker_usd"])
+    assert flips.height > 0
+    assert flips.select(pl.col("taker_usd").is_between("signs_low_usd", "signs_high_usd").all()).item()
 
 
 def test_without_trades_the_tables_are_as_they_were(tmp_path: Path) -> None:

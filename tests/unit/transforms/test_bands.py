@@ -63,6 +63,7 @@ def test_as_the_twin(seed: int) -> None:
         mine = select(rows, scope)
         check_net(mine, spot(rows), found(nets, scope))
         check_flip(mine, spot(rows), found(banded, scope, "zero_gamma"))
+        check_signs(rows, scope, banded)
         check_venues(rows, scope, banded)
 
 
@@ -95,6 +96,28 @@ def check_flip(rows: list[Row], spot_now: float, band: dict[str, Any]) -> None:
     low, high = slow.band(rows, spot_now, at.price, at.slope)
     assert band["quotes_low_usd"] == pytest.approx(low, rel=1e-6)
     assert band["quotes_high_usd"] == pytest.approx(high, rel=1e-6)
+
+
+def check_signs(rows: list[Row], scope: str, banded: pl.DataFrame) -> None:
+    """A tenth of a side held the other way is a tenth of its contracts of the other type: gamma is the same."""
+    flip = found(banded, scope, "zero_gamma")
+    wrong = [slow_levels(mostly(rows, side), scope)["zero_gamma"][0] for side in "CP"]
+    values = [flip["value_usd"], *wrong]
+    check_range(flip, "signs", [] if None in values else values, 1e-4)
+    for wall in LEVELS[1:]:
+        assert found(banded, scope, wall)["signs_low_usd"] is None
+
+
+def mostly(rows: list[Row], side: str) -> list[Row]:
+    """Nine tenths of the open interest of a side as it is, a tenth as the other type's."""
+    other = "P" if side == "C" else "C"
+    split = []
+    for each in rows:
+        oi = each["open_interest_coin"]
+        if each["option_type"] == side:
+            split.append({**each, "open_interest_coin": 0.1 * oi, "option_type": other})
+        split.append({**each, "open_interest_coin": 0.9 * oi if each["option_type"] == side else oi})
+    return split
 
 
 def check_venues(rows: list[Row], scope: str, banded: pl.DataFrame) -> None:
