@@ -19,8 +19,8 @@ from gex_pipeline.core.black76 import Bools, Floats
 LEAST = 20
 #: Observations that share nothing say something sooner.
 LEAST_INDEPENDENT = 8
-#: Share of the values' range that is rounding.
-_NOTHING = 1e-12
+#: Share of the values' range that is rounding, and of their size.
+_NOTHING, _SAME = 1e-12, 1e-9
 #: Days of each of two groups: on fewer, one spell decides.
 _LEAST_DAYS = 10
 #: Of yes and no, in each of two groups that are compared.
@@ -38,7 +38,7 @@ def mean(
     kept = values[np.isfinite(values)]
     n, lags = len(kept), _lags(np.isfinite(values).sum(), overlap)
     method = f"HAC, {lags} lags"
-    if n < max(LEAST, overlap * windows) or np.ptp(kept) == 0:
+    if n < max(LEAST, overlap * windows) or not varies(kept):
         return Estimate(name, group, unit, n, method, status=TOO_LITTLE)
     error = _hac_error(kept, np.ones((n, 1)), lags)
     return _hac(name, group, unit, n, method, float(kept.mean()), error, (lags + 1) / n)
@@ -50,7 +50,7 @@ def independent(name: str, group: str, unit: str, values: Floats) -> Estimate:
 
     kept = values[np.isfinite(values)]
     n, method = len(kept), "non-overlapping, Student's t"
-    if n < LEAST_INDEPENDENT or np.ptp(kept) == 0:
+    if n < LEAST_INDEPENDENT or not varies(kept):
         return Estimate(name, group, unit, n, method, status=TOO_LITTLE)
     value, error = float(kept.mean()), float(kept.std(ddof=1) / math.sqrt(n))
     reach = float(stdtrit(n - 1, 0.975)) * error
@@ -92,8 +92,8 @@ def complete(y: Floats, columns: Sequence[Floats]) -> tuple[Floats, Floats, Bool
     table = np.column_stack(columns)
     kept = np.isfinite(table).all(axis=1) & np.isfinite(y)
     table = table[kept]
-    varies = np.array([i == 0 or (len(table) > 0 and np.ptp(table[:, i]) > 0) for i in range(table.shape[1])])
-    return y[kept], np.column_stack([table[:, varies], np.ones(len(table))]), kept
+    moves = np.array([i == 0 or (len(table) > 0 and np.ptp(table[:, i]) > 0) for i in range(table.shape[1])])
+    return y[kept], np.column_stack([table[:, moves], np.ones(len(table))]), kept
 
 
 def n_told(x: Floats) -> int:
@@ -102,10 +102,15 @@ def n_told(x: Floats) -> int:
     return len(x) if len(values) > 2 else int(counts.min()) if len(values) == 2 else 0
 
 
+def varies(values: Floats) -> bool:
+    """Whether there is more in some values than one number and its rounding."""
+    return bool(len(values) and np.ptp(values) > _SAME * np.abs(values).max())
+
+
 def is_enough(y: Floats, columns: Floats) -> bool:
     """Whether y can be regressed on the columns."""
     n, width = columns.shape
-    return bool(n >= max(LEAST, 5 * width) and np.ptp(y) > 0 and np.linalg.matrix_rank(columns) == width)
+    return bool(n >= max(LEAST, 5 * width) and varies(y) and np.linalg.matrix_rank(columns) == width)
 
 
 def _solved(y: Floats, columns: Floats) -> Floats:
@@ -125,7 +130,7 @@ def difference(name: str, group: str, unit: str, values: Floats, is_first: Bools
     days = [len(np.unique(day[of_group])) for of_group in (is_first, ~is_first)]
     method = f"bootstrap of t by days, {_DRAWS} draws"
     too_little = Estimate(name, group, unit, smaller, method, status=TOO_LITTLE)
-    if smaller < LEAST or min(days) < _LEAST_DAYS or len(np.unique(day)) < LEAST or np.ptp(values) == 0:
+    if smaller < LEAST or min(days) < _LEAST_DAYS or len(np.unique(day)) < LEAST or not varies(values):
         return too_little
     if _is_rare(values, is_first):
         return _newcombe(name, group, unit, values, is_first, days)

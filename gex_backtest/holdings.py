@@ -88,9 +88,11 @@ def holdings(bars: Bars, orders: Orders) -> Holdings:
     reason[stopped < until] = STOP
     reason[taken < stopped] = TAKE  # both in one bar: the stop, which is worse
     exit_bar = np.minimum(stopped, taken)
-    at_open = bars.open[np.minimum(exit_bar, n_bars - 1)]
+    last = np.minimum(exit_bar, n_bars - 1)
+    at_open = bars.open[last]
     gapped = np.where(weight > 0, np.minimum(stop, at_open), np.maximum(stop, at_open))
-    exit_usd = np.choose(reason, [at_open, gapped, take, np.full_like(at_open, bars.close[-1])])
+    traded = np.clip(take, bars.low[last], bars.high[last])  # it may have been passed before the fill
+    exit_usd = np.choose(reason, [at_open, gapped, traded, np.full_like(at_open, bars.close[-1])])
     return Holdings(weight, fill, exit_bar, until, bars.open[fill], exit_usd, reason)
 
 

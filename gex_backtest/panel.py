@@ -56,6 +56,16 @@ class Panel:
         return self._levels["all_expiry"][1] >= 0
 
     @cached_property
+    def trading(self) -> slice:
+        """Rows of the bars that trading is measured on: from the first decision that sees levels to the last.
+
+        Before and after it nothing could be decided, and a ratio a year of years without positions says little. All of
+        a history without levels.
+        """
+        seen = np.flatnonzero(self.has_levels)
+        return slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0, len(self.bars))
+
+    @cached_property
     def _levels(self) -> dict[str, tuple[pl.DataFrame, Ints]]:
         tables = {scope: self.history.levels.filter(pl.col("scope") == scope) for scope in SCOPES}
         return {scope: (table, self._rows(table)) for scope, table in tables.items()}

@@ -6,8 +6,9 @@ they are kept until the target changes, so that there is no hidden rebalancing. 
 on |change of coins| x price. Equity starts at 1.
 
 A stop or take is a price decided together with a target, and it watches from the fill on, in the bar of the fill too.
-A stop fills at the worse of its price and the bar's open, a take at its price and never better; when a bar reaches
-both, the stop counts. After it the variant is flat until the target changes to another value.
+A stop fills at the worse of its price and the bar's open, a take at its price or, where the whole bar is beyond it, at
+the bar's nearest; when a bar reaches both, the stop counts. After it the variant is flat until the target changes to
+another value.
 
 Equity that reaches 0, at a fill or anywhere inside a bar, stays 0: ruin. A position that is open at the end is worth
 the last close, without the cost of closing it.

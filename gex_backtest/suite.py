@@ -63,7 +63,7 @@ class Coverage:
 
 @dataclass(frozen=True, eq=False)
 class Trading:
-    """What the trading form of a variant came to; ``equity`` of shape (bars,) at each close, from 1.
+    """What the trading form of a variant came to; ``equity`` from 1, at each close of :attr:`Results.bars`.
 
     ``placebos``: the same orders at levels that are none, by kind; none where a rule trades at no levels.
     """
@@ -94,7 +94,7 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """A run: outcomes in the order of rules and variants."""
+    """A run: outcomes in the order of rules and variants; ``bars``: those that trading is measured on."""
 
     configuration: Configuration
     bars: Bars
@@ -127,14 +127,15 @@ def run(
             done(choice.rule.name)
     if all(outcome.study is None for outcome in outcomes):
         raise BacktestError(f"no rule can be run: {_reasons(outcomes)}")
-    return Results(configuration, history.bars, coverage(panel), _with_records(history.bars, outcomes))
+    bars = panel.bars[panel.trading]
+    return Results(configuration, bars, coverage(panel), _with_records(bars, outcomes))
 
 
 def coverage(panel: Panel) -> Coverage:
     """What there is to decide on."""
     history, bars = panel.history, panel.bars
     times = history.levels["snapshot_at"]
-    first, last = (datetime.fromtimestamp(int(us) / 1e6, UTC) for us in (bars.open_at[0], bars.close_at[-1]))
+    first, last = _instants(bars)
     return Coverage(
         first_open_at=first,
         last_close_at=last,
@@ -183,20 +184,38 @@ def _study(panel: Panel, rule: Rule, parameters: Any) -> Study:
     lacking = [need for need in rule.needs if getattr(panel.history, need).is_empty()]
     if lacking:
         raise BacktestError("; ".join(_LACKING[need] for need in lacking))
+    if rule.needs and not panel.history.levels.is_empty() and not panel.has_levels.any():
+        raise BacktestError(_apart(panel))
     return rule.study(panel, parameters)
+
+
+def _apart(panel: Panel) -> str:
+    """That no bar ends while a snapshot is known and fresh."""
+    levels = panel.history.levels["snapshot_at"]
+    first, last = _instants(panel.bars)
+    spans = f"snapshots {levels.min():%Y-%m-%d} to {levels.max():%Y-%m-%d}, candles {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    return f"levels and candles do not meet: {spans}: `gex candles` or `gex import` brings those of the snapshots"
+
+
+def _instants(bars: Bars) -> tuple[datetime, datetime]:
+    """The first open and the last close."""
+    first, last = (datetime.fromtimestamp(int(us) / 1e6, UTC) for us in (bars.open_at[0], bars.close_at[-1]))
+    return first, last
 
 
 def _trading(panel: Panel, asked: Configuration, rule: Rule, parameters: Any) -> Trading:
     assert rule.orders is not None
     funding = _funding(panel.history, asked.costs)
     placebos = rule.placebo_orders(panel, parameters) if rule.placebo_orders else {}
-    traded = {kind: _traded(panel.bars, asked, funding, orders) for kind, orders in placebos.items()}
-    return replace(_traded(panel.bars, asked, funding, rule.orders(panel, parameters)), placebos=traded)
+    traded = {kind: _traded(panel, asked, funding, orders) for kind, orders in placebos.items()}
+    return replace(_traded(panel, asked, funding, rule.orders(panel, parameters)), placebos=traded)
 
 
-def _traded(bars: Bars, asked: Configuration, funding: Floats, orders: Orders) -> Trading:
-    targets = asked.sizing.scaled(bars, orders.targets) if asked.sizing else orders.targets
-    done = simulate(bars, targets, asked.costs, funding=funding, stops=orders.stops, takes=orders.takes)
+def _traded(panel: Panel, asked: Configuration, funding: Floats, orders: Orders) -> Trading:
+    targets = asked.sizing.scaled(panel.bars, orders.targets) if asked.sizing else orders.targets
+    rows, bars = panel.trading, panel.bars[panel.trading]
+    stops, takes = (None if prices is None else prices[rows] for prices in (orders.stops, orders.takes))
+    done = simulate(bars, targets[rows], asked.costs, funding=funding[rows], stops=stops, takes=takes)
     equity, trades = done.equity[:, 0], done.trades()
     return Trading(equity, trades, metrics(bars, equity, done.ledgers[0]), samples(bars, equity, trades))
 

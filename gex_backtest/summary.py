@@ -5,13 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 
 import polars as pl
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gex_backtest import words
+from gex_backtest import returns, words
 from gex_backtest.calibration import told
 from gex_backtest.costs import Costs
 from gex_backtest.study import OK, Estimate, Rule
@@ -119,4 +120,15 @@ def problems(results: Results) -> list[str]:
         for o in results.outcomes
         if o.study and o.rule.orders and o.trading_status != OK
     ]
-    return list(dict.fromkeys([*study, *orders]))
+    return list(dict.fromkeys([*study, *_short(results), *orders]))
+
+
+def _short(results: Results) -> list[str]:
+    """Rules whose measures look back farther than there are bars, so that no decision can be studied."""
+    covered = results.coverage
+    days = (covered.last_close_at - covered.first_open_at) / timedelta(days=1)
+    return [
+        f"{o.rule.name}: looks back {o.rule.looks_back_days} days, and there are {days:.1f} days of bars: too short"
+        for o in results.outcomes
+        if o.study and days < returns.COVERED * o.rule.looks_back_days
+    ]

@@ -20,7 +20,7 @@ import polars as pl
 
 from gex_backtest.bars import HOUR_US
 from gex_backtest.bounds import require_divisor
-from gex_backtest.decisions import LINES, Decisions, every, is_known, positive, regime
+from gex_backtest.decisions import HAR_DAYS, LINES, Decisions, every, is_known, positive, regime
 from gex_backtest.estimates import coefficient, gain
 from gex_backtest.events import events
 from gex_backtest.forecasts import out_of_sample
@@ -134,5 +134,6 @@ RULE = Rule(
     study,
     headline,
     claimed=-0.10,
+    looks_back_days=HAR_DAYS[-1],
     orders=orders,
 )

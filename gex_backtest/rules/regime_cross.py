@@ -1,10 +1,12 @@
 """When spot crosses the line between the regimes, volatility is said to expand: the hours around.
 
-An event is a decision at which the regime by a line is the other than at the bar before, the first after some quiet
-hours. What follows is measured from the next full hour on: its outcome, the logarithm of realised volatility in the
-next hours, is compared with that of full hours that have had no crossing for as long, beside trailing volatility (HAR,
-the last hours and the last one), the size of the last moves, IV, hour of day and weekend: crossings happen when price
-moves, and moves cluster. Stored events and paths begin at the crossing itself.
+An event is a decision at which spot has gone through the line, as it is now, since the bar before: a new snapshot whose
+line is on the other side of spot is none. (Net GEX is no line that spot could go through: there it is a change of its
+sign.) Events are the first after some quiet hours. What follows is measured from the next full hour on: its outcome,
+the logarithm of realised volatility in the next hours, is compared with that of full hours in which neither spot nor
+line have crossed the other for as long, beside trailing volatility (HAR, the last hours and the last one), the size of
+the last moves, IV, hour of day and weekend: crossings happen when price moves, and moves cluster. Stored events and
+paths begin at the crossing itself.
 
 Headline: that coefficient for `zero_gamma`; the claim is that it is positive.
 """
@@ -20,7 +22,7 @@ import polars as pl
 
 from gex_backtest.bars import DAY_US, HOUR_US, Bars, Ints
 from gex_backtest.bounds import require, require_divisor
-from gex_backtest.decisions import LINES, Decisions, every, positive, regime
+from gex_backtest.decisions import HAR_DAYS, LINES, Decisions, every, positive, regime
 from gex_backtest.estimates import difference
 from gex_backtest.events import events
 from gex_backtest.panel import Panel
@@ -63,10 +65,10 @@ def study(panel: Panel, p: Parameters) -> Study:
     return Study(pl.concat(tables), list(chain(*estimates)), dict(zip(lines, paths, strict=True)))
 
 
-def crossings(state: Floats, at: Ints, quiet_us: int) -> Ints:
-    """Decisions whose known regime is not that of the decision before, none within a time after another."""
+def crossings(crossed: Bools, at: Ints, quiet_us: int) -> Ints:
+    """Of the decisions that are marked those that come within no time after another."""
     kept, last = [], -np.inf
-    for row in _changes(state).tolist():
+    for row in np.flatnonzero(crossed).tolist():
         if at[row] - last > quiet_us:
             kept.append(row)
         last = at[row]
@@ -75,41 +77,49 @@ def crossings(state: Floats, at: Ints, quiet_us: int) -> Ints:
 
 def headline(panel: Panel, p: Parameters) -> Estimate:
     """What a crossing of zero gamma adds to the logarithm of the volatility that follows."""
-    made, is_crossing = _beside_calm(panel, p, *_crossed(panel, p, "zero_gamma"))
+    made, is_crossing = _beside_calm(panel, p, "zero_gamma", _crossed(panel, p, "zero_gamma"))
     return _expansion(made, p, "zero_gamma", is_crossing)
 
 
-def _crossed(panel: Panel, p: Parameters, line: str) -> tuple[Floats, Decisions]:
-    """The regime at every decision, and its crossings."""
-    state = regime(panel, line)
-    return state, Decisions(panel, crossings(state, panel.bars.close_at, p.quiet_hours * HOUR_US))
+def _crossed(panel: Panel, p: Parameters, line: str) -> Decisions:
+    at = panel.bars.close_at
+    return Decisions(panel, crossings(_gone_through(panel, line), at, p.quiet_hours * HOUR_US))
 
 
-def _changes(state: Floats) -> Ints:
-    """Decisions whose known regime is not that of the decision before."""
-    return np.flatnonzero(state[1:] * state[:-1] < 0) + 1
+def _gone_through(panel: Panel, line: str) -> Bools:
+    """Decisions at which spot is on the other side of the line, as it is now, than at the bar before."""
+    if line == "net_gex":
+        return _changes(regime(panel, line))
+    level, close = panel.level(line), panel.bars.close
+    return (np.append(np.nan, close[:-1]) - level) * (close - level) < 0
+
+
+def _changes(state: Floats) -> Bools:
+    """Decisions whose known regime is not that of the decision before, be it that spot or that the line has moved."""
+    return np.append(False, state[1:] * state[:-1] < 0)
 
 
 def _of_line(panel: Panel, p: Parameters, line: str) -> tuple[pl.DataFrame, list[Estimate], pl.DataFrame]:
-    state, crossed = _crossed(panel, p, line)
-    kinds = np.where(state[crossed.rows] > 0, "into positive", "into negative")
+    crossed = _crossed(panel, p, line)
+    kinds = np.where(regime(panel, line)[crossed.rows] > 0, "into positive", "into negative")
     vol = crossed.following(p.horizon_hours)
     level = None if line == "net_gex" else panel.level(line)[crossed.rows]
     table = events(crossed, p.horizon_hours, kinds, line, "realised_vol", "1, annual", vol, level)
-    made, is_crossing = _beside_calm(panel, p, state, crossed)
+    made, is_crossing = _beside_calm(panel, p, line, crossed)
     estimates = [_expansion(made, p, line, is_crossing), *_path(made, p, line, is_crossing)]
     hours = np.arange(-p.path_hours, p.path_hours)
     return table, estimates, event_path(panel.bars, hours, lambda at: _vol_path(panel.bars, at, hours), crossed.at)
 
 
-def _beside_calm(panel: Panel, p: Parameters, state: Floats, crossed: Decisions) -> tuple[Decisions, Bools]:
-    """Full hours after an hour with an event, or after so many hours without a crossing; which are the former.
+def _beside_calm(panel: Panel, p: Parameters, line: str, crossed: Decisions) -> tuple[Decisions, Bools]:
+    """Full hours after an hour with an event, or after so many hours in one regime; which are the former.
 
     What comes after a decision does not choose it.
     """
-    hourly, at = every(panel, 1), panel.bars.close_at
+    hourly, at, state = every(panel, 1), panel.bars.close_at, regime(panel, line)
     is_crossing = _since(crossed.at, hourly.at) < HOUR_US
-    is_calm = _since(at[_changes(state)], hourly.at) > p.horizon_hours * HOUR_US
+    any_change = at[_changes(state) | _gone_through(panel, line)]
+    is_calm = _since(any_change, hourly.at) > p.horizon_hours * HOUR_US
     chosen = (is_crossing | is_calm) & np.isfinite(state[hourly.rows])
     return Decisions(panel, hourly.rows[chosen]), is_crossing[chosen]
 
@@ -153,4 +163,5 @@ RULE = Rule(
     study,
     headline,
     claimed=0.10,
+    looks_back_days=HAR_DAYS[-1],
 )

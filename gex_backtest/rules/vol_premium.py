@@ -113,5 +113,6 @@ RULE = Rule(
     study,
     headline,
     claimed=4.0,
+    looks_back_days=Parameters.window_days,
     needs=(),
 )

@@ -50,14 +50,14 @@ class Account:
             if low <= self.stop:
                 self.trade(0.0, min(self.stop, open_), bar, "stop")
             elif high >= self.take:
-                self.trade(0.0, self.take, bar, "take")
+                self.trade(0.0, max(self.take, low), bar, "take")
             else:
                 self.lose_everything_if(self.worth(low) <= 0)
         elif self.coins < 0:
             if high >= self.stop:
                 self.trade(0.0, max(self.stop, open_), bar, "stop")
             elif low <= self.take:
-                self.trade(0.0, self.take, bar, "take")
+                self.trade(0.0, min(self.take, high), bar, "take")
             else:
                 self.lose_everything_if(self.worth(high) <= 0)
 

@@ -143,3 +143,16 @@ FEW, FLAT = np.arange(5.0), np.ones(100)
 def test_too_little_data_is_said_and_gives_no_number(found: Estimate) -> None:
     assert found.status == TOO_LITTLE != OK
     assert (found.value, found.standard_error, found.low, found.high) == (None, None, None, None)
+
+
+@pytest.mark.parametrize("kind", ["mean", "independent", "coefficient", "difference"])
+def test_a_number_and_its_rounding_is_too_little_data(kind: str) -> None:
+    values = -37.8 + 1e-12 * np.random.default_rng(1).standard_normal(400)
+    is_first, day = np.arange(400) % 2 == 0, np.arange(400) // 4
+    found = {
+        "mean": lambda: estimates.mean("x", "", "1", values),
+        "independent": lambda: estimates.independent("x", "", "1", values),
+        "coefficient": lambda: estimates.coefficient("x", "", "1", values, np.arange(400.0), []),
+        "difference": lambda: estimates.difference("x", "", "1", values, is_first, day),
+    }[kind]()
+    assert (found.value, found.p_value, found.status) == (None, None, TOO_LITTLE)

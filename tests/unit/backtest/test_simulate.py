@@ -68,6 +68,13 @@ def test_coins_stay_until_the_target_changes() -> None:
     assert found.trades()["weight"].to_list() == [1.0, 0.5]
 
 
+@pytest.mark.parametrize(("side", "take", "exit_usd"), [(1, 98, 99), (-1, 102, 101)])
+def test_a_take_that_was_passed_before_the_fill_is_at_a_price_that_was_traded(side: int, take: float, exit_usd: float):
+    on = bars((100, 100, 100, 100), (100, 101, 99, 100), (100, 100, 100, 100))
+    trade = run(on, side, NAN, NAN, takes=[take, NAN, NAN]).trades().row(0, named=True)
+    assert (trade["exit_usd"], trade["exit_reason"]) == (exit_usd, "take")
+
+
 def test_what_the_last_bar_decides_is_never_filled() -> None:
     assert run(flat(100, 100, 100), NAN, NAN, 1).trades().is_empty()
 
@@ -85,12 +92,12 @@ def test_the_next_bar_is_the_next_that_exists() -> None:
         ((100, 103, 94, 99), 1, 95, 105, 95, "stop"),
         ((92, 93, 90, 91), 1, 95, 105, 92, "stop"),  # opened below the stop: the open is worse
         ((100, 106, 97, 99), 1, 95, 105, 105, "take"),
-        ((108, 109, 107, 108), 1, 95, 105, 105, "take"),  # opened above the take: no better than it
+        ((108, 109, 107, 108), 1, 95, 105, 107, "take"),  # all of it above the take: at its lowest
         ((100, 106, 94, 99), 1, 95, 105, 95, "stop"),  # both: the worse
         ((100, 106, 97, 99), -1, 105, 95, 105, "stop"),
         ((108, 109, 107, 108), -1, 105, 95, 108, "stop"),
         ((100, 103, 94, 99), -1, 105, 95, 95, "take"),
-        ((92, 93, 90, 91), -1, 105, 95, 95, "take"),
+        ((92, 93, 90, 91), -1, 105, 95, 93, "take"),
         ((100, 106, 94, 99), -1, 105, 95, 105, "stop"),
     ],
 )
