@@ -91,7 +91,7 @@ def chance(outcomes: Iterable[Outcome]) -> str:
     """How many tests there are, one that variants share once, and how many chance alone would set apart from 0."""
     studies = [(outcome.rule.name, outcome.study) for outcome in outcomes if outcome.study]
     n = len({(rule, each) for rule, study in studies for each in study.estimates if each.p_value is not None})
-    return f"{n:,} tests in all, of which chance alone sets about {0.05 * n:.0f} apart from 0"
+    return f"{n:,} tests in all, of which chance alone sets about {0.05 * n:.0f} apart from 0" if n else "no tests"
 
 
 def toml(value: Any) -> str:

@@ -15,7 +15,7 @@ realised volatility:
 
 Then each settlement's distance from the nearest of the strikes listed a day before, see `clustering`; the expiries with
 large gross gamma are those above the median of the earlier ones of their type, all a day before (later, gamma tells
-how near spot is to a strike).
+how near spot is to a strike). Paths show how price comes to the strike, and to the permuted one, in the last hours.
 
 Headline: mean of ``closer`` for the strike with the largest gross gamma, 8 hours before, all expiries; the claim is
 that it is positive.
@@ -34,6 +34,7 @@ from gex_backtest import clustering, estimates, pins
 from gex_backtest.bounds import require
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel, micros
+from gex_backtest.paths import event_path, price_path
 from gex_backtest.pulls import UNIT, Drawn
 from gex_backtest.study import OK, TOO_LITTLE, Estimate, Rule, Study
 from gex_pipeline.core.black76 import Floats
@@ -95,7 +96,17 @@ def study(panel: Panel, parameters: Parameters) -> Study:
     events = pl.concat([*(each.events(name) for name, each in drawn.items()), *of_prices])
     of_strikes = (*_pulls(known, drawn), *_reached(known, drawn), *_against(known, drawn))
     found = [*of_strikes, *clustering.compared(settled, others)]
-    return Study(events.sort("decided_at", maintain_order=True), found)
+    paths = {name: _approach(panel, drawn[name]) for name in (pins.MAX_GAMMA, pins.PERMUTED)}
+    return Study(events.sort("decided_at", maintain_order=True), found, paths)
+
+
+def _approach(panel: Panel, drawn: Drawn) -> pl.DataFrame:
+    """How far price comes towards a candidate of the headline's lead, hour by hour until the settlement."""
+    lead = _LEADS[0]
+    here = drawn.is_near & (drawn.known["lead_hours"] == lead).to_numpy()
+    hours, path = price_path(panel.bars, lead)
+    at = micros(drawn.known["decided_at"])[here]
+    return event_path(panel.bars, hours, path, at, np.sign(drawn.distance[here]))
 
 
 def orders(panel: Panel, parameters: Parameters) -> Orders:

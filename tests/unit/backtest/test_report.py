@@ -174,7 +174,7 @@ def test_rules_have_their_pictures(of_rules: tuple[Record, History]) -> None:
     made = report(*of_rules, is_synthetic=True)
     names = {name for name in made if name != "report.html"}
     shown = {
-        "opex_pin": "price distance equity",
+        "opex_pin": "price distance path_1 path_2 equity",
         "regime": "price over_time equity",
         "wall_bounce": "price path_1 equity",
     }
