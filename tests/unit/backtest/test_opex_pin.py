@@ -87,7 +87,7 @@ def test_a_pull_is_the_move_towards_the_strike_in_deviations(made_up: History, u
 
 def test_settlements_drawn_to_the_strike_are_found(made_up: History, usual: Study) -> None:
     """Nearly all the way: settlements that are strikes, each and all, do not vary."""
-    found = study(settled_at(made_up, usual, 0.99))
+    found = study(settled_at(made_up, usual, 0.999))
     headline = found.estimates[0]
     assert (headline.name, headline.group, headline.unit) == ("closer", "max_gamma, 8 h, all", "sigma sqrt(lead)")
     assert bounds(headline)[0] > 0.1
