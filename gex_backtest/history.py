@@ -36,7 +36,7 @@ class History:
     funding
         Ascending: ``funding_at``, ``funding_rate`` (share of the notional that longs pay then).
     dvol
-        Ascending: ``close_at`` and ``close`` (vol points) of the finest stored bars.
+        Ascending: ``close_at`` and ``close`` (vol points) of bars that do not overlap, the finest of each time.
     """
 
     underlying: str
