@@ -136,7 +136,7 @@ def test_settlement_is_the_venues_and_else_of_candles(made: Store) -> None:
     next_day = utc("2026-03-06T08:00")
     assert found[:2] == [
         (utc("2026-03-05T08:00"), utc("2026-03-05T08:01"), 91_234.5, "venue"),
-        (next_day, next_day, perp[next_day], "candles"),
+        (next_day, next_day, perp[next_day], "candle_close"),  # of hours
     ]
     assert len(found) == 2  # the candles end before the next expiry
 
