@@ -38,7 +38,8 @@ class History:
     settlements
         One row an expiry: ``expiry_at``, ``knowledge_time``, ``price_usd``, ``origin``, one of ``ORIGINS``.
     funding
-        Ascending: ``funding_at``, ``funding_rate`` (share of the notional that longs pay then).
+        Ascending: ``funding_at``, ``funding_rate`` (share of the notional that longs pay then), ``period_hours`` (of
+        the time before that it is paid for; null where the venue does not say).
     dvol
         Ascending: ``close_at`` and ``close`` (vol points) of bars that do not overlap, the finest of each time.
     """
