@@ -18,8 +18,8 @@ class Costs:
     ``taker_fee_bps``: the first tier of Deribit, OKX and Binance pays 5, of Bybit 5.5. ``half_spread_bps``: one tick of
     Deribit's BTC perpetual (0.5 USD) is 0.05 at 100,000; 1 leaves room for thin hours and smaller coins.
     ``slippage_bps``: an allowance for the way from a bar's open to the fill; a large order needs more.
-    ``assumed_funding_bps``: what longs pay every 8 hours of which no rate is stored; 1 is the interest that perpetuals
-    of Binance, Bybit and OKX charge when they trade at their index.
+    ``assumed_funding_bps``: what longs pay per 8 hours, for the time that no stored rate is of; 1 is the interest that
+    perpetuals of Binance, Bybit and OKX charge when they trade at their index.
 
     Raises ``BacktestError`` for a cost that is negative, no number or above ``MOST_BPS``.
     """

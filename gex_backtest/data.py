@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from gex_backtest.bars import Bars
+from gex_backtest.bars import Bars, Ints
 from gex_backtest.config import Candles
 from gex_backtest.errors import BacktestError, BarError
-from gex_backtest.history import History
+from gex_backtest.history import CANDLE_CLOSE, CANDLES, History
 from gex_backtest.panel import micros
+from gex_pipeline.core.groups import Floats
 from gex_pipeline.store.session import Session
 
 _ANY = Candles()
@@ -96,19 +97,27 @@ def _bars(rows: pl.DataFrame, parts: list[Instrument]) -> Bars:
 
 
 def _with_candles(settlements: pl.DataFrame, expiring: pl.DataFrame, bars: Bars) -> pl.DataFrame:
-    """Settlements of the venues, and for expiries without one the mean of closes in the window before.
-
-    An hourly bar has but one close in the window, that of its end.
-    """
+    """Settlements of the venues, and for expiries without one those of candles, where a bar closes with the window."""
     known = expiring["expiry_at"].unique().sort()
     missing = known.filter(~known.is_in(settlements["expiry_at"].implode())) if len(settlements) else known
-    end = micros(missing)
+    mean, n = _mean_closes(bars, micros(missing))
+    columns = {
+        "expiry_at": missing,
+        "knowledge_time": missing,
+        "price_usd": mean,
+        "origin": np.where(n > 1, CANDLES, CANDLE_CLOSE),
+    }
+    made = pl.DataFrame(columns, schema=settlements.schema).filter(pl.Series(n > 0))
+    return pl.concat([settlements, made]).sort("expiry_at")
+
+
+def _mean_closes(bars: Bars, end: Ints) -> tuple[Floats, Ints]:
+    """The mean of the closes in the window that ends at each instant, and of how many: none unless a bar ends then.
+
+    Of hourly bars it is one, which is no average: it moves as the price does at that instant.
+    """
     last = np.searchsorted(bars.close_at, end, side="right")
     first = np.searchsorted(bars.close_at, end - round(_WINDOW.total_seconds() * 1e6), side="right")
-    is_there = (last > first) & (bars.close_at[np.maximum(last, 1) - 1] == end)
+    n = np.where(bars.close_at[np.maximum(last, 1) - 1] == end, last - first, 0)
     total = np.append(0.0, np.cumsum(bars.close))
-    price = (total[last] - total[first])[is_there] / (last - first)[is_there]
-    at = missing.filter(pl.Series(is_there))
-    columns = {"expiry_at": at, "knowledge_time": at, "price_usd": price, "origin": ["candles"] * len(at)}
-    made = pl.DataFrame(columns, schema=settlements.schema)
-    return pl.concat([settlements, made]).sort("expiry_at")
+    return (total[last] - total[first]) / np.maximum(n, 1), n

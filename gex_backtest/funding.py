@@ -1,6 +1,8 @@
-"""Funding instants -> what a position pays at each bar. Not: reading the rates."""
+"""Funding instants -> what a position pays at each bar, and the time that no rate is of. Not: reading the rates."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,16 +10,46 @@ from gex_backtest.bars import HOUR_US, Bars, Ints
 from gex_backtest.errors import BacktestError
 from gex_pipeline.core.groups import Floats, group_sum
 
-#: Perpetuals pay at 00:00, 08:00 and 16:00 UTC, or more often.
-_PERIOD_US = 8 * HOUR_US
+#: What is assumed is paid at 00:00, 08:00 and 16:00 UTC; a rate of which no period is stored is of as many hours.
+PERIOD_HOURS = 8
+_PERIOD_US = PERIOD_HOURS * HOUR_US
+_MINUTE_US = 60_000_000
 
 
-def unknown_instants(bars: Bars, funding_at: Ints) -> Ints:
-    """The ends of periods of 8 hours, while there are bars, in which no ``funding_at`` (ascending) lies."""
+class Periods(NamedTuple):
+    """The periods of 8 hours that end while there are bars, ascending, arrays of shape (periods,).
+
+    ``end_at``: microseconds since 1970 UTC; ``hours``: of each, the first from the first bar's open on;
+    ``unknown_hours``: those of them that no rate is known of.
+    """
+
+    end_at: Ints
+    hours: Floats
+    unknown_hours: Floats
+
+
+def periods(bars: Bars, funding_at: Ints, period_hours: Floats) -> Periods:
+    """What is known of the time of the bars.
+
+    A rate is known of the ``period_hours`` (NaN: 8) before its ``funding_at`` (microseconds, ascending), but of no time
+    before the rate that precedes it.
+    """
     first, last = bars.open_at[0] // _PERIOD_US + 1, bars.open_at[-1] // _PERIOD_US
     ends = _PERIOD_US * np.arange(first, last + 1)
-    known = np.searchsorted(funding_at, ends, side="right") - np.searchsorted(funding_at, ends - _PERIOD_US, "right")
-    return ends[known == 0]
+    starts = np.maximum(ends - _PERIOD_US, bars.open_at[0])
+    known = _known_before(ends, funding_at, period_hours) - _known_before(starts, funding_at, period_hours)
+    return Periods(ends, (ends - starts) / HOUR_US, (ends - starts - known) / HOUR_US)
+
+
+def _known_before(at: Ints, funding_at: Ints, period_hours: Floats) -> Floats:
+    """Microseconds before each instant of which a rate is known."""
+    # Binance pays some milliseconds late, which is no time without a rate.
+    ends = (funding_at + _MINUTE_US // 2) // _MINUTE_US * _MINUTE_US
+    longest = np.where(np.isfinite(period_hours), period_hours, PERIOD_HOURS) * HOUR_US
+    lengths = np.minimum(longest, np.diff(ends, prepend=-np.inf))
+    known = np.cumsum(lengths)
+    instants, so_far = (np.stack(pair, axis=1).ravel() for pair in ((ends - lengths, ends), (known - lengths, known)))
+    return np.interp(at, instants, so_far) if len(ends) else np.zeros(len(at))
 
 
 def funding_per_bar(bars: Bars, funding_at: Ints, rate: Floats) -> Floats:

@@ -10,6 +10,11 @@ import polars as pl
 
 from gex_backtest.bars import Bars
 
+#: Where a settlement price is from: published by venues; the mean of closes in the half hour before; or, with bars of
+#: which but one closes in it, the close of that one.
+CANDLES, CANDLE_CLOSE = "candles", "candle_close"
+ORIGINS = ("venue", CANDLES, CANDLE_CLOSE)
+
 
 @dataclass(frozen=True, eq=False)
 class History:
@@ -31,12 +36,12 @@ class History:
         ``knowledge_time``, ``strikes``, ``gross_gex_usd`` and ``oi_coin`` per strike (lists of one length),
         ``max_pain_usd``.
     settlements
-        One row an expiry: ``expiry_at``, ``knowledge_time``, ``price_usd``, ``origin`` (venue, or candles: the mean of
-        closes in the half hour before).
+        One row an expiry: ``expiry_at``, ``knowledge_time``, ``price_usd``, ``origin``, one of ``ORIGINS``.
     funding
-        Ascending: ``funding_at``, ``funding_rate`` (share of the notional that longs pay then).
+        Ascending: ``funding_at``, ``funding_rate`` (share of the notional that longs pay then), ``period_hours`` (of
+        the time before that it is paid for; null where the venue does not say).
     dvol
-        Ascending: ``close_at`` and ``close`` (vol points) of the finest stored bars.
+        Ascending: ``close_at`` and ``close`` (vol points) of bars that do not overlap, the finest of each time.
     """
 
     underlying: str

@@ -84,7 +84,7 @@ def bare(
         books,
         pl.DataFrame(schema={"snapshot_at": _TIME, **nothing}) if expiring is None else expiring,
         pl.DataFrame(schema={"expiry_at": _TIME, **nothing}) if settlements is None else settlements,
-        pl.DataFrame(schema={"funding_at": _TIME, "funding_rate": pl.Float64}),
+        pl.DataFrame(schema={"funding_at": _TIME, "funding_rate": pl.Float64, "period_hours": pl.Float64}),
         pl.DataFrame(schema={"close_at": _TIME, "close": pl.Float64}) if dvol is None else dvol,
     )
 

@@ -15,7 +15,7 @@ from gex_backtest.bars import Bars
 from gex_backtest.config import Configuration
 from gex_backtest.costs import BPS, Costs
 from gex_backtest.errors import BacktestError
-from gex_backtest.funding import funding_per_bar, unknown_instants
+from gex_backtest.funding import PERIOD_HOURS, Periods, funding_per_bar, periods
 from gex_backtest.history import History
 from gex_backtest.holdings import Orders
 from gex_backtest.metrics import Metrics, daily, metrics
@@ -44,8 +44,9 @@ class Coverage:
     """What a history holds of its span.
 
     ``missing_bars``: between the first and the last; ``level_share``: decisions at which a snapshot of the levels was
-    known that is not stale, of all; ``funding_instants``: of the bars' instrument, and at how many more funding is
-    assumed. None where there is nothing.
+    known that is not stale, of all; ``funding_instants``: stored rates of the bars' instrument;
+    ``assumed_funding_hours``: of the ``funding_hours`` that are paid for, those that no stored rate is of. None where
+    there is nothing.
     """
 
     first_open_at: datetime
@@ -58,7 +59,8 @@ class Coverage:
     last_snapshot_at: datetime | None
     level_share: float
     funding_instants: int
-    assumed_funding_instants: int
+    funding_hours: float
+    assumed_funding_hours: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +136,7 @@ def run(
 def coverage(panel: Panel) -> Coverage:
     """What there is to decide on."""
     history, bars = panel.history, panel.bars
+    paid = _periods(history)
     times = history.levels["snapshot_at"]
     first, last = _instants(bars)
     return Coverage(
@@ -147,7 +150,8 @@ def coverage(panel: Panel) -> Coverage:
         last_snapshot_at=times.max(),  # pyright: ignore[reportArgumentType]
         level_share=float(panel.has_levels.mean()),
         funding_instants=len(history.funding),
-        assumed_funding_instants=len(unknown_instants(bars, micros(history.funding["funding_at"]))),
+        funding_hours=float(paid.hours.sum()),
+        assumed_funding_hours=float(paid.unknown_hours.sum()),
     )
 
 
@@ -221,11 +225,16 @@ def _traded(panel: Panel, asked: Configuration, funding: Floats, orders: Orders)
 
 
 def _funding(history: History, costs: Costs) -> Floats:
-    """What longs pay at each bar, by the stored rates, and by the assumed one where there are none."""
+    """What longs pay at each bar: by the stored rates, and at the end of a period for its hours that none is of."""
     at, rate = micros(history.funding["funding_at"]), history.funding["funding_rate"].to_numpy()
-    assumed = unknown_instants(history.bars, at)
-    rates = np.append(rate, np.full(len(assumed), costs.assumed_funding_bps * BPS))
-    return funding_per_bar(history.bars, np.append(at, assumed), rates)
+    unknown = _periods(history)
+    assumed = costs.assumed_funding_bps * BPS * unknown.unknown_hours / PERIOD_HOURS
+    return funding_per_bar(history.bars, np.append(at, unknown.end_at), np.append(rate, assumed))
+
+
+def _periods(history: History) -> Periods:
+    table = history.funding
+    return periods(history.bars, micros(table["funding_at"]), table["period_hours"].cast(pl.Float64).to_numpy())
 
 
 def _reasons(outcomes: list[Outcome]) -> str:

@@ -81,8 +81,8 @@ def _covered(covered: Coverage, costs: Costs) -> str:
     missing = f" ({covered.missing_bars:,} missing)" if covered.missing_bars else ""
     share = f"{covered.level_share:.1%}".replace("%", " %")
     counts = f"{count(covered.bars, 'bar')}{missing}, {count(covered.snapshots, 'snapshot')}"
-    assumed = f"{covered.assumed_funding_instants:,} assumed at {costs.assumed_funding_bps:g} bps"
-    funding = f"funding: {covered.funding_instants:,} stored, {assumed}"
+    stored = count(covered.funding_instants, "stored rate")
+    funding = f"funding: {stored}, {words.assumed_hours(covered)} assumed {words.assumed_rate(costs)}"
     return f"{span}\n{counts}, fresh levels at {share} of the decisions\n{funding}"
 
 

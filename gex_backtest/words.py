@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from gex_backtest.costs import Costs
 from gex_backtest.estimates import LEAST
+from gex_backtest.funding import PERIOD_HOURS
 from gex_backtest.sizing import Sizing
 from gex_backtest.study import Estimate
-from gex_backtest.suite import Outcome
+from gex_backtest.suite import Coverage, Outcome
 from gex_backtest.verdicts import TOO_LITTLE_TO_SAY, verdict
 
 
@@ -85,6 +87,17 @@ def sized(sizing: Sizing | None) -> list[str]:
         return []
     by = f"by that of the price in the {sizing.window_hours:g} hours before, at most {sizing.cap:g} times"
     return [f"positions are scaled to an annual volatility of {sizing.annual_vol:g}, {by}"]
+
+
+def assumed_hours(covered: Coverage) -> str:
+    """For how much of the time funding is assumed."""
+    assumed, due = (round(hours, 2) for hours in (covered.assumed_funding_hours, covered.funding_hours))
+    return f"{assumed:,g} of {due:,g} hours"
+
+
+def assumed_rate(costs: Costs) -> str:
+    """At which rate."""
+    return f"at {costs.assumed_funding_bps:g} bps per {PERIOD_HOURS} hours"
 
 
 def chance(outcomes: Iterable[Outcome]) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from gex_backtest import words
 from gex_backtest.bars import Ints
 from gex_backtest.identity import libraries
 from gex_backtest.panel import Panel
@@ -28,7 +29,7 @@ def covered(record: Record, panel: Panel) -> Iterator[str]:
         ["snapshots", f"{found.snapshots:,}", _span(found.first_snapshot_at, found.last_snapshot_at)],
         ["decisions with fresh levels", f"{found.level_share:.1%}".replace("%", " %"), ""],
         ["funding rates stored", f"{found.funding_instants:,}", ""],
-        ["funding rates assumed", f"{found.assumed_funding_instants:,}", f"at {costs.assumed_funding_bps:g} bps"],
+        ["funding assumed", words.assumed_hours(found), words.assumed_rate(costs)],
     ]
     yield table(["", "how many", "when"], rows, [2])
     yield from _gaps("Bars missing", *_between_bars(panel))

@@ -32,6 +32,7 @@ import polars as pl
 
 from gex_backtest import clustering, estimates, pins
 from gex_backtest.bounds import require
+from gex_backtest.history import ORIGINS
 from gex_backtest.holdings import Orders
 from gex_backtest.panel import Panel, micros
 from gex_backtest.paths import event_path, price_path
@@ -173,7 +174,7 @@ def _against(known: pl.DataFrame, drawn: dict[str, Drawn]) -> Iterator[Estimate]
             here = leads == lead
             yield _mean(f"{outcome} beyond permuted", f"max_gamma, {lead} h, all", (values - placebo)[here], lead)
             yield _mean(outcome, f"max_gamma, {lead} h, not round", values[here & ~is_round], lead)
-        for origin in ("venue", "candles"):
+        for origin in ORIGINS:
             here = (leads == _LEADS[0]) & (origins == origin)
             yield _mean(outcome, f"max_gamma, {_LEADS[0]} h, price of {origin}", values[here], _LEADS[0])
 

@@ -75,6 +75,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Store:
     price = {"expiry_at": utc("2026-03-05T08:00"), "knowledge_time": utc("2026-03-05T08:01"), "price_usd": 91_234.5}
     warehouse.merge(SETTLEMENTS, row(SETTLEMENTS, **coins, **price, symbol="btc_usd", settle_currency="BTC"), {})
     paid = {"funding_at": utc("2026-03-05T08:00"), "knowledge_time": utc("2026-03-05T08:00"), "funding_rate": 0.0003}
+    paid |= {"period_hours": 8.0}
     for venue, symbol in (("binance", "BTCUSDT"), ("deribit", "BTC-PERPETUAL")):
         warehouse.merge(FUNDING, row(FUNDING, underlying="BTC", venue=venue, symbol=symbol, **paid), {})
     span = {"interval": "1h", "open_at": utc("2026-03-05T05:00"), "close_at": utc("2026-03-05T06:00")}
@@ -136,14 +137,14 @@ def test_settlement_is_the_venues_and_else_of_candles(made: Store) -> None:
     next_day = utc("2026-03-06T08:00")
     assert found[:2] == [
         (utc("2026-03-05T08:00"), utc("2026-03-05T08:01"), 91_234.5, "venue"),
-        (next_day, next_day, perp[next_day], "candles"),
+        (next_day, next_day, perp[next_day], "candle_close"),  # of hours
     ]
     assert len(found) == 2  # the candles end before the next expiry
 
 
 def test_funding_is_that_of_the_instrument_and_dvol_is_in_vol_points(made: Store) -> None:
     history, _ = data.load(made.root, "BTC")
-    assert history.funding.rows() == [(utc("2026-03-05T08:00"), 0.0003)]
+    assert history.funding.rows() == [(utc("2026-03-05T08:00"), 0.0003, 8.0)]
     assert history.dvol.rows() == [(utc("2026-03-05T06:00"), 44.5)]
 
 

@@ -94,7 +94,7 @@ def history(hours: int = 96, start: datetime = START) -> History:
         "books": {"snapshot_at": _TIME, "knowledge_time": _TIME, "strikes": pl.List(pl.Float64)},
         "expiring": {"snapshot_at": _TIME, "knowledge_time": _TIME},
         "settlements": {"expiry_at": _TIME, "knowledge_time": _TIME},
-        "funding": {"funding_at": _TIME, "funding_rate": pl.Float64},
+        "funding": {"funding_at": _TIME, "funding_rate": pl.Float64, "period_hours": pl.Float64},
         "dvol": {"close_at": _TIME, "close": pl.Float64},
     }
     return History("BTC", bars, levels, **{name: pl.DataFrame(schema=schema) for name, schema in empty.items()})

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
+from rich.console import Console
 
+from gex_backtest import summary, words
+from gex_backtest.bars import Bars
 from gex_backtest.config import Choice, Configuration, configure
+from gex_backtest.costs import Costs
 from gex_backtest.errors import BacktestError
 from gex_backtest.history import History
 from gex_backtest.holdings import Orders
@@ -57,7 +62,7 @@ def test_every_variant_of_every_rule_is_a_trial_of_a_track_record() -> None:
 def test_the_trading_form_pays_the_costs_and_the_funding_of_the_run() -> None:
     one = history()
     times = [START + timedelta(hours=8 * i) for i in range(1, 12)]
-    paid = pl.DataFrame({"funding_at": times, "funding_rate": [0.01] * 11}).cast(dict(one.funding.schema))
+    paid = rates(times, [0.01] * 11, 8.0)
     asked = variants(Parameters())
     dear = replace(asked, costs=replace(asked.costs, taker_fee_bps=50.0))
     free = replace(asked, costs=replace(asked.costs, assumed_funding_bps=0.0))
@@ -70,6 +75,50 @@ def test_the_trading_form_pays_the_costs_and_the_funding_of_the_run() -> None:
     assert unfunded.metrics.funding == 0 != funded.metrics.funding
     assert known_alone.metrics.funding == funded.metrics.funding  # nothing is left to assume
     assert 90 < abs(funded.metrics.funding / plain.metrics.funding) < 110  # 1 bps where none is stored, here 100
+
+
+def rates(times: list[datetime], paid: list[float], period_hours: float) -> pl.DataFrame:
+    columns = {"funding_at": times, "funding_rate": paid, "period_hours": [period_hours] * len(times)}
+    return pl.DataFrame(columns, schema=history().funding.schema)
+
+
+@pytest.mark.parametrize(
+    ("is_paid", "bps", "assumed"),
+    [
+        (
+            lambda _: True,
+            238 / 8,
+            0,
+        ),  # from 02:00, as what is filled at 01:00 does not pay then, to the open of the last bar
+        (lambda hour: hour % 8 == 0, 29.0, 7 * 29),
+        (lambda hour: hour not in (3, 9, 10, 233), 237 / 8, 3),  # hour 233 would be due at 240, when bars are over
+        (lambda _: False, 29.0, 232),
+    ],
+)
+def test_ten_days_of_an_hourly_rate_pay_alike_however_much_of_it_is_stored(
+    is_paid: Callable[[int], bool], bps: float, assumed: float
+) -> None:
+    """1 bp per 8 hours, stored by the hour, the rest assumed at as much. What is held pays at a price that stands."""
+    hours = list(filter(is_paid, range(1, 241)))
+    still = history(240)
+    ones = np.ones(240)
+    bars = Bars(still.bars.open_at, still.bars.close_at, ones, ones, ones, ones)
+    stored = rates([START + timedelta(hours=h) for h in hours], [1e-4 / 8] * len(hours), 1.0)
+    one = replace(still, bars=bars, funding=stored)
+    hold = replace(LONE, orders=lambda panel, _: Orders(np.ones(len(panel.bars))))
+    free = Costs(taker_fee_bps=0, half_spread_bps=0, slippage_bps=0)
+    asked = Configuration((Choice(hold, (Parameters(),)),), costs=free)
+    found = run(one, asked)
+    assert 1e4 * found.outcomes[0].trading.metrics.funding == pytest.approx(bps, rel=1e-9)
+    covered = found.coverage
+    assert (covered.funding_instants, covered.assumed_funding_hours) == (len(hours), assumed)
+    assert covered.funding_hours == 232
+    assert words.assumed_hours(covered) == f"{assumed} of 232 hours"
+    terminal = Console(width=300)
+    with terminal.capture() as captured:
+        terminal.print(summary.table(found))
+    told = f"funding: {len(hours):,} stored rates, {assumed} of 232 hours assumed at 1 bps per 8 hours"
+    assert told in captured.get().splitlines()
 
 
 def test_latency_delays_decisions() -> None:
