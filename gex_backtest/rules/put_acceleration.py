@@ -41,7 +41,8 @@ class Parameters(follow.Parameters):
 
 def _condition(panel: Panel, p: Parameters) -> Floats:
     net, puts, calls = panel.level("net_gex_usd"), panel.book("put_volume_coin"), panel.book("call_volume_coin")
-    return np.where(is_known(net, puts, calls), (net < 0) & (puts >= p.put_share * (puts + calls)), np.nan)
+    is_told = is_known(net, puts, calls) & (puts + calls > 0)  # where nothing was traded there is no share
+    return np.where(is_told, (net < 0) & (puts >= p.put_share * (puts + calls)), np.nan)
 
 
 def headline(panel: Panel, p: Parameters) -> Estimate:

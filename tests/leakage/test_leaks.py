@@ -52,7 +52,7 @@ def market() -> History:
     half_past = pl.col("snapshot_at") + timedelta(minutes=30)
     dvol = bare.books.select(close_at=half_past, close=103.0 * pl.col("iv30") + (0.1 * number).sin())
     paid = pl.DataFrame({"funding_at": [START + timedelta(hours=8 * i) for i in range(1, 3 * 45)]})
-    funding = paid.with_columns(funding_rate=1e-4 * (1.7 * number).sin())
+    funding = paid.with_columns(funding_rate=1e-4 * (1.7 * number).sin(), period_hours=8.0)
     return replace(bare, dvol=dvol.cast(dict(bare.dvol.schema)), funding=funding.cast(dict(bare.funding.schema)))
 
 

@@ -28,6 +28,7 @@ TOLD = [
     (-0.03, -1.0, UNKNOWN, 40.0, 0.0),
     (-0.03, -1.0, 60.0, UNKNOWN, 0.0),
     (-0.03, 0.0, 60.0, 40.0, 0.0),
+    (-0.03, -1.0, 0.0, 0.0, 0.0),  # nothing was traded
     (-0.03, -1.0, 80.0, 20.0, -1.0),
 ]
 LEAD = 24 * 7
@@ -43,7 +44,7 @@ def told() -> History:
     return history(steps, {"net_gex_usd": [*before, *every(net, 4, -1.0)]}, books)
 
 
-@pytest.mark.parametrize(("share", "held"), [(0.5, {0, 5, 10}), (0.7, {10}), (0.3, {0, 2, 5, 10})])
+@pytest.mark.parametrize(("share", "held"), [(0.5, {0, 5, 11}), (0.7, {11}), (0.3, {0, 2, 5, 11})])
 def test_falls_in_negative_gamma_with_many_puts_are_sold(share: float, held: set[int]) -> None:
     wanted = [-1.0 if number in held else 0.0 for number in range(len(TOLD))]
     assert share != Parameters().put_share or wanted == [each for *_, each in TOLD]
