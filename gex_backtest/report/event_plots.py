@@ -59,6 +59,7 @@ def paths(rule: str, study: Study, is_synthetic: bool) -> Iterator[Picture]:
             axes.axhline(0, color=FAINT, linewidth=0.8)
             axes.axvline(0, color=FAINT, linewidth=0.8, linestyle="--")
             axes.set_xlabel("hours from the event")
+            axes.margins(y=0.2)  # the legend's
             legend(axes)
             titled(
                 figure, f"{rule}  {name}", f"mean path of {path['n'].max() or 0:,} events", is_synthetic=is_synthetic

@@ -97,7 +97,8 @@ def study(panel: Panel, parameters: Parameters) -> Study:
     events = pl.concat([*(each.events(name) for name, each in drawn.items()), *of_prices])
     of_strikes = (*_pulls(known, drawn), *_reached(known, drawn), *_against(known, drawn))
     found = [*of_strikes, *clustering.compared(settled, others)]
-    paths = {name: _approach(panel, drawn[name]) for name in (pins.MAX_GAMMA, pins.PERMUTED)}
+    towards = {f"moves towards {name}, in deviations": drawn[name] for name in (pins.MAX_GAMMA, pins.PERMUTED)}
+    paths = {name: _approach(panel, each) for name, each in towards.items()}
     return Study(events.sort("decided_at", maintain_order=True), found, paths)
 
 
