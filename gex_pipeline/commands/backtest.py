@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -23,7 +24,7 @@ from gex_pipeline.commands.output import (
     show_json,
     show_lines,
 )
-from gex_pipeline.errors import UsageError
+from gex_pipeline.errors import GexError, UsageError
 
 if TYPE_CHECKING:
     from gex_backtest.config import Configuration
@@ -105,8 +106,7 @@ def backtest(
     given = {"underlying": stored.underlying, "from": stored.start, "to": stored.end, "candles": candles}
     configuration = configure(rules, config, given)
     if out:
-        refuse_warehouse_files(out / "run.json")
-        _make(out)
+        _require_out(out)
     if report:
         refuse_warehouse_files(report)
         require_folder("--report", report)
@@ -122,12 +122,18 @@ def backtest(
     return 0
 
 
-def _make(folder: Path) -> None:
-    """Now, not when everything is worked out."""
+def _require_out(folder: Path) -> None:
+    """A run can be written there: told now, not when everything is worked out."""
+    from gex_backtest.report.folder import DOCUMENT, obstacles
+
+    refuse_warehouse_files(folder / DOCUMENT)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        blocked = next(obstacles(folder), None)
     except OSError as error:
-        raise UsageError(f"--out {folder} cannot be made: {error.strerror}") from error
+        raise UsageError(f"--out {folder} cannot be made: {error.strerror}; choose another place") from error
+    if blocked:
+        raise UsageError(f"--out {folder} cannot be written: {blocked.name} in it is no file; choose another place")
     require_room("--out", folder, folder)
 
 
@@ -160,21 +166,27 @@ def confronted(warehouse: Path, configuration: Configuration) -> tuple[Record, H
 
 
 def _write(record: Record, history: History, warehouse: Path, out: Path | None, report: Path | None) -> None:
-    """What was asked for beside the tables."""
+    """What was asked for beside the tables. Raises ``GexError`` that says where the run is all the same."""
     if not (out or report):
         return
-    from gex_backtest import results
-    from gex_backtest.report import page
+    from gex_backtest.report import folder, page
     from gex_pipeline.present.files import write_atomically
     from gex_pipeline.store.marker import is_synthetic
 
     files = page.report(record, history, is_synthetic=is_synthetic(warehouse), has_pictures=bool(out))
-    if out:
-        results.export(out, record)
-        for name, content in files.items():
-            write_atomically(out / name, content)
-    if report:
-        write_atomically(report, files["report.html"])
+    try:
+        if out:
+            folder.write(out, record, files)
+        if report:
+            write_atomically(report, files[folder.PAGE])
+    except GexError as error:
+        way = "free room there and run again" if _is_full(error) else "choose another place"
+        told = f"{error}: {way}; the run itself is stored, as {record.run_id} in {warehouse}"
+        raise GexError(told) from error
+
+
+def _is_full(error: GexError) -> bool:
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _places(record: Record, warehouse: Path, out: Path | None, report: Path | None) -> Iterator[str]:

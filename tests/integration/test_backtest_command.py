@@ -219,6 +219,70 @@ def test_out_writes_plain_files_of_the_same_rows(gex: Gex, root: Path, tmp_path:
     assert document == json.loads(query(root, "FROM backtest_runs")["document"].item())
 
 
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_folder_has_one_run_and_keeps_what_is_not_of_runs(gex: Gex, tmp_path: Path) -> None:
+    folder, fresh = tmp_path / "out", tmp_path / "fresh"
+    others = ["drifts_notes.png", "mine.parquet", "other_price.png", ".equity.parquet", ".run.json.txt", "equity.csv"]
+    left = [".run.json.ab3_x9zz", ".drifts_price.png.00000000", "vols_path_12.svg", "drifts_over_time.png"]
+    folder.mkdir()
+    for name in (*others, *left):
+        (folder / name).write_text("x")
+    (tmp_path / "two.toml").write_text("[rules.drifts]\nhours = [1, 4]\n")
+    assert gex("--config", str(tmp_path / "two.toml"), "--out", str(folder))[0] == 0
+    assert "drifts_variants.png" in names_in(folder)
+    for place in (folder, fresh):
+        assert gex("drifts", "--out", str(place))[0] == 0
+    assert names_in(folder) == sorted([*names_in(fresh), *others])
+    for name in names_in(fresh):
+        assert (folder / name).read_bytes() == (fresh / name).read_bytes()
+
+
+def test_a_folder_whose_writing_stops_has_no_document(gex: Gex, tmp_path: Path) -> None:
+    """An earlier one would tell of other tables."""
+    folder = tmp_path / "out"
+    assert gex("drifts", "--out", str(folder))[0] == 0
+    (folder / "report.html").unlink()
+    (folder / "report.html").symlink_to(tmp_path / "none" / "report.html")  # cannot be written, after the tables
+    status, out, err = gex("drifts", "--out", str(folder), "--from", f"{START:%Y-%m-%d}T01:00Z")
+    assert (status, out) == (1, "")
+    assert "the run itself is stored" in err.splitlines()[-1]
+    assert "run.json" not in names_in(folder) and "stats.parquet" in names_in(folder)
+
+
+@pytest.mark.parametrize("name", ["run.json", "equity.parquet", "drifts_price.png"])
+def test_a_folder_in_the_place_of_a_file_is_told_before_the_run(
+    gex: Gex, root: Path, tmp_path: Path, name: str
+) -> None:
+    before = data_files(root)
+    (tmp_path / "out" / name).mkdir(parents=True)
+    status, out, err = gex("drifts", "--out", str(tmp_path / "out"))
+    told = f"gex: --out {tmp_path / 'out'} cannot be written: {name} in it is no file; choose another place\n"
+    assert (status, out, err) == (2, "", told)
+    assert data_files(root) == before
+
+
+def test_a_file_in_the_place_of_the_folder(gex: Gex, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file", tmp_path / "file" / "out"):
+        status, _, err = gex("drifts", "--out", str(place))
+        assert (status, err.count("\n")) == (2, 1)
+        assert f"--out {place} cannot be made: " in err and "choose another place" in err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_full_disk_leaves_the_run_in_the_warehouse(gex: Gex, root: Path) -> None:
+    status, out, err = gex("drifts", "--report", "/dev/full")
+    (run,) = query(root, "FROM backtest_runs")["run_id"]
+    assert (status, out) == (1, "")
+    assert err.splitlines()[-1] == (
+        "gex: cannot write /dev/full: No space left on device: free room there and run again; "
+        f"the run itself is stored, as {run} in {root}"
+    )
+
+
 def test_the_report_says_what_the_run_says(gex: Gex, root: Path, tmp_path: Path) -> None:
     status, out, err = gex("--report", str(tmp_path / "r.html"), "--out", str(tmp_path / "out"))
     assert status == 0, err
