@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from gex_pipeline import settings
 from gex_pipeline.commands.arguments import Context, to_interval, to_market, to_underlying
-from gex_pipeline.commands.fill import Instant, Span
+from gex_pipeline.commands.fill import Instant
 from gex_pipeline.commands.interrupts import hear_ctrl_c
 from gex_pipeline.commands.output import (
     refuse_warehouse_files,
@@ -39,8 +39,8 @@ _QUERY = (
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Stored(Span):
-    """Which part of what is stored to use."""
+class Stored:
+    """Which part of what is stored to use; whether that can be is for the configuration to say."""
 
     start: Annotated[Instant, Parameter(name="--from", metavar="TIME")] = None
     """First instant; trailing measures begin there too, so leave them weeks. Default: the first that is stored."""
@@ -99,7 +99,7 @@ def backtest(
     """
     if listed:
         return _list(rules, json)
-    from gex_backtest import summary
+    from gex_backtest import spans, summary
     from gex_backtest.config import configure
 
     candles = {"interval": stored.interval, "market": stored.market, "venue": stored.venue}
@@ -112,7 +112,9 @@ def backtest(
         require_folder("--report", report)
     hear_ctrl_c()
     record, history = confronted(context.warehouse, configuration)
-    say_all(summary.problems(record.results))
+    say_all(
+        [*summary.problems(record.results), *filter(None, [spans.beside(context.warehouse, configuration, history)])]
+    )
     _write(record, history, context.warehouse, out, report)
     if json:
         show_json(record.document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +27,12 @@ from tests.unit.backtest.drifts import DRIFTS, START, VOLS, Parameters
 from tests.unit.store.build import OVER, chain, data_files, store
 
 Gex = Callable[..., tuple[int, str, str]]
+_DAY = {n: f"2026-03-{n:02d}T00:00:00Z" for n in (2, 3)}
+STORED = (
+    f"of BTC there are levels from {START:%Y-%m-%d}T00:00Z to {START + timedelta(hours=HOURS):%Y-%m-%d}T00:00Z "
+    f"and candles from {START:%Y-%m-%d}T00:00Z to {START + timedelta(hours=HOURS):%Y-%m-%d}T00:00Z: "
+    "choose --from and --to among them"
+)
 NO_DVOL = "no dvol in this span: `gex market` or `gex import` brings some"
 
 
@@ -362,13 +369,25 @@ def test_the_list_needs_no_warehouse(gex: Gex, root: Path) -> None:
         (["drift"], 2, "unknown rule 'drift'; nearest is 'drifts'"),
         (["--list", "drift"], 2, "unknown rule 'drift'; nearest is 'drifts'"),
         (["--config", "none.toml"], 2, "none.toml cannot be read: No such file or directory"),
-        (["--from", "2026-03-03", "--to", "2026-03-02"], 2, "is after --to"),
+        (["--list", "DRIFTS"], 2, "unknown rule 'DRIFTS'; nearest is 'drifts'"),
+        (["xyz"], 2, "unknown rule 'xyz': there are drifts, vols"),
+        (["--from", "2026-03-03", "--to", "2026-03-02"], 2, f"from {_DAY[3]} is not before to {_DAY[2]}"),
+        (["--from", "2026-03-03", "--to", "2026-03-03"], 2, f"from {_DAY[3]} is not before to {_DAY[3]}"),
+        (["--venue", " "], 2, "venue is empty"),
+        (["--venue="], 2, "--venue is empty"),
+        (["--out="], 2, "--out is empty; is a variable of your script not set?"),
         (["--market", "prep"], 2, "did you mean 'perp'?"),
-        (["--underlying", "ETH"], 1, "no candles of ETH in this span"),
+        (["--underlying", "ETH"], 1, "no candles of ETH are stored: `gex candles` or `gex import` brings some"),
         (["--market", "mark"], 1, "no candles of BTC are mark: there are "),
         (["--interval", "7m"], 2, "unknown interval '7m': valid are 1m, 3m,"),
         (["--interval", "5m"], 1, "no candles of BTC are 5m: there are "),
-        (["--from", "2027-01-01"], 1, "no candles of BTC in this span"),
+        (["--from", "2027-01-01"], 1, f"no candles of BTC in this span: {STORED}"),
+        (["--to", "2026-02-01"], 1, f"no candles of BTC in this span: {STORED}"),
+        (
+            ["--from", "2026-03-02T03:10", "--to", "2026-03-02T03:50"],
+            1,
+            "no candles of BTC in this span: `gex candles`",
+        ),
         (["vols"], 1, f"no rule can be run: {NO_DVOL} (vols)"),
     ],
 )
@@ -389,6 +408,53 @@ def test_a_warehouse_without_levels(gex: Gex, root: Path) -> None:
         err.splitlines()[-1]
         == "gex: no rule can be run: no levels in this span: `gex build` makes them of chains (drifts)"
     )
+
+
+def longer(root: Path) -> None:
+    """Candles of the two days after the levels, too."""
+    rows = chain(f"{START + timedelta(hours=HOURS):%Y-%m-%d}T00:00", HOURS + 1, venue="deribit")
+    after = bars(rows).with_columns(pl.col("open_at", "close_at") + timedelta(hours=HOURS))
+    store(root, OVER).merge(CANDLES, after, {})
+
+
+def test_levels_of_another_span_are_told_once(gex: Gex, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    longer(root)
+    after = ("--from", f"{START + timedelta(hours=HOURS + 1):%Y-%m-%dT%H:%M}")
+    status, _, err = gex(*after)
+    line = err.splitlines()[-1]
+    assert status == 1
+    assert line.startswith(
+        "gex: no rule can be run: no levels in this span: `gex build` makes them of chains (drifts, vols); "
+    )
+    assert f"of BTC there are levels from {START:%Y-%m-%d}T00:00Z to " in line
+    assert (line.count("no levels"), line.count("there are levels"), line.count(NO_DVOL)) == (1, 1, 1)
+    needless = replace(VOLS, needs=())
+    monkeypatch.setattr(registry, "RULES", {"drifts": DRIFTS, "other": replace(DRIFTS, name="other"), "vols": needless})
+    status, _, err = gex(*after)
+    said = [line for line in err.splitlines() if line.startswith("gex: ")]
+    assert (status, len(said)) == (0, 2)
+    assert said[0] == "gex: drifts, other: no levels in this span: `gex build` makes them of chains"
+    assert said[1].startswith("gex: of BTC there are levels from ")
+
+
+@pytest.mark.parametrize(("candles", "status"), [("", 1), ("[candles]\ninterval = '1h'\n", 2)])
+def test_a_window_of_sizing_that_is_too_short_is_told_before_the_work(
+    gex: Gex, root: Path, tmp_path: Path, candles: str, status: int
+) -> None:
+    """By the file alone where it names the bars, else by the bars that are stored."""
+    (tmp_path / "run.toml").write_text(f"{candles}[sizing]\nwindow_hours = 4\n[rules.drifts]\n")
+    before = data_files(root)
+    found, out, err = gex("--config", str(tmp_path / "run.toml"))
+    assert (found, out, err.count("\n")) == (status, "", 1)
+    assert "[sizing] window_hours = 4 is too short: from 5 on here" in err
+    assert data_files(root) == before
+
+
+def test_a_pipe_is_no_configuration(gex: Gex, tmp_path: Path) -> None:
+    """Nobody writes into it: reading would wait for ever."""
+    os.mkfifo(tmp_path / "pipe.toml")
+    status, _, err = gex("--config", str(tmp_path / "pipe.toml"))
+    assert (status, err) == (2, f"gex: {tmp_path / 'pipe.toml'} is not a regular file\n")
 
 
 def test_no_warehouse(gex: Gex, root: Path) -> None:
