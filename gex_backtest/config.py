@@ -39,17 +39,21 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from gex_backtest import rules as registry
+from gex_backtest.bars import HOUR_US
 from gex_backtest.costs import Costs
+from gex_backtest.errors import BacktestError
 from gex_backtest.parameters import choice, one, variants
 from gex_backtest.sizing import Sizing
 from gex_backtest.study import Rule
 from gex_pipeline.core.instruments import is_coin, underlying_of
-from gex_pipeline.errors import UsageError, known, shown
-from gex_pipeline.schema.market import MARKETS, interval_of
+from gex_pipeline.errors import GexError, UsageError, known, not_toml, shown
+from gex_pipeline.schema.market import MARKETS, interval_of, minutes_of
 
 _LONGEST_LATENCY = 30 * 86_400
 #: Characters of a file: what is longer was not typed, and may have no end.
 _LONGEST_FILE = 1_000_000
+#: As on the command line.
+_FIRST_YEAR = 1970
 _TOP = ("underlying", "from", "to", "latency_seconds", "candles", "costs", "sizing", "rules")
 
 
@@ -95,8 +99,19 @@ class Configuration:
         """Raise ``UsageError`` for a span or a latency that cannot be."""
         if self.start and self.end and self.start >= self.end:
             raise UsageError(f"from {_text(self.start)} is not before to {_text(self.end)}")
+        if self.candles.interval:
+            self.require_window(minutes_of(self.candles.interval) * HOUR_US // 60, UsageError)
         if not 0 <= self.latency_seconds <= _LONGEST_LATENCY:
             raise UsageError(f"latency_seconds {self.latency_seconds:g} must be from 0 to {_LONGEST_LATENCY:,}")
+
+    def require_window(self, length_us: int, kind: type[GexError]) -> None:
+        """Raise an error of a kind for bars that are too long for the sizing of the rules that trade."""
+        if self.sizing is None or not any(choice.rule.orders for choice in self.rules):
+            return
+        try:
+            self.sizing.require_window(length_us)
+        except BacktestError as error:
+            raise kind(str(error)) from None
 
     @property
     def document(self) -> dict[str, Any]:
@@ -150,6 +165,8 @@ def configure(
 
 
 def _parsed(path: Path) -> dict[str, Any]:
+    if path.exists() and not path.is_file():  # nobody may ever write into a pipe
+        raise UsageError(f"{path} is not a regular file")
     try:
         with path.open(encoding="utf-8-sig") as file:
             text = file.read(_LONGEST_FILE + 1)
@@ -159,7 +176,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:  # not TOML, not UTF-8
-        raise UsageError(f"{path} is not TOML: {error}") from None
+        raise UsageError(f"{path} {not_toml(error)}") from None
     except RecursionError:
         raise UsageError(f"{path} is not TOML that can be read: it is nested too deeply") from None
 
@@ -206,7 +223,13 @@ def _of_candles(name: str, value: Any) -> Any:
         return interval_of(found)
     if name == "market":
         return choice("[candles] market", found.strip().lower(), MARKETS)
-    return found.strip().lower() if name == "venue" else found
+    return _venue(found) if name == "venue" else found
+
+
+def _venue(text: str) -> str:
+    if not text.strip():
+        raise UsageError("[candles] venue is empty")
+    return text.strip().lower()
 
 
 def _underlying(symbol: str) -> str:
@@ -243,9 +266,15 @@ def _instant(key: str, value: Any) -> datetime:
         value = datetime.combine(value, time())
     with suppress(OverflowError):  # the first morning of year 1 in Karachi has no UTC
         if isinstance(value, datetime):
-            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+            return _of_markets(key, value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
     told = value if isinstance(value, date | time) else shown(value)
     raise UsageError(f"{key} {told} is not a time: write it like 2026-03-17T16:00:00Z or 2026-03-17")
+
+
+def _of_markets(key: str, value: datetime) -> datetime:
+    if value.year < _FIRST_YEAR:
+        raise UsageError(f"{key} {value.date()} is before any market: write a time from {_FIRST_YEAR} on")
+    return value
 
 
 def _text(instant: datetime | None) -> str | None:

@@ -1,4 +1,4 @@
-"""A run -> the tables of backtests and one JSON document: into the warehouse, and into a folder.
+"""A run -> the tables of backtests and one JSON document, into the warehouse.
 
 All of it is a function of the run, without a clock: the same run gives the same bytes. A run is there once its row in
 `backtest_runs`, which holds the document, is: it is written last, and queries leave out rows of a run without it.
@@ -20,8 +20,7 @@ from gex_backtest.family import documents, family, q_values
 from gex_backtest.identity import Origin
 from gex_backtest.suite import Outcome, Results, daily_returns
 from gex_backtest.verdicts import TOO_LITTLE_TO_SAY, power, verdict
-from gex_pipeline.present.exports import parquet, plain
-from gex_pipeline.present.files import write_atomically
+from gex_pipeline.present.exports import plain
 from gex_pipeline.schema import BACKTEST_RUNS, BACKTESTS
 from gex_pipeline.schema.model import Table
 from gex_pipeline.schema.types import polars_schema
@@ -34,6 +33,8 @@ _MAKERS = {
     "backtest_equity": rows.equity,
     "backtest_stats": rows.stats,
 }
+#: Table -> its file in a folder of a run, where the document has the row of `backtest_runs`.
+FILES = {name: f"{name.removeprefix('backtest_')}.parquet" for name in _MAKERS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,15 +111,6 @@ def store(root: Path, record: Record) -> None:
     }
     for table in BACKTESTS:
         into.replace(Partition(table.name, (("run_id", record.run_id),), year), record.frames[table.name], made_of)
-
-
-def export(folder: Path, record: Record) -> None:
-    """Write a run into a folder, made if need be: `run.json`, and a Parquet file of each other table."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, frame in record.frames.items():
-        if name != BACKTEST_RUNS.name:
-            write_atomically(folder / f"{name.removeprefix('backtest_')}.parquet", parquet(frame))
-    write_atomically(folder / "run.json", (json.dumps(record.document, indent=1, allow_nan=False) + "\n").encode())
 
 
 def _said(outcome: Outcome) -> dict[str, Any]:

@@ -40,6 +40,14 @@ class Sizing:
         require("window_hours", self.window_hours, 0.1, 8_760)
         require("cap", self.cap, 0.01, 100)
 
+    def require_window(self, length_us: int) -> int:
+        """Microseconds of the window. Raises ``BacktestError`` for bars that are too long for it."""
+        window_us = round(self.window_hours * HOUR_US)
+        if window_us < _LEAST_BARS * length_us:
+            least = _LEAST_BARS * length_us / HOUR_US
+            raise BacktestError(f"[sizing] window_hours = {self.window_hours:g} is too short: from {least:g} on here")
+        return window_us
+
     def scaled(self, bars: Bars, targets: Floats) -> Floats:
         """Targets (bars,) times annual_vol / realised volatility, at most ``cap`` times, where they change; else NaN.
 
@@ -47,10 +55,7 @@ class Sizing:
         would trade at each bar. Where the window lacks bars (`returns.COVERED`) the target is 0. Raises
         ``BacktestError`` for bars that are too long for the window.
         """
-        window_us = round(self.window_hours * HOUR_US)
-        if window_us < _LEAST_BARS * bars.length_us:
-            least = _LEAST_BARS * bars.length_us / HOUR_US
-            raise BacktestError(f"[sizing] window_hours = {self.window_hours:g} is too short: from {least:g} on here")
+        window_us = self.require_window(bars.length_us)
         scaled, decided = np.full(len(bars), np.nan), changes(targets)
         at = bars.close_at[decided]
         realised = returns.realised(bars, at - window_us, at)

@@ -36,6 +36,7 @@ _LACKING = {
     "funding": "no funding in this span: `gex market` brings some",
     "dvol": "no dvol in this span: `gex market` or `gex import` brings some",
 }
+_AND = "; "
 _Found = TypeVar("_Found")
 
 
@@ -128,7 +129,8 @@ def run(
             outcomes.append(outcome(choice.rule, i, parameters, work))
             done(choice.rule.name)
     if all(outcome.study is None for outcome in outcomes):
-        raise BacktestError(f"no rule can be run: {_reasons(outcomes)}")
+        told = [f"{reason} ({', '.join(names)})" for reason, names in reasons(outcomes).items()]
+        raise BacktestError(f"no rule can be run: {'; '.join(told)}")
     bars = panel.bars[panel.trading]
     return Results(configuration, bars, coverage(panel), _with_records(bars, outcomes))
 
@@ -187,7 +189,7 @@ def _attempt(work: Callable[[], _Found]) -> tuple[_Found | None, str]:
 def _study(panel: Panel, rule: Rule, parameters: Any) -> Study:
     lacking = [need for need in rule.needs if getattr(panel.history, need).is_empty()]
     if lacking:
-        raise BacktestError("; ".join(_LACKING[need] for need in lacking))
+        raise BacktestError(_AND.join(_LACKING[need] for need in lacking))
     if rule.needs and not panel.history.levels.is_empty() and not panel.has_levels.any():
         raise BacktestError(_apart(panel))
     return rule.study(panel, parameters)
@@ -237,10 +239,17 @@ def _periods(history: History) -> Periods:
     return periods(history.bars, micros(table["funding_at"]), table["period_hours"].cast(pl.Float64).to_numpy())
 
 
-def _reasons(outcomes: list[Outcome]) -> str:
-    """Why, each reason once with the rules it stops."""
+def reasons(outcomes: Iterable[Outcome]) -> dict[str, list[str]]:
+    """Why rules were not studied, each reason once with the rules it stops."""
     rules: dict[str, list[str]] = {}
     for outcome in outcomes:
-        named = rules.setdefault(outcome.status, [])
-        named += [] if outcome.rule.name in named else [outcome.rule.name]
-    return "; ".join(f"{reason} ({', '.join(names)})" for reason, names in rules.items())
+        for reason in _each(outcome.status) if outcome.study is None else []:
+            named = rules.setdefault(reason, [])
+            named += [] if outcome.rule.name in named else [outcome.rule.name]
+    return rules
+
+
+def _each(status: str) -> list[str]:
+    """What is lacking, one by one."""
+    parts = status.split(_AND)
+    return parts if set(parts) <= set(_LACKING.values()) else [status]

@@ -16,7 +16,7 @@ from gex_backtest import returns, words
 from gex_backtest.calibration import told
 from gex_backtest.costs import Costs
 from gex_backtest.study import OK, Estimate, Rule
-from gex_backtest.suite import Coverage, Outcome, Results
+from gex_backtest.suite import Coverage, Outcome, Results, reasons
 from gex_backtest.verdicts import verdict
 from gex_pipeline.present import text
 from gex_pipeline.present.summaries import count
@@ -113,8 +113,8 @@ def _trading(outcome: Outcome) -> tuple[str, ...]:
 
 
 def problems(results: Results) -> list[str]:
-    """One line per rule and reason for which something was not worked out."""
-    study = [f"{o.rule.name}: {o.status}" for o in results.outcomes if o.study is None]
+    """One line per reason for which rules were not studied, and per rule and reason that did not trade."""
+    study = [f"{', '.join(names)}: {reason}" for reason, names in reasons(results.outcomes).items()]
     orders = [
         f"{o.rule.name}: trading form: {o.trading_status}"
         for o in results.outcomes

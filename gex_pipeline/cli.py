@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from gex_pipeline.commands.arguments import Context, folder
 from gex_pipeline.commands.output import say_all
 from gex_pipeline.errors import GexError, UsageError, printable
 
+#: An option with nothing after its sign.
+_EMPTY = re.compile(r"--[a-z-]+=")
 _GLOBAL = Group("Global options", sort_key=98)
 _OTHER = Group("Other", sort_key=99)
 
@@ -262,8 +265,9 @@ def _require_sane(tokens: Sequence[str]) -> None:
     """Refuse what would be taken for something else: `''` for the current folder, a closed output for a defect."""
     if sys.stdout is None:
         raise GexError("standard output is closed")
-    if "" in tokens:
-        raise UsageError("an argument is empty; is a variable of your script not set?")
+    empty = next((token for token in tokens if not token or _EMPTY.fullmatch(token)), None)
+    if empty is not None:
+        raise UsageError(f"{empty.rstrip('=') or 'an argument'} is empty; is a variable of your script not set?")
 
 
 def _exit_status(error: BrokenPipeError | SystemExit) -> int:

@@ -51,9 +51,10 @@ def shown(value: Any) -> str:
 
 
 def nearest(word: str, words: Iterable[str], likeness: float = 0.0) -> str:
-    """The known word most like a given one, as ``; nearest is 'x'``; empty when there is none that is so like it."""
-    found = difflib.get_close_matches(str(word), list(words), n=1, cutoff=likeness)
-    return f"; nearest is {found[0]!r}" if found else ""
+    """The known word most like a given one in any case, as ``; nearest is 'x'``; empty when none is so like it."""
+    written = {each.lower(): each for each in words}
+    found = difflib.get_close_matches(str(word).lower(), list(written), n=1, cutoff=likeness)
+    return f"; nearest is {written[found[0]]!r}" if found else ""
 
 
 def known(word: Any, words: Iterable[str], what: str) -> str:
@@ -62,3 +63,9 @@ def known(word: Any, words: Iterable[str], what: str) -> str:
     if word not in choices:
         raise UsageError(f"unknown {what} {shown(word)}{nearest(word, choices)}")
     return word
+
+
+def not_toml(error: ValueError) -> str:
+    """Why a file is not TOML: what its parser says, or that it is no text at all."""
+    is_text = not isinstance(error, UnicodeDecodeError)
+    return f"is not TOML: {error}" if is_text else "is not TOML: it is not text in UTF-8; save it as such"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FIRST, SECOND = "#0072B2", NEGATIVE
 #: How the kinds of events are told apart, by shape as well as by colour.
 MARKERS = (("^", FIRST), ("v", SECOND), ("o", FAINT), ("s", "#CC79A7"))
+#: What pictures show, as patterns of the ends of their names, which begin with the rule.
+KINDS = ("distance", "equity", "over_time", r"path_\d+", "price", "variants")
 #: Points of a line across the page; more would not be seen.
 _POINTS = 4_000
 

@@ -7,7 +7,10 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 
 from gex_backtest.study import Rule
-from gex_pipeline.errors import known
+from gex_pipeline.errors import UsageError, nearest, shown
+
+#: How like a name must be to be meant, of 1: most letters.
+_NEAR = 0.6
 
 
 def _found() -> Iterator[Rule]:
@@ -20,5 +23,8 @@ RULES: dict[str, Rule] = {rule.name: rule for rule in sorted(_found(), key=lambd
 
 
 def named(name: str, rules: Mapping[str, Rule]) -> Rule:
-    """The rule of a name. Raises ``UsageError`` naming the nearest where there is none."""
-    return rules[known(name, rules, "rule")]
+    """The rule of a name. Raises ``UsageError`` naming one that is near where there is none, else all."""
+    if name not in rules:
+        near = nearest(name, rules, _NEAR) or f": there are {', '.join(rules)}"
+        raise UsageError(f"unknown rule {shown(name)}{near}")
+    return rules[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -12,7 +13,7 @@ from cyclopts import Parameter
 
 from gex_pipeline import settings
 from gex_pipeline.commands.arguments import Context, to_interval, to_market, to_underlying
-from gex_pipeline.commands.fill import Instant, Span
+from gex_pipeline.commands.fill import Instant
 from gex_pipeline.commands.interrupts import hear_ctrl_c
 from gex_pipeline.commands.output import (
     refuse_warehouse_files,
@@ -23,7 +24,7 @@ from gex_pipeline.commands.output import (
     show_json,
     show_lines,
 )
-from gex_pipeline.errors import UsageError
+from gex_pipeline.errors import GexError, UsageError
 
 if TYPE_CHECKING:
     from gex_backtest.config import Configuration
@@ -38,8 +39,8 @@ _QUERY = (
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Stored(Span):
-    """Which part of what is stored to use."""
+class Stored:
+    """Which part of what is stored to use; whether that can be is for the configuration to say."""
 
     start: Annotated[Instant, Parameter(name="--from", metavar="TIME")] = None
     """First instant; trailing measures begin there too, so leave them weeks. Default: the first that is stored."""
@@ -98,21 +99,22 @@ def backtest(
     """
     if listed:
         return _list(rules, json)
-    from gex_backtest import summary
+    from gex_backtest import spans, summary
     from gex_backtest.config import configure
 
     candles = {"interval": stored.interval, "market": stored.market, "venue": stored.venue}
     given = {"underlying": stored.underlying, "from": stored.start, "to": stored.end, "candles": candles}
     configuration = configure(rules, config, given)
     if out:
-        refuse_warehouse_files(out / "run.json")
-        _make(out)
+        _require_out(out)
     if report:
         refuse_warehouse_files(report)
         require_folder("--report", report)
     hear_ctrl_c()
     record, history = confronted(context.warehouse, configuration)
-    say_all(summary.problems(record.results))
+    say_all(
+        [*summary.problems(record.results), *filter(None, [spans.beside(context.warehouse, configuration, history)])]
+    )
     _write(record, history, context.warehouse, out, report)
     if json:
         show_json(record.document)
@@ -122,12 +124,18 @@ def backtest(
     return 0
 
 
-def _make(folder: Path) -> None:
-    """Now, not when everything is worked out."""
+def _require_out(folder: Path) -> None:
+    """A run can be written there: told now, not when everything is worked out."""
+    from gex_backtest.report.folder import DOCUMENT, obstacles
+
+    refuse_warehouse_files(folder / DOCUMENT)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        blocked = next(obstacles(folder), None)
     except OSError as error:
-        raise UsageError(f"--out {folder} cannot be made: {error.strerror}") from error
+        raise UsageError(f"--out {folder} cannot be made: {error.strerror}; choose another place") from error
+    if blocked:
+        raise UsageError(f"--out {folder} cannot be written: {blocked.name} in it is no file; choose another place")
     require_room("--out", folder, folder)
 
 
@@ -160,21 +168,27 @@ def confronted(warehouse: Path, configuration: Configuration) -> tuple[Record, H
 
 
 def _write(record: Record, history: History, warehouse: Path, out: Path | None, report: Path | None) -> None:
-    """What was asked for beside the tables."""
+    """What was asked for beside the tables. Raises ``GexError`` that says where the run is all the same."""
     if not (out or report):
         return
-    from gex_backtest import results
-    from gex_backtest.report import page
+    from gex_backtest.report import folder, page
     from gex_pipeline.present.files import write_atomically
     from gex_pipeline.store.marker import is_synthetic
 
     files = page.report(record, history, is_synthetic=is_synthetic(warehouse), has_pictures=bool(out))
-    if out:
-        results.export(out, record)
-        for name, content in files.items():
-            write_atomically(out / name, content)
-    if report:
-        write_atomically(report, files["report.html"])
+    try:
+        if out:
+            folder.write(out, record, files)
+        if report:
+            write_atomically(report, files[folder.PAGE])
+    except GexError as error:
+        way = "free room there and run again" if _is_full(error) else "choose another place"
+        told = f"{error}: {way}; the run itself is stored, as {record.run_id} in {warehouse}"
+        raise GexError(told) from error
+
+
+def _is_full(error: GexError) -> bool:
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _places(record: Record, warehouse: Path, out: Path | None, report: Path | None) -> Iterator[str]:

@@ -44,7 +44,7 @@ class Reading:
     """Only this coin, BTC or BTCUSDT."""
 
     mapping: Annotated[Path | None, Parameter(metavar="FILE.toml")] = None
-    """TOML file that names the columns of the source."""
+    """TOML file that names the columns of the source; all its words: gex_pipeline/docs/mappings.md."""
 
     every: Duration = None
     """Grid of the snapshots, like 5m. Default: the file's; 1h for tardis-options-chain, 1m for deribit-book-summary."""

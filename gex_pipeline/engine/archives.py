@@ -24,7 +24,7 @@ from gex_pipeline.core.instruments import VENUES
 from gex_pipeline.engine.days import Days, period_days
 from gex_pipeline.engine.imports import SUFFIXES, ImportSummary, import_files
 from gex_pipeline.engine.progress import Progress
-from gex_pipeline.errors import UsageError, known
+from gex_pipeline.errors import UsageError, known, not_toml
 from gex_pipeline.importers import (
     READERS,
     Mapping,
@@ -80,7 +80,7 @@ def load_archives(path: Path) -> list[Archive]:
     except OSError as error:
         raise UsageError(f"the list of archives {path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from None
+        raise UsageError(f"{path} {not_toml(error)}") from None
     try:
         for key in document:
             known(key, ("archive",), "key")

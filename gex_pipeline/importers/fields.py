@@ -15,7 +15,7 @@ from typing import Any
 from gex_pipeline.core import instruments
 from gex_pipeline.errors import UsageError, known, nearest
 from gex_pipeline.importers.times import FORMATS, TimeFormat
-from gex_pipeline.importers.vocabulary import FIELD_KEYS, TARGETS, Word, folder_name
+from gex_pipeline.importers.vocabulary import FIELD_KEYS, KEYS, TARGETS, Word, folder_name
 from gex_pipeline.schema.chain import SETTLEMENTS
 from gex_pipeline.schema.market import INTERVALS, MARKETS
 
@@ -65,12 +65,7 @@ def field_from(target: str, key: str, spec: Any) -> Field:
 
 
 def _check_keys_fit(key: str, word: Word, spec: dict[str, Any]) -> None:
-    allowed = {
-        "time": {"format", "zone", "at"},
-        "number": {"unit", "value"} if word.units else {"value"},
-        "text": {"value", "file"},
-        "instrument": {"grammar", "build"},
-    }[word.kind] | {"column", "columns"}
+    allowed = {"column", "columns", *KEYS[word.kind]} - (set() if word.units else {"unit"})
     for name in spec:
         if name not in allowed:
             raise UsageError(f"{key} takes no {name!r}{nearest(name, sorted(allowed))}")

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from gex_pipeline.core import instruments
-from gex_pipeline.errors import UsageError, known
+from gex_pipeline.errors import UsageError, known, not_toml
 from gex_pipeline.importers.base import parse_duration
 from gex_pipeline.importers.fields import Field, field_from
 from gex_pipeline.importers.read import FORMATS
@@ -69,7 +69,7 @@ def load_mapping(path: Path) -> Mapping:
     except OSError as error:
         raise UsageError(f"mapping {path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"mapping {path} is not TOML: {error}") from None
+        raise UsageError(f"mapping {path} {not_toml(error)}") from None
     try:
         return mapping_from(document, path.stem)
     except UsageError as error:

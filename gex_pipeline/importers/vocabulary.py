@@ -79,6 +79,13 @@ TARGETS: dict[str, dict[str, Word]] = {
 TOP = ("name", "venue", "format", "every", "max_age")
 #: Keys of a column's table.
 FIELD_KEYS = ("column", "columns", "value", "unit", "format", "zone", "at", "grammar", "build", "file")
+#: What a column of a kind is -> its keys beside column and columns; `unit` only where it may be in several.
+KEYS: dict[Kind, tuple[str, ...]] = {
+    "time": ("format", "zone", "at"),
+    "number": ("unit", "value"),
+    "text": ("value", "file"),
+    "instrument": ("grammar", "build"),
+}
 
 
 def folder_name(word: str, what: str) -> str:

@@ -7,6 +7,7 @@ state and the reader's own matplotlib settings must not change a picture.
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,9 +62,15 @@ class Mark:
     line: str = "--"
 
 
+def quieten() -> None:
+    """Before matplotlib is loaded: where the home folder takes no cache it would say so, and draw all the same."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+
 @contextmanager
 def style() -> Generator[None]:
     """Use the defaults of matplotlib plus ours, whatever the reader's configuration says."""
+    quieten()
     import matplotlib as mpl
 
     defaults = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
@@ -75,6 +82,7 @@ def new_figure(
     width: float = 11.0, height: float = 6.4, above: float = 1.35, share: float = 0.89
 ) -> tuple[Figure, Axes]:
     """An empty figure (inches) with one pair of axes ``share`` of its width, ``above`` inches below its top."""
+    quieten()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

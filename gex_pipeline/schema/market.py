@@ -46,10 +46,15 @@ CANDLES = Table(
 def interval_of(text: str) -> str:
     """The name of an interval, whatever its unit: 1h for ``60m``. Raises ``UsageError`` for one that no bars have."""
     match = re.fullmatch(r"([0-9]{1,4})([mhd])", text.strip().lower())
-    minutes = int(match[1]) * _MINUTES[match[2]] if match else 0
+    minutes = minutes_of(match[0]) if match else 0
     if minutes not in _OF_MINUTES:
         raise UsageError(f"unknown interval {shown(text)}: valid are {', '.join(INTERVALS)}")
     return _OF_MINUTES[minutes]
+
+
+def minutes_of(interval: str) -> int:
+    """Minutes of an interval such as 5m."""
+    return int(interval[:-1]) * _MINUTES[interval[-1]]
 
 
 def _points(name: str, description: str) -> Column:

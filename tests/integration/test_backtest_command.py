@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +27,12 @@ from tests.unit.backtest.drifts import DRIFTS, START, VOLS, Parameters
 from tests.unit.store.build import OVER, chain, data_files, store
 
 Gex = Callable[..., tuple[int, str, str]]
+_DAY = {n: f"2026-03-{n:02d}T00:00:00Z" for n in (2, 3)}
+STORED = (
+    f"of BTC there are levels from {START:%Y-%m-%d}T00:00Z to {START + timedelta(hours=HOURS):%Y-%m-%d}T00:00Z "
+    f"and candles from {START:%Y-%m-%d}T00:00Z to {START + timedelta(hours=HOURS):%Y-%m-%d}T00:00Z: "
+    "choose --from and --to among them"
+)
 NO_DVOL = "no dvol in this span: `gex market` or `gex import` brings some"
 
 
@@ -219,6 +226,70 @@ def test_out_writes_plain_files_of_the_same_rows(gex: Gex, root: Path, tmp_path:
     assert document == json.loads(query(root, "FROM backtest_runs")["document"].item())
 
 
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_folder_has_one_run_and_keeps_what_is_not_of_runs(gex: Gex, tmp_path: Path) -> None:
+    folder, fresh = tmp_path / "out", tmp_path / "fresh"
+    others = ["drifts_notes.png", "mine.parquet", "other_price.png", ".equity.parquet", ".run.json.txt", "equity.csv"]
+    left = [".run.json.ab3_x9zz", ".drifts_price.png.00000000", "vols_path_12.svg", "drifts_over_time.png"]
+    folder.mkdir()
+    for name in (*others, *left):
+        (folder / name).write_text("x")
+    (tmp_path / "two.toml").write_text("[rules.drifts]\nhours = [1, 4]\n")
+    assert gex("--config", str(tmp_path / "two.toml"), "--out", str(folder))[0] == 0
+    assert "drifts_variants.png" in names_in(folder)
+    for place in (folder, fresh):
+        assert gex("drifts", "--out", str(place))[0] == 0
+    assert names_in(folder) == sorted([*names_in(fresh), *others])
+    for name in names_in(fresh):
+        assert (folder / name).read_bytes() == (fresh / name).read_bytes()
+
+
+def test_a_folder_whose_writing_stops_has_no_document(gex: Gex, tmp_path: Path) -> None:
+    """An earlier one would tell of other tables."""
+    folder = tmp_path / "out"
+    assert gex("drifts", "--out", str(folder))[0] == 0
+    (folder / "report.html").unlink()
+    (folder / "report.html").symlink_to(tmp_path / "none" / "report.html")  # cannot be written, after the tables
+    status, out, err = gex("drifts", "--out", str(folder), "--from", f"{START:%Y-%m-%d}T01:00Z")
+    assert (status, out) == (1, "")
+    assert "the run itself is stored" in err.splitlines()[-1]
+    assert "run.json" not in names_in(folder) and "stats.parquet" in names_in(folder)
+
+
+@pytest.mark.parametrize("name", ["run.json", "equity.parquet", "drifts_price.png"])
+def test_a_folder_in_the_place_of_a_file_is_told_before_the_run(
+    gex: Gex, root: Path, tmp_path: Path, name: str
+) -> None:
+    before = data_files(root)
+    (tmp_path / "out" / name).mkdir(parents=True)
+    status, out, err = gex("drifts", "--out", str(tmp_path / "out"))
+    told = f"gex: --out {tmp_path / 'out'} cannot be written: {name} in it is no file; choose another place\n"
+    assert (status, out, err) == (2, "", told)
+    assert data_files(root) == before
+
+
+def test_a_file_in_the_place_of_the_folder(gex: Gex, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file", tmp_path / "file" / "out"):
+        status, _, err = gex("drifts", "--out", str(place))
+        assert (status, err.count("\n")) == (2, 1)
+        assert f"--out {place} cannot be made: " in err and "choose another place" in err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_full_disk_leaves_the_run_in_the_warehouse(gex: Gex, root: Path) -> None:
+    status, out, err = gex("drifts", "--report", "/dev/full")
+    (run,) = query(root, "FROM backtest_runs")["run_id"]
+    assert (status, out) == (1, "")
+    assert err.splitlines()[-1] == (
+        "gex: cannot write /dev/full: No space left on device: free room there and run again; "
+        f"the run itself is stored, as {run} in {root}"
+    )
+
+
 def test_the_report_says_what_the_run_says(gex: Gex, root: Path, tmp_path: Path) -> None:
     status, out, err = gex("--report", str(tmp_path / "r.html"), "--out", str(tmp_path / "out"))
     assert status == 0, err
@@ -298,13 +369,25 @@ def test_the_list_needs_no_warehouse(gex: Gex, root: Path) -> None:
         (["drift"], 2, "unknown rule 'drift'; nearest is 'drifts'"),
         (["--list", "drift"], 2, "unknown rule 'drift'; nearest is 'drifts'"),
         (["--config", "none.toml"], 2, "none.toml cannot be read: No such file or directory"),
-        (["--from", "2026-03-03", "--to", "2026-03-02"], 2, "is after --to"),
+        (["--list", "DRIFTS"], 2, "unknown rule 'DRIFTS'; nearest is 'drifts'"),
+        (["xyz"], 2, "unknown rule 'xyz': there are drifts, vols"),
+        (["--from", "2026-03-03", "--to", "2026-03-02"], 2, f"from {_DAY[3]} is not before to {_DAY[2]}"),
+        (["--from", "2026-03-03", "--to", "2026-03-03"], 2, f"from {_DAY[3]} is not before to {_DAY[3]}"),
+        (["--venue", " "], 2, "venue is empty"),
+        (["--venue="], 2, "--venue is empty"),
+        (["--out="], 2, "--out is empty; is a variable of your script not set?"),
         (["--market", "prep"], 2, "did you mean 'perp'?"),
-        (["--underlying", "ETH"], 1, "no candles of ETH in this span"),
+        (["--underlying", "ETH"], 1, "no candles of ETH are stored: `gex candles` or `gex import` brings some"),
         (["--market", "mark"], 1, "no candles of BTC are mark: there are "),
         (["--interval", "7m"], 2, "unknown interval '7m': valid are 1m, 3m,"),
         (["--interval", "5m"], 1, "no candles of BTC are 5m: there are "),
-        (["--from", "2027-01-01"], 1, "no candles of BTC in this span"),
+        (["--from", "2027-01-01"], 1, f"no candles of BTC in this span: {STORED}"),
+        (["--to", "2026-02-01"], 1, f"no candles of BTC in this span: {STORED}"),
+        (
+            ["--from", "2026-03-02T03:10", "--to", "2026-03-02T03:50"],
+            1,
+            "no candles of BTC in this span: `gex candles`",
+        ),
         (["vols"], 1, f"no rule can be run: {NO_DVOL} (vols)"),
     ],
 )
@@ -325,6 +408,53 @@ def test_a_warehouse_without_levels(gex: Gex, root: Path) -> None:
         err.splitlines()[-1]
         == "gex: no rule can be run: no levels in this span: `gex build` makes them of chains (drifts)"
     )
+
+
+def longer(root: Path) -> None:
+    """Candles of the two days after the levels, too."""
+    rows = chain(f"{START + timedelta(hours=HOURS):%Y-%m-%d}T00:00", HOURS + 1, venue="deribit")
+    after = bars(rows).with_columns(pl.col("open_at", "close_at") + timedelta(hours=HOURS))
+    store(root, OVER).merge(CANDLES, after, {})
+
+
+def test_levels_of_another_span_are_told_once(gex: Gex, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    longer(root)
+    after = ("--from", f"{START + timedelta(hours=HOURS + 1):%Y-%m-%dT%H:%M}")
+    status, _, err = gex(*after)
+    line = err.splitlines()[-1]
+    assert status == 1
+    assert line.startswith(
+        "gex: no rule can be run: no levels in this span: `gex build` makes them of chains (drifts, vols); "
+    )
+    assert f"of BTC there are levels from {START:%Y-%m-%d}T00:00Z to " in line
+    assert (line.count("no levels"), line.count("there are levels"), line.count(NO_DVOL)) == (1, 1, 1)
+    needless = replace(VOLS, needs=())
+    monkeypatch.setattr(registry, "RULES", {"drifts": DRIFTS, "other": replace(DRIFTS, name="other"), "vols": needless})
+    status, _, err = gex(*after)
+    said = [line for line in err.splitlines() if line.startswith("gex: ")]
+    assert (status, len(said)) == (0, 2)
+    assert said[0] == "gex: drifts, other: no levels in this span: `gex build` makes them of chains"
+    assert said[1].startswith("gex: of BTC there are levels from ")
+
+
+@pytest.mark.parametrize(("candles", "status"), [("", 1), ("[candles]\ninterval = '1h'\n", 2)])
+def test_a_window_of_sizing_that_is_too_short_is_told_before_the_work(
+    gex: Gex, root: Path, tmp_path: Path, candles: str, status: int
+) -> None:
+    """By the file alone where it names the bars, else by the bars that are stored."""
+    (tmp_path / "run.toml").write_text(f"{candles}[sizing]\nwindow_hours = 4\n[rules.drifts]\n")
+    before = data_files(root)
+    found, out, err = gex("--config", str(tmp_path / "run.toml"))
+    assert (found, out, err.count("\n")) == (status, "", 1)
+    assert "[sizing] window_hours = 4 is too short: from 5 on here" in err
+    assert data_files(root) == before
+
+
+def test_a_pipe_is_no_configuration(gex: Gex, tmp_path: Path) -> None:
+    """Nobody writes into it: reading would wait for ever."""
+    os.mkfifo(tmp_path / "pipe.toml")
+    status, _, err = gex("--config", str(tmp_path / "pipe.toml"))
+    assert (status, err) == (2, f"gex: {tmp_path / 'pipe.toml'} is not a regular file\n")
 
 
 def test_no_warehouse(gex: Gex, root: Path) -> None:

@@ -149,6 +149,9 @@ def test_help_is_quick_and_imports_nothing_heavy():
         (["sql", "SELECT 1", "--format", "jsn"], "unknown format 'jsn': did you mean 'json'?"),
         (["status", "--chek"], "Did you mean --check?"),
         (["--warehouse"], "--warehouse requires an argument"),
+        (["status", "--warehouse="], "--warehouse is empty; is a variable of your script not set?"),
+        (["sql", "SELECT 1", "--out="], "--out is empty; is a variable of your script not set?"),
+        (["status", "--warehouse", ""], "an argument is empty; is a variable of your script not set?"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(words, reason, inside):

@@ -148,6 +148,13 @@ def test_the_canonical_text_is_json_with_every_parameter(file: Path) -> None:
         ("from = 2026-02-01\nto = 2026-01-01", "from 2026-02-01T00:00:00Z is not before to 2026-01-01T00:00:00Z"),
         ("from = 5", "from 5 is not a time"),
         ("from = 07:00:00", "from 07:00:00 is not a time"),
+        ("from = 2026-02-01\nto = 2026-02-01", "from 2026-02-01T00:00:00Z is not before to 2026-02-01T00:00:00Z"),
+        ("from = 0001-01-01", "from 0001-01-01 is before any market: write a time from 1970 on"),
+        ("to = '1969-12-31T23:59Z'", "to 1969-12-31 is before any market: write a time from 1970 on"),
+        ("[candles]\nvenue = ''", "[candles] venue is empty"),
+        ("[candles]\nvenue = ' '", "[candles] venue is empty"),
+        ("[sizing]\nwindow_hours = 4\n[candles]\ninterval = '1h'", "window_hours = 4 is too short: from 5 on here"),
+        ("[rules.regime_cross]", "unknown rule 'regime_cross': there are drifts, vols"),
         ("from = 0001-01-01T00:00:00+05:00", "from 0001-01-01 00:00:00+05:00 is not a time"),
         ("underlying = ''", "underlying '' is no coin"),
         ("to = 'soon'", "to 'soon' is not a time: write it like"),
@@ -210,9 +217,28 @@ def test_an_interval_has_one_name(tmp_path: Path) -> None:
     assert hour.sha256 == configured(tmp_path, "[candles]\ninterval = '1h'").sha256
 
 
-def test_a_file_without_an_end_is_not_read_to_the_end() -> None:
-    with pytest.raises(UsageError, match=r"^/dev/zero is no configuration: it has more than 1,000,000 characters$"):
-        configure((), Path("/dev/zero"), {}, RULES)
+def test_a_file_that_nobody_typed_is_not_read_to_the_end(tmp_path: Path) -> None:
+    with (tmp_path / "long.toml").open("wb") as file:
+        file.truncate(10**12)  # takes no room
+    with pytest.raises(UsageError, match=r"long.toml is no configuration: it has more than 1,000,000 characters$"):
+        configure((), tmp_path / "long.toml", {}, RULES)
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "."])
+def test_what_is_no_file_is_not_read(place: str) -> None:
+    with pytest.raises(UsageError, match=rf"^{place} is not a regular file$"):
+        configure((), Path(place), {}, RULES)
+
+
+def test_text_of_another_encoding(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_bytes("# \u20ac".encode("cp1252"))
+    with pytest.raises(UsageError, match=r"run.toml is not TOML: it is not text in UTF-8; save it as such$"):
+        configure((), tmp_path / "run.toml", {}, RULES)
+
+
+def test_rules_that_do_not_trade_take_any_sizing(tmp_path: Path) -> None:
+    text = "[sizing]\nwindow_hours = 4\n[candles]\ninterval = '1h'"
+    assert configured(tmp_path, text, "vols").sizing is not None
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -32,9 +32,19 @@ def test_a_rule_says_what_it_claims_and_takes_its_defaults(rule: Rule) -> None:
     assert set(rule.needs) <= TABLES
 
 
-def test_an_unknown_rule_is_told_with_the_nearest() -> None:
-    with pytest.raises(UsageError, match="unknown rule 'drift'; nearest is 'drifts'"):
-        named("drift", SMALL)
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("drift", "; nearest is 'drifts'"),
+        ("DRIFTS", "; nearest is 'drifts'"),
+        ("xyz", ": there are drifts, vols"),
+        ("", ": there are drifts, vols"),
+    ],
+)
+def test_an_unknown_rule_is_told_with_one_that_is_near_else_with_all(name: str, told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        named(name, SMALL)
+    assert str(caught.value) == f"unknown rule {name!r}{told}"
 
 
 def test_listing_loads_no_statistics_and_reads_nothing(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_when_no_rule_can_be_run_one_line_says_why() -> None:
     bare = replace(bare, levels=bare.levels.clear())
     with pytest.raises(
         BacktestError,
-        match=r"^no rule can be run: no levels [^;]* \(drifts\); no levels [^;]*; no dvol [^;]* \(vols\)$",
+        match=r"^no rule can be run: no levels [^;]* \(drifts, vols\); no dvol [^;]* \(vols\)$",
     ):
         run(bare, BOTH)
 

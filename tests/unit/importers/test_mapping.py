@@ -121,6 +121,9 @@ def test_file_gives_the_name_and_is_named_in_errors(tmp_path: Path) -> None:
     path.write_text('venue = "deribit"\nx = \n')
     with pytest.raises(UsageError, match=r"mapping .*vendor\.toml is not TOML: .*line 2"):
         load_mapping(path)
+    path.write_bytes("# \u20ac".encode("utf-16"))
+    with pytest.raises(UsageError, match=r"is not TOML: it is not text in UTF-8; save it as such$"):
+        load_mapping(path)
     with pytest.raises(UsageError, match="cannot be read: No such file"):
         load_mapping(tmp_path / "absent.toml")
     bars = "".join(f'{k} = "{k}"\n' for k in ("open", "high", "low", "close"))

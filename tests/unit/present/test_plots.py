@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import struct
+import subprocess
+import sys
 from itertools import pairwise
 from typing import Any
 
@@ -188,3 +191,12 @@ def test_labels_in_a_picture_do_not_overlap(make_answer):
     boxes = sorted((t.get_window_extent() for t in labels), key=lambda b: b.x0)
     assert len(boxes) == 4
     assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
+
+
+@pytest.mark.parametrize("first", ["new_figure()", "style().__enter__()"])
+def test_a_home_folder_that_takes_no_cache_is_nobodys_business(first: str) -> None:
+    """Services have one that nobody may write into."""
+    code = f"from gex_pipeline.present import plot_style; plot_style.{first}"
+    env = {"HOME": "/proc/none", "PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stderr == ""
