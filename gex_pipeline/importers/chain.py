@@ -22,7 +22,7 @@ from gex_pipeline.importers.grid import on_grid, too_old
 from gex_pipeline.importers.mapping import Mapping
 from gex_pipeline.importers.read import Raw, read
 from gex_pipeline.importers.rejection import reason
-from gex_pipeline.schema.chain import CAP_IV, CHAIN, CHAIN_REJECTED, SETTLEMENTS
+from gex_pipeline.schema.chain import CAP_IV, CHAIN, CHAIN_REJECTED, MOST_COINS, SETTLEMENTS
 from gex_pipeline.schema.model import Table
 from gex_pipeline.schema.types import polars_schema
 
@@ -139,7 +139,8 @@ def _in_coins(mapping: Mapping, frame: pl.LazyFrame) -> pl.LazyFrame:
             *(pl.col(k) * pl.col("contract_size_coin") for k in amounts), *(pl.col(k) / _PERCENT for k in percent)
         )
         .with_columns(finite(k) for k in amounts)
-        .with_columns(_observed("bid_iv"), _observed("ask_iv"), _positive("index_usd"), _amount("volume_24h_coin"))
+        .with_columns(_observed("bid_iv"), _observed("ask_iv"), _positive("index_usd"))
+        .with_columns(pl.when(pl.col("volume_24h_coin").is_between(0, MOST_COINS)).then(pl.col("volume_24h_coin")))
         .with_columns(_settling("settlement_estimate_usd", mapping.venue))
     )
 

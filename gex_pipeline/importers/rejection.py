@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from gex_pipeline.schema.chain import CAP_IV, MINIMUM_IV, REASONS
+from gex_pipeline.schema.chain import CAP_IV, MINIMUM_IV, MOST_COINS, REASONS
 
 _RULES: dict[str, pl.Expr] = {
     "name_not_parsed": ~pl.col("is_named"),
@@ -21,6 +21,7 @@ _RULES: dict[str, pl.Expr] = {
     "no_index": ~(pl.col("index_usd") > 0).fill_null(False),
     "no_open_interest": pl.col("open_interest_coin").is_null(),
     "open_interest_negative": pl.col("open_interest_coin") < 0,
+    "open_interest_out_of_range": pl.col("open_interest_coin") > MOST_COINS,
     "duplicate": pl.col("is_duplicate"),
 }
 

@@ -13,6 +13,7 @@ INDEX_SOURCES = ("venue", "front_forward", "candle")
 SETTLEMENTS = ("inverse", "linear")
 MINIMUM_IV = 0.01
 CAP_IV = 5.0  # the venues' cap: a value at it is a limit, not an observation
+MOST_COINS = 1e15  # more than there are of any coin with options: a larger amount is an error of the source
 
 _ROW = (
     SNAPSHOT_AT,
@@ -24,7 +25,14 @@ _ROW = (
     EXPIRY_AT,
     price("strike_usd", "Strike."),
     Column("option_type", "category", "", "C = call, P = put.", choices=OPTION_TYPES),
-    Column("open_interest_coin", "float", "coin", "Open interest in coins of the underlying; 0 is valid.", minimum=0),
+    Column(
+        "open_interest_coin",
+        "float",
+        "coin",
+        "Open interest in coins of the underlying; 0 is valid.",
+        minimum=0,
+        maximum=MOST_COINS,
+    ),
     Column(
         "contract_size_coin",
         "float",
@@ -67,7 +75,15 @@ _ROW = (
         minimum=0,
         is_minimum_open=True,
     ),
-    Column("volume_24h_coin", "float", "coin", "Traded volume of the last 24 hours.", is_nullable=True, minimum=0),
+    Column(
+        "volume_24h_coin",
+        "float",
+        "coin",
+        "Traded volume of the last 24 hours.",
+        is_nullable=True,
+        minimum=0,
+        maximum=MOST_COINS,
+    ),
     Column("source", "category", "", "The archive or client the row came through."),
 )
 
@@ -95,6 +111,7 @@ REASONS = (
     "no_index",
     "no_open_interest",
     "open_interest_negative",
+    "open_interest_out_of_range",
     "duplicate",
 )
 

@@ -154,6 +154,7 @@ def test_venue_time_and_venue_index(tmp_path: Path) -> None:
         ({"oi": ""}, "no_open_interest"),
         ({"oi": "inf"}, "no_open_interest"),
         ({"oi": "-0.1"}, "open_interest_negative"),
+        ({"oi": "1e20"}, "open_interest_out_of_range"),
         ({"oi": "", "iv": "0", "name": "BTC-1JAN20-5-C"}, "expired"),  # the first reason of several
     ],
 )
@@ -165,6 +166,11 @@ def test_every_reason(tmp_path: Path, cells: dict[str, str], reason: str) -> Non
     assert json.loads(rejected["raw"][0]) == row(**cells)
     assert violations(TABLES["chain_rejected"], rejected) == []
     assert rejected["underlying"][0] == ("BTC" if cells.get("name") != "" else "unknown")
+
+
+@pytest.mark.parametrize(("sent", "stored"), [("0", 0.0), ("12", 12.0), ("-1", None), ("1e20", None), ("inf", None)])
+def test_a_volume_that_cannot_be_is_none(tmp_path: Path, sent: str, stored: float | None) -> None:
+    assert _one(tmp_path, {"volume_24h_coin": "vol"}, vol=sent)["volume_24h_coin"] == stored
 
 
 @pytest.mark.parametrize("iv", ["1", "499.99"])
