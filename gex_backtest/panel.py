@@ -9,11 +9,13 @@ import numpy as np
 import polars as pl
 
 from gex_backtest.as_of import known_rows
-from gex_backtest.bars import Bars, Ints
+from gex_backtest.bars import DAY_US, Bars, Ints
 from gex_backtest.history import History
 from gex_pipeline.core.black76 import Bools, Floats
 
 SCOPES = ("all_expiry", "odte")
+#: After a decision the orders that follow from it are over.
+LONGEST_TRADE_US = DAY_US
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +59,21 @@ class Panel:
 
     @cached_property
     def trading(self) -> slice:
-        """Rows of the bars that trading is measured on: from the first decision that sees levels to the last.
+        """Rows of the bars that trading is measured on: from the first decision that sees levels to a day after all.
 
-        Before and after it nothing could be decided, and a ratio a year of years without positions says little. All of
-        a history without levels.
+        Before it nothing could be decided, and within the day what was decided last comes to its end: a ratio a year of
+        years without positions says little. All of a history without levels.
         """
-        seen = np.flatnonzero(self.has_levels)
-        return slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0, len(self.bars))
+        seen, close_at = np.flatnonzero(self.has_levels), self.bars.close_at
+        if not len(seen):
+            return slice(0, len(self.bars))
+        last = np.searchsorted(close_at, close_at[seen[-1]] + LONGEST_TRADE_US, side="right")
+        return slice(int(seen[0]), int(last) + 1)  # and the bar that fills what was decided then
+
+    @cached_property
+    def traded_bars(self) -> Bars:
+        """The bars of :attr:`trading`."""
+        return self.bars[self.trading]
 
     @cached_property
     def _levels(self) -> dict[str, tuple[pl.DataFrame, Ints]]:

@@ -86,8 +86,8 @@ class Rule:
     ``parameters``: a frozen dataclass, its defaults what is tested; ``headline``: the first estimate of the study,
     alone and in less time; ``claimed``: the smallest headline that would matter, with the sign that the claim has, in
     the headline's unit; ``needs``: tables of the history without which there is nothing to test; ``looks_back_days``:
-    of bars, before the first decision that can be studied; ``orders``: the trading form, where there is one;
-    ``placebo_orders``: the same at levels that are none, by kind, where it trades at levels.
+    of bars, before the first decision that can be studied, or the parameter that has them; ``orders``: the trading
+    form, where there is one; ``placebo_orders``: the same at levels that are none, by kind, where it trades at levels.
     """
 
     name: str
@@ -97,6 +97,6 @@ class Rule:
     headline: Callable[[Panel, Any], Estimate]
     claimed: float
     needs: tuple[str, ...] = ("levels",)
-    looks_back_days: int = 0
+    looks_back_days: int | str = 0
     orders: Callable[[Panel, Any], Orders] | None = None
     placebo_orders: Callable[[Panel, Any], Mapping[str, Orders]] | None = None

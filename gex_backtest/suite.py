@@ -131,14 +131,14 @@ def run(
     if all(outcome.study is None for outcome in outcomes):
         told = [f"{reason} ({', '.join(names)})" for reason, names in reasons(outcomes).items()]
         raise BacktestError(f"no rule can be run: {'; '.join(told)}")
-    bars = panel.bars[panel.trading]
+    bars = panel.traded_bars
     return Results(configuration, bars, coverage(panel), _with_records(bars, outcomes))
 
 
 def coverage(panel: Panel) -> Coverage:
     """What there is to decide on."""
     history, bars = panel.history, panel.bars
-    paid = _periods(history)
+    paid = _periods(panel)
     times = history.levels["snapshot_at"]
     first, last = _instants(bars)
     return Coverage(
@@ -196,11 +196,15 @@ def _study(panel: Panel, rule: Rule, parameters: Any) -> Study:
 
 
 def _apart(panel: Panel) -> str:
-    """That no bar ends while a snapshot is known and fresh."""
+    """Why no bar ends while a snapshot is known and fresh."""
     levels = panel.history.levels["snapshot_at"]
+    begin, end = (at.timestamp() * 1e6 for at in (levels.min(), levels.max()))  # pyright: ignore
     first, last = _instants(panel.bars)
-    spans = f"snapshots {levels.min():%Y-%m-%d} to {levels.max():%Y-%m-%d}, candles {first:%Y-%m-%d} to {last:%Y-%m-%d}"
-    return f"levels and candles do not meet: {spans}: `gex candles` or `gex import` brings those of the snapshots"
+    if end < panel.bars.open_at[0] or begin > panel.bars.close_at[-1]:
+        spans = f"{levels.min():%Y-%m-%d} to {levels.max():%Y-%m-%d}, candles {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+        return f"levels and candles do not meet: snapshots {spans}: `gex candles` or `gex import` brings candles"
+    latency = f"a latency of {panel.latency_us / 1e6:g} s"
+    return f"no snapshot is known and fresh when a bar ends, with {latency}: a shorter one, or more snapshots, would do"
 
 
 def _instants(bars: Bars) -> tuple[datetime, datetime]:
@@ -211,7 +215,7 @@ def _instants(bars: Bars) -> tuple[datetime, datetime]:
 
 def _trading(panel: Panel, asked: Configuration, rule: Rule, parameters: Any) -> Trading:
     assert rule.orders is not None
-    funding = _funding(panel.history, asked.costs)
+    funding = _funding(panel, asked.costs)
     placebos = rule.placebo_orders(panel, parameters) if rule.placebo_orders else {}
     traded = {kind: _traded(panel, asked, funding, orders) for kind, orders in placebos.items()}
     return replace(_traded(panel, asked, funding, rule.orders(panel, parameters)), placebos=traded)
@@ -219,24 +223,24 @@ def _trading(panel: Panel, asked: Configuration, rule: Rule, parameters: Any) ->
 
 def _traded(panel: Panel, asked: Configuration, funding: Floats, orders: Orders) -> Trading:
     targets = asked.sizing.scaled(panel.bars, orders.targets) if asked.sizing else orders.targets
-    rows, bars = panel.trading, panel.bars[panel.trading]
+    rows, bars = panel.trading, panel.traded_bars
     stops, takes = (None if prices is None else prices[rows] for prices in (orders.stops, orders.takes))
-    done = simulate(bars, targets[rows], asked.costs, funding=funding[rows], stops=stops, takes=takes)
+    done = simulate(bars, targets[rows], asked.costs, funding=funding, stops=stops, takes=takes)
     equity, trades = done.equity[:, 0], done.trades()
     return Trading(equity, trades, metrics(bars, equity, done.ledgers[0]), samples(bars, equity, trades))
 
 
-def _funding(history: History, costs: Costs) -> Floats:
+def _funding(panel: Panel, costs: Costs) -> Floats:
     """What longs pay at each bar: by the stored rates, and at the end of a period for its hours that none is of."""
-    at, rate = micros(history.funding["funding_at"]), history.funding["funding_rate"].to_numpy()
-    unknown = _periods(history)
+    table, unknown = panel.history.funding, _periods(panel)
     assumed = costs.assumed_funding_bps * BPS * unknown.unknown_hours / PERIOD_HOURS
-    return funding_per_bar(history.bars, np.append(at, unknown.end_at), np.append(rate, assumed))
+    at = np.append(micros(table["funding_at"]), unknown.end_at)
+    return funding_per_bar(panel.traded_bars, at, np.append(table["funding_rate"].to_numpy(), assumed))
 
 
-def _periods(history: History) -> Periods:
-    table = history.funding
-    return periods(history.bars, micros(table["funding_at"]), table["period_hours"].cast(pl.Float64).to_numpy())
+def _periods(panel: Panel) -> Periods:
+    table = panel.history.funding
+    return periods(panel.traded_bars, micros(table["funding_at"]), table["period_hours"].cast(pl.Float64).to_numpy())
 
 
 def reasons(outcomes: Iterable[Outcome]) -> dict[str, list[str]]:

@@ -123,12 +123,12 @@ def problems(results: Results) -> list[str]:
     return list(dict.fromkeys([*study, *_short(results), *orders]))
 
 
-def _short(results: Results) -> list[str]:
+def _short(results: Results) -> Iterator[str]:
     """Rules whose measures look back farther than there are bars, so that no decision can be studied."""
     covered = results.coverage
     days = (covered.last_close_at - covered.first_open_at) / timedelta(days=1)
-    return [
-        f"{o.rule.name}: looks back {o.rule.looks_back_days} days, and there are {days:.1f} days of bars: too short"
-        for o in results.outcomes
-        if o.study and days < returns.COVERED * o.rule.looks_back_days
-    ]
+    for outcome in results.outcomes:
+        told = outcome.rule.looks_back_days
+        back = getattr(outcome.parameters, told) if isinstance(told, str) else told
+        if outcome.study and days < returns.COVERED * back:
+            yield f"{outcome.rule.name}: looks back {back} days, and there are {days:.1f} days of bars: too short"

@@ -23,7 +23,7 @@ def pictures(outcomes: Sequence[Outcome], panel: Panel, is_synthetic: bool) -> I
         return
     yield from _of_events(studied[0], panel, is_synthetic)
     if any(outcome.trading and outcome.trading.metrics.n_trades for outcome in studied):
-        yield equity(studied, panel.bars[panel.trading], is_synthetic)
+        yield equity(studied, panel.traded_bars, is_synthetic)
     if len(studied) > 1:
         yield plateau(studied, is_synthetic)
 

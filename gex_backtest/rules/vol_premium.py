@@ -113,6 +113,6 @@ RULE = Rule(
     study,
     headline,
     claimed=4.0,
-    looks_back_days=Parameters.window_days,
+    looks_back_days="window_days",
     needs=(),
 )

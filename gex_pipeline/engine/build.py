@@ -51,7 +51,11 @@ def build(
     began, progress = time.monotonic(), progress or Silent()
     store = Store(root)
     store.require()
-    failures = compact(store) + _sum_trades(store, flows.stale(store, underlyings or [], is_forced=is_forced), workers)
+    failures = (
+        renewed(store)
+        + compact(store)
+        + _sum_trades(store, flows.stale(store, underlyings or [], is_forced=is_forced), workers)
+    )
     jobs = _chosen(tasks.plan(store), underlyings or [], start, end)
     _require_chain(store, jobs, underlyings or [], start, end)
     stale = [j for j in jobs if is_forced or not tasks.is_fresh(store, j)]
@@ -83,6 +87,17 @@ def _sum_trades(store: Store, trades: list[Partition], workers: int | None) -> l
     """Make the `taker_flow` of some files of trades; a line for each that cannot be summed."""
     outcomes = run_all(partial(flows.run, store.root), trades, workers)
     return [f"{p.path}: {outcome}" for p, outcome in outcomes if isinstance(outcome, GexError)]
+
+
+def renewed(store: Store) -> list[str]:
+    """Give files that are older than a column of their table that column; returns a line for each that is broken."""
+    failures = []
+    for partition in store.outgrown():
+        try:
+            store.renew_columns(partition)
+        except StoreError as error:
+            failures.append(f"{partition.path}: {error}")
+    return failures
 
 
 def compact(store: Store) -> list[str]:

@@ -176,11 +176,15 @@ def _positive(name: str) -> pl.Expr:
 
 
 def _settling(name: str, venue: str) -> pl.Expr:
-    """A settlement estimate within the minutes that the venue averages: before them some venues send the index."""
+    """A settlement estimate within the minutes that the venue averages: before them some venues send the index.
+
+    That is a matter of when it was sent, which on a grid is before the snapshot.
+    """
     minutes: pl.Expr = pl.lit(None, dtype=pl.Int64)
     for since, length in WINDOW_MINUTES.get(venue, ()):
         minutes = pl.when(pl.col("expiry_at").dt.date() >= since).then(length).otherwise(minutes)
-    is_begun = pl.col("expiry_at") - pl.col("snapshot_at") < pl.duration(minutes=minutes)
+    told_at = pl.min_horizontal("received_at", "snapshot_at")
+    is_begun = pl.col("expiry_at") - told_at < pl.duration(minutes=minutes)
     return pl.when(is_begun & (pl.col(name) > 0) & pl.col(name).is_finite()).then(pl.col(name)).alias(name)
 
 

@@ -101,13 +101,13 @@ def content_hash(objects: LocalObjects, partition: Partition) -> str:
 
 
 def require_sound(objects: LocalObjects, partitions: Iterable[Partition]) -> None:
-    """Raise ``StoreError`` where a file is not what was written or is of an older schema.
+    """Raise ``StoreError`` where a file is not what was written or is of a schema that cannot be read any more.
 
     Its rows are about to be written again: damage would get a manifest that vouches for it.
     """
     for p in partitions:
         table, manifest = TABLES[p.table], manifest_of(objects, p)
-        if manifest is not None and manifest.schema_version != table.version:
+        if manifest is not None and manifest.schema_version != table.version and not is_outgrown(objects, p):
             raise StoreError(
                 f"{p.path} has schema version {manifest.schema_version}, this is version {table.version}: "
                 f"{way_out(table)}"
@@ -115,6 +115,13 @@ def require_sound(objects: LocalObjects, partitions: Iterable[Partition]) -> Non
         if manifest is not None and manifest.content_hash != content_hash(objects, p):
             path = objects.path(p.path)
             raise StoreError(f"{path} is damaged: it is not what was written; {way_out(table)}")
+
+
+def is_outgrown(objects: LocalObjects, partition: Partition) -> bool:
+    """Whether a file of a base table is of an older version that differs by columns that may be null."""
+    table, manifest = TABLES[partition.table], manifest_of(objects, partition)
+    is_older = manifest is not None and table.is_base and manifest.schema_version < table.version
+    return is_older and parquet.can_be_read(objects.path(partition.path), table)
 
 
 def way_out(table: Table) -> str:

@@ -61,7 +61,8 @@ def read(
 ) -> pl.DataFrame:
     """Rows of one file, hive columns added, categories as strings; ``where`` skips row groups that cannot match.
 
-    A file that is replaced meanwhile is read again: Polars opens it more than once.
+    Columns that may be null and that a file was written without are null. A file that is replaced meanwhile is read
+    again: Polars opens it more than once.
     """
     schema, names = polars_schema(table), columns or table.names
     outside = [pl.lit(value).alias(name) for name, value in hive.items()]
@@ -69,6 +70,7 @@ def read(
         before = version_of(path)
         try:
             lazy = pl.scan_parquet(path, hive_partitioning=False, glob=False)
+            lazy = lazy.with_columns(_lacking(table, lazy.collect_schema().names()))
             lazy = lazy if where is None else lazy.filter(where)
             lazy = lazy.with_columns(outside).select(pl.col(n).cast(schema[n]) for n in names)
             frame = lazy.collect(engine="in-memory")
@@ -79,6 +81,17 @@ def read(
         if version_of(path) == before:
             return frame
     raise StoreError(f"cannot read {path}: it is being replaced again and again; ask again")
+
+
+def can_be_read(path: Path, table: Table) -> bool:
+    """Whether a file lacks nothing but columns that came after it and may be null."""
+    there = pq.read_schema(path).names
+    return all(c.is_nullable or c.name in there for c in table.file_columns)
+
+
+def _lacking(table: Table, there: list[str]) -> list[pl.Expr]:
+    """Nulls for the columns that came after a file, of those that may be null."""
+    return [pl.lit(None).alias(c.name) for c in table.file_columns if c.is_nullable and c.name not in there]
 
 
 def version_of(path: Path) -> tuple[int, int, int] | None:

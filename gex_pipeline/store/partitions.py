@@ -194,6 +194,17 @@ class Store:
         manifest = self.manifest(partition)
         return manifest.inputs if manifest else {}
 
+    def outgrown(self) -> list[Partition]:
+        """Files of base tables that are older than a column that may be null."""
+        grown = [table for table in TABLES.values() if table.is_base and table.version > 1]
+        return [p for table in grown for p in self.partitions(table) if commits.is_outgrown(self.objects, p)]
+
+    def renew_columns(self, partition: Partition) -> None:
+        """Write such a file again, with nulls. Raises ``StoreError``, the file untouched, where it is damaged."""
+        with self.objects.lock(partition.folder):
+            commits.require_sound(self.objects, [partition])
+            self._commit(partition, self.read(partition), self._inputs_of(partition))
+
     def foldable(self, table: Table, today: date) -> list[Partition]:
         """The months that are over and still lie in day files."""
         months = {

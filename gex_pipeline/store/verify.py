@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gex_pipeline.errors import StoreError
-from gex_pipeline.schema import BUILT, TABLES, Table
+from gex_pipeline.schema import BUILT, TABLES
 from gex_pipeline.schema.types import arrow_schema
 from gex_pipeline.schema.views import OF_RUNS
 from gex_pipeline.store import layout
-from gex_pipeline.store.commits import way_out
+from gex_pipeline.store.commits import is_outgrown, way_out
 from gex_pipeline.store.layout import DATA, MANIFEST, PENDING, TEMPORARY, Partition
 from gex_pipeline.store.manifest import file_hash
 from gex_pipeline.store.partitions import Store
@@ -69,11 +69,11 @@ def _data_problems(store: Store, partition: Partition, names: set[str]) -> Itera
     if manifest is None:
         yield f"its manifest is missing: {again}"
     elif manifest.schema_version != table.version:
-        yield f"schema version {manifest.schema_version}, this is version {table.version}: {_anew(table)}"
+        yield f"schema version {manifest.schema_version}, this is version {table.version}: {_anew(store, partition)}"
     elif file_hash(path) != manifest.content_hash:
         yield f"damaged: its content is not what was written{_truncated(path)}: {again}"
     elif not pq.read_schema(path).equals(arrow_schema(table)):
-        yield f"its columns are not those of the table: {_anew(table)}"
+        yield f"its columns are not those of the table: {_anew(store, partition)}"
     elif pq.read_metadata(path).num_rows != manifest.rows:
         yield f"it has {pq.read_metadata(path).num_rows} rows, the manifest says {manifest.rows}"
     if table.name in OF_RUNS and replace(partition, table="backtest_runs").path not in names:
@@ -82,9 +82,11 @@ def _data_problems(store: Store, partition: Partition, names: set[str]) -> Itera
         yield "superseded by the month's file beside it; the next write of the month removes it"
 
 
-def _anew(table: Table) -> str:
+def _anew(store: Store, partition: Partition) -> str:
     """How files of another version are replaced."""
-    return "run `gex build`" if table.name in {each.name for each in BUILT} else way_out(table)
+    table = TABLES[partition.table]
+    is_built = table.name in {each.name for each in BUILT} or is_outgrown(store.objects, partition)
+    return "run `gex build`" if is_built else way_out(table)
 
 
 def _truncated(path: Path) -> str:

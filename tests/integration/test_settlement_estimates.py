@@ -108,7 +108,7 @@ def test_before_the_window_there_is_none(tmp_path: Path, at: datetime, venues: s
     assert set(told["venue"]) == venues and told["is_next"].all()
 
 
-@pytest.mark.parametrize(("kind", "warnings"), [("http_status", 0), ("empty_list", 0), ("missing_field", 1)])
+@pytest.mark.parametrize(("kind", "warnings"), [("http_status", 2), ("empty_list", 0), ("missing_field", 2)])
 def test_an_estimate_that_cannot_be_had_costs_no_snapshot(tmp_path: Path, kind: str, warnings: int) -> None:
     summary, _ = taken(tmp_path, AT, Fault("okx", ESTIMATE, kind, times=None, value=404, field="settlePx"))
     assert summary.failures == {}

@@ -6,7 +6,9 @@ Limits and codes: OKX's API v5, "Rate Limits" and "Error Code".
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import ClassVar
 
@@ -30,6 +32,8 @@ from gex_pipeline.venues.okx import normalize, wire
 
 #: Limits count over a window that slides; nothing says when it is free again.
 _WINDOW = 2.0
+#: Seconds for what a snapshot can do without.
+_PATIENCE = 3.0
 #: Error codes after which the same request may succeed -> seconds to wait. An upgrade or an interface that is offline
 #: lasts minutes: no snapshot waits for it unless its deadline is longer than usual.
 _WAITS = {
@@ -83,9 +87,9 @@ class Okx(Venue):
         found = [coin for coin in coins if any(is_of(coin, name) for name in names)]
         families = [family for coin in found for family in wire.families(names, coin)]
         per_family = (ask.get(make(f)) for make in (wire.open_interest, wire.summary) for f in families)
-        estimates = (ask.get(wire.estimated_price(name)) for coin in found for name in wire.settling(names, coin))
+        estimates = [wire.estimated_price(name) for coin in found for name in wire.settling(names, coin)]
         listings = (self._listing(ask, family, names, known) for family in families)
-        await settled(*per_family, *estimates, *listings, *(ask.get(wire.index(coin)) for coin in found))
+        await settled(*per_family, _soon(ask, estimates), *listings, *(ask.get(wire.index(coin)) for coin in found))
 
     async def _names(self, ask: Asker, request: Request, names: dict[str, datetime]) -> None:
         reply = await ask.get(request)
@@ -105,3 +109,10 @@ class Okx(Venue):
     def book(self, answers: Answers, coin: str, snapshot_at: datetime) -> Book | None:
         """All families of a coin; see normalize.py."""
         return normalize.book(answers, coin, snapshot_at)
+
+
+async def _soon(ask: Asker, requests: Sequence[Request]) -> None:
+    """Answers that a snapshot can do without, and so does not wait for until its deadline."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            await settled(*map(ask.get, requests))

@@ -65,17 +65,17 @@ def book(answers: Answers, coin: str, snapshot_at: datetime) -> Book | None:
         "instruments": _alive(_table(coin, listings, wire.Listed), listings, snapshot_at),
     }
     index = _index(answers.get(wire.index(coin)), coin)
-    estimates, trouble = _estimates(answers, coin)
+    estimates, trouble = _estimates(answers, coin, names)
     frame = _joined(tables, index, estimates)
     at = max(snapshot_at, quotes.received_at)
     live, sent = (unexpired("okx", names, at) for names in (tables["instruments"][_NAME], frame[_NAME]))
     return Book(frame, MAPPING, live, [*checks.findings(tables, index, frame, families, live, sent), *trouble])
 
 
-def _names(answers: Answers) -> set[str]:
-    """Every option that the venue names: a coin without one is not listed, be one of the two answers missing."""
-    replies = (answers.find(request) for request in (wire.tickers(), wire.mark_prices()))
-    return {name for reply in replies if reply is not None for name in wire.names(reply)}
+def _names(answers: Answers) -> dict[str, datetime]:
+    """Every option that the venue names, and when: a coin without one is not listed, be one of two answers missing."""
+    replies = [answers.find(request) for request in (wire.tickers(), wire.mark_prices())]
+    return {name: reply.received_at for reply in replies if reply is not None for name in wire.names(reply)}
 
 
 def _table(coin: str, replies: Sequence[Reply], kind: type[wire.RowT]) -> pl.DataFrame:
@@ -96,15 +96,17 @@ def _alive(listed: pl.DataFrame, replies: Sequence[Reply], snapshot_at: datetime
     return listed.filter(~pl.col(_NAME).is_in(over))
 
 
-def _estimates(answers: Answers, coin: str) -> tuple[pl.DataFrame, Sequence[Finding]]:
-    """What expiries of a coin will settle at, for all of their contracts. One that cannot be read costs no snapshot."""
-    replies = [reply for reply in answers.of(wire.ESTIMATE) if is_of(coin, reply.request.params["instId"])]
-    try:
-        found, trouble = _table(coin, replies, wire.Estimate), []
-    except VenueError as error:
-        found, trouble = _table(coin, [], wire.Estimate), [Finding("settlement_estimate", "warning", str(error))]
-    expiry = pl.Series(_EXPIRY, map(wire.expiry_of, found[_NAME]), dtype=pl.String)
-    return found.drop(_NAME).rename({"received": "received estimates"}).with_columns(expiry), trouble
+def _estimates(answers: Answers, coin: str, names: Mapping[str, datetime]) -> tuple[pl.DataFrame, Sequence[Finding]]:
+    """What expiries of a coin will settle at, for all of their contracts. One that is missing costs no snapshot."""
+    found, trouble = [_table(coin, [], wire.Estimate)], list[Finding]()
+    for name in wire.settling(names, coin):
+        try:
+            found.append(_table(coin, [answers.get(wire.estimated_price(name))], wire.Estimate).head(1))
+        except VenueError as error:
+            trouble.append(Finding("settlement_estimate", "warning", str(error)))
+    table = pl.concat(found)
+    expiry = pl.Series(_EXPIRY, map(wire.expiry_of, table[_NAME]), dtype=pl.String)
+    return table.drop(_NAME).rename({"received": "received estimates"}).with_columns(expiry), trouble
 
 
 def _index(reply: Reply, coin: str) -> pl.DataFrame:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 from statistics import fmean
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -53,6 +55,30 @@ def test_a_crossing_counts_after_so_many_hours_without_another(quiet: int, kept:
     kinds = {row: "into positive" if number % 2 == 0 else "into negative" for number, row in enumerate(CROSSED)}
     found = study(MARKET, Parameters(quiet_hours=quiet))
     assert crossed(found) == [(at_close(row), kinds[row]) for row in kept]
+
+
+@pytest.mark.parametrize(
+    ("closes", "line", "crosses"),
+    [
+        ((99, 101), (100, 100), True),
+        ((101, 99), (100, 100), True),
+        ((99, 99), (100, 98), False),  # the line went through spot
+        ((104, 103), (100, 103.5), True),  # both move, spot through where the line is now
+        ((104, 106), (100, 105), True),
+        ((104, 103), (100, 105), False),  # the line jumps over where spot was
+        ((99, 100), (100, 100), False),  # onto the line
+        ((99, 101), (100, math.nan), False),
+    ],
+)
+def test_spot_has_to_go_through_the_line_as_it_is_now(
+    closes: tuple[float, float], line: tuple[float, float], crosses: bool
+) -> None:
+    flat = [math.log(closes[0] / 100.0), *[0.0] * 100, math.log(closes[1] / closes[0]), *[0.0] * 100]
+    known = [*[float(line[0])] * 101, *[float(line[1])] * 101]
+    panel = Panel(history(flat, dict.fromkeys(("zero_gamma", "hvl", "hvl_slope", "net_gex_usd"), known)))
+    exact = np.round(panel.bars.close, 9)
+    rounded = replace(panel.history, bars=replace(panel.bars, close=exact, open=exact, high=exact, low=exact))
+    assert (at_close(101) in [at for at, _ in crossed(study(Panel(rounded), Parameters()))]) is crosses
 
 
 @pytest.mark.parametrize("hours", [4, 12])

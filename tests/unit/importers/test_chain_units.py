@@ -75,6 +75,13 @@ def test_a_settlement_estimate_is_one_within_its_window(tmp_path: Path, at: str,
     assert found["settlement_estimate_usd"] == stored
 
 
+@pytest.mark.parametrize(("at", "stored"), [("2026-01-10T07:29Z", None), ("2026-01-10T07:31Z", 99_500.0)])
+def test_what_was_sent_before_the_window_is_no_estimate(tmp_path: Path, at: str, stored: float | None) -> None:
+    section, rows = {"settlement_estimate_usd": "estimate"}, [row(at=at, estimate=99_500.0)]
+    found = good(chain_of(tmp_path, rows, section, every="20m")).row(0, named=True)
+    assert (found["snapshot_at"], found["settlement_estimate_usd"]) == (utc("2026-01-10T07:40"), stored)
+
+
 @pytest.mark.parametrize(
     ("unit", "name", "expected"),
     [

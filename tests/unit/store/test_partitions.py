@@ -9,12 +9,15 @@ from datetime import datetime
 import polars as pl
 import pytest
 
+from gex_pipeline.engine.build import renewed
 from gex_pipeline.errors import StoreError
 from gex_pipeline.schema import CANDLES, CHAIN, TABLES
+from gex_pipeline.schema.model import Column
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.store.manifest import file_hash
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.store.verify import verify
+from gex_pipeline.warehouse import open_warehouse
 from tests.unit.store.build import OPEN, all_files, chain, data_files, fold_all, partition, rows, store
 
 DAY = partition("2026-03-05")
@@ -100,17 +103,18 @@ NEXT = CHAIN.version + 1
 
 @pytest.fixture
 def older(tmp_path, monkeypatch) -> Store:
-    """A warehouse with a chain of today's version in day files, read by code whose chain has the next one."""
+    """A warehouse with a chain of today's version in day files, read by code whose chain has a column that it lacks."""
     made = store(tmp_path)
     made.merge(CHAIN, chain(), {})
-    monkeypatch.setitem(TABLES, "chain", replace(CHAIN, version=NEXT))
+    column = Column("needed", "float", "1", "In every row.")
+    monkeypatch.setitem(TABLES, "chain", replace(CHAIN, columns=(*CHAIN.columns, column), version=NEXT))
     return made
 
 
 def test_base_rows_of_an_older_schema_are_refused_with_what_to_do(older):
     before = all_files(older.root)
     with pytest.raises(StoreError, match=f"version {CHAIN.version}, this is version {NEXT}: delete it and import"):
-        older.merge(TABLES["chain"], chain("2026-03-05T10:00"), {})
+        older.merge(TABLES["chain"], chain("2026-03-05T10:00").with_columns(needed=1.0), {})
     with pytest.raises(StoreError, match=f"schema version {CHAIN.version}"):
         fold_all(older)
     assert all_files(older.root) == before
@@ -118,9 +122,48 @@ def test_base_rows_of_an_older_schema_are_refused_with_what_to_do(older):
 
 def test_after_deleting_it_the_import_works(older):
     (older.root / DAY.path).unlink()
-    older.merge(TABLES["chain"], chain(), {})
+    older.merge(TABLES["chain"], chain().with_columns(needed=1.0), {})
     assert older.manifest(DAY).schema_version == NEXT
     assert verify(older.root) == []
+
+
+@pytest.fixture
+def grown(tmp_path, monkeypatch) -> Store:
+    """A warehouse whose chain is older than a column that may be null."""
+    made = store(tmp_path)
+    made.merge(CHAIN, chain(), {"a": "1"})
+    column = Column("later", "float", "1", "Came later.", is_nullable=True)
+    monkeypatch.setitem(TABLES, "chain", replace(CHAIN, columns=(*CHAIN.columns, column), version=NEXT))
+    return made
+
+
+def test_a_build_gives_older_files_a_column_that_came_later(grown):
+    before = grown.read(DAY)
+    assert before["later"].null_count() == before.height > 0
+    assert [f.problem for f in verify(grown.root)] == [
+        f"schema version {CHAIN.version}, this is version {NEXT}: run `gex build`"
+    ]
+    assert renewed(grown) == []
+    assert verify(grown.root) == [] and grown.manifest(DAY).inputs == {"a": "1"}
+    with open_warehouse(grown.root) as warehouse:
+        assert warehouse.query("SELECT count(*), count(later) FROM chain").row(0) == (before.height, 0)
+    assert renewed(grown) == [] and grown.outgrown() == []
+
+
+def test_rows_are_added_to_a_file_without_it(grown):
+    before = grown.read(DAY).height
+    grown.merge(TABLES["chain"], chain("2026-03-05T20:00").with_columns(later=pl.lit(1.0)), {})
+    assert grown.read(DAY)["later"].null_count() == before < grown.read(DAY).height
+    assert verify(grown.root) == []
+
+
+def test_a_damaged_file_is_not_renewed(grown):
+    path = grown.root / DAY.path
+    content = path.read_bytes()
+    path.write_bytes(content[:200] + b"\x0f" + content[201:])
+    (line,) = renewed(grown)
+    assert line.startswith(f"{DAY.path}: ") and "damaged" in line
+    assert path.read_bytes() != content and grown.manifest(DAY).schema_version == CHAIN.version
 
 
 def test_times_of_manifests_come_from_the_clock(tmp_path):

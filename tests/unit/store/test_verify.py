@@ -94,7 +94,7 @@ AGAIN = "delete it and import its files again; live rows come back by `gex build
         (damage_manifest, DAY.path, f"its manifest is damaged: {AGAIN}"),
         (binary_manifest, DAY.path, f"its manifest is damaged: {AGAIN}"),
         (other_json_manifest, DAY.path, f"its manifest is damaged: {AGAIN}"),
-        (older, DAY.path, f"schema version 0, this is version {CHAIN.version}: {AGAIN}"),
+        (older, DAY.path, f"schema version 0, this is version {CHAIN.version}: run `gex build`"),
         (wrong_rows, DAY.path, "it has 24 rows, the manifest says 7"),
     ],
 )

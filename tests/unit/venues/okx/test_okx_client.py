@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
 from gex_pipeline.venues.base import Answers, Reply, Request
-from gex_pipeline.venues.okx import wire
+from gex_pipeline.venues.okx import client, wire
 from gex_pipeline.venues.okx.client import Okx
 from gex_pipeline.venues.registry import VENUES
 from gex_pipeline.venues.rows import venue_rows
+from tests.unit.venues.okx import payloads
 from tests.unit.venues.okx.payloads import AT, FakeAsker, body, reply, ticker
 
 COINS = ("BTC", "SOL", "HYPE")
@@ -68,6 +69,25 @@ def test_what_settles_within_half_an_hour_is_asked_for_once_a_family(minutes: in
     names = dict.fromkeys([*SETTLING, "BTC-USD-261120-80000-C", "SOL-USD_UM-x"], received)
     assert wire.settling(names, "SOL") == ["SOL-USD_UM-261120-190-C"][:asked]
     assert len(wire.settling(names, "BTC")) == asked
+
+
+class Silent(FakeAsker):
+    """Never answers what a contract will settle at."""
+
+    async def get(self, request: Request) -> Reply:
+        if request.endpoint == wire.ESTIMATE:
+            self.asked.append(request.label)
+            await asyncio.Event().wait()
+        return await super().get(request)
+
+
+def test_an_estimate_that_never_comes_holds_no_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_PATIENCE", 0.01)
+    monkeypatch.setattr(payloads, "AT", datetime.combine(AT.date(), time(7, 45), UTC))
+    name = f"SOL-USD_UM-{AT:%y%m%d}-200-C"
+    asker = Silent({wire.tickers().label: lambda rows: [*rows, {**rows[0], "instId": name}]})
+    asyncio.run(asyncio.wait_for(Okx().poll(asker, ("SOL",), Answers(Okx(), ())), 30.0))
+    assert {wire.index("SOL").label, wire.estimated_price(name).label} <= set(asker.asked)
 
 
 def lists(*families: str) -> tuple[Reply, ...]:
