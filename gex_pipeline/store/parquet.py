@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gex_pipeline.errors import StoreError
@@ -84,8 +85,11 @@ def read(
 
 
 def can_be_read(path: Path, table: Table) -> bool:
-    """Whether a file lacks nothing but columns that came after it and may be null."""
-    there = pq.read_schema(path).names
+    """Whether a file is one, and lacks nothing but columns that came after it and may be null."""
+    try:
+        there = pq.read_schema(path).names
+    except (pa.ArrowInvalid, OSError):
+        return False
     return all(c.is_nullable or c.name in there for c in table.file_columns)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -195,9 +196,13 @@ class Store:
         return manifest.inputs if manifest else {}
 
     def outgrown(self) -> list[Partition]:
-        """Files of base tables that are older than a column that may be null."""
-        grown = [table for table in TABLES.values() if table.is_base and table.version > 1]
-        return [p for table in grown for p in self.partitions(table) if commits.is_outgrown(self.objects, p)]
+        """Files of base tables that are older than a column that may be null; not damaged ones, which readers name."""
+        found = []
+        for table in (table for table in TABLES.values() if table.is_base and table.version > 1):
+            for partition in self.partitions(table):
+                with suppress(StoreError):
+                    found += [partition] if commits.is_outgrown(self.objects, partition) else []
+        return found
 
     def renew_columns(self, partition: Partition) -> None:
         """Write such a file again, with nulls. Raises ``StoreError``, the file untouched, where it is damaged."""
