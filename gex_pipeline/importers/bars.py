@@ -21,6 +21,8 @@ from gex_pipeline.schema import TABLES
 from gex_pipeline.schema.types import polars_schema
 
 _PRICES = ("open", "high", "low", "close")
+#: No price of a coin in USD, nor a volatility in points, is below or above; squares of such numbers are none.
+_LEAST, _MOST = 1e-12, 1e12
 _ENOUGH_ROWS = 3  # fewer spacings say nothing about the length of a bar
 
 
@@ -115,10 +117,12 @@ def _fault() -> pl.Expr:
     """Why a bar cannot be used: the first reason that applies."""
     is_missing = pl.any_horizontal(pl.col(*_PRICES).is_null())
     is_not_positive = pl.any_horizontal(pl.col(*_PRICES) <= 0)
+    is_absurd = pl.any_horizontal(~pl.col(*_PRICES).is_between(_LEAST, _MOST))
     is_inverted = pl.col("low") > pl.col("high")
     return pl.coalesce(
         pl.when(is_missing).then(pl.lit("price missing")),
         pl.when(is_not_positive).then(pl.lit("price not positive")),
+        pl.when(is_absurd).then(pl.lit("price out of range")),
         pl.when(is_inverted).then(pl.lit("low above high")),
     ).alias("fault")
 

@@ -73,10 +73,13 @@ def test_unusable_bars_are_counted(tmp_path: Path) -> None:
         _bar(5, low=13),
         _bar(6),
         _bar(6),
+        _bar(7, high="1e300"),
+        _bar(8, low="1e-300"),
     ]
     imported = _read(tmp_path, bars)
-    assert imported.dropped == {"identical": 1, "low above high": 1, "price missing": 2, "price not positive": 2}
-    assert imported.rows == imported.tables["candles"].height + sum(imported.dropped.values()) == 8
+    prices = {"price missing": 2, "price not positive": 2, "price out of range": 2}
+    assert imported.dropped == {"identical": 1, "low above high": 1, **prices}
+    assert imported.rows == imported.tables["candles"].height + sum(imported.dropped.values()) == 10
     with pytest.raises(ImportFileError, match=r"has no usable bar: 1 x price not positive"):
         _read(tmp_path, [_bar(high=0)])
 
