@@ -45,6 +45,7 @@ from gex_backtest.errors import BacktestError
 from gex_backtest.parameters import choice, one, variants
 from gex_backtest.sizing import Sizing
 from gex_backtest.study import Rule
+from gex_pipeline.core.calendar import FIRST_YEAR
 from gex_pipeline.core.instruments import is_coin, underlying_of
 from gex_pipeline.errors import GexError, UsageError, known, not_toml, shown
 from gex_pipeline.schema.market import MARKETS, interval_of, minutes_of
@@ -52,8 +53,6 @@ from gex_pipeline.schema.market import MARKETS, interval_of, minutes_of
 _LONGEST_LATENCY = 30 * 86_400
 #: Characters of a file: what is longer was not typed, and may have no end.
 _LONGEST_FILE = 1_000_000
-#: As on the command line.
-_FIRST_YEAR = 1970
 _TOP = ("underlying", "from", "to", "latency_seconds", "candles", "costs", "sizing", "rules")
 
 
@@ -272,8 +271,8 @@ def _instant(key: str, value: Any) -> datetime:
 
 
 def _of_markets(key: str, value: datetime) -> datetime:
-    if value.year < _FIRST_YEAR:
-        raise UsageError(f"{key} {value.date()} is before any market: write a time from {_FIRST_YEAR} on")
+    if value.year < FIRST_YEAR:
+        raise UsageError(f"{key} {value.date()} is before any market: write a time from {FIRST_YEAR} on")
     return value
 
 

@@ -198,9 +198,8 @@ def _study(panel: Panel, rule: Rule, parameters: Any) -> Study:
 def _apart(panel: Panel) -> str:
     """Why no bar ends while a snapshot is known and fresh."""
     levels = panel.history.levels["snapshot_at"]
-    begin, end = (at.timestamp() * 1e6 for at in (levels.min(), levels.max()))  # pyright: ignore
     first, last = _instants(panel.bars)
-    if end < panel.bars.open_at[0] or begin > panel.bars.close_at[-1]:
+    if not levels.is_between(first, last).any():
         spans = f"{levels.min():%Y-%m-%d} to {levels.max():%Y-%m-%d}, candles {first:%Y-%m-%d} to {last:%Y-%m-%d}"
         return f"levels and candles do not meet: snapshots {spans}: `gex candles` or `gex import` brings candles"
     latency = f"a latency of {panel.latency_us / 1e6:g} s"

@@ -13,13 +13,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from gex_pipeline.core.calendar import FIRST_YEAR
 from gex_pipeline.errors import UsageError, shown
 from gex_pipeline.present.choices import Expiry, expiry_of
 
 INCLUDES = ("candles", "expected_move", "max_pain", "ranked", "spot", "zones")
-
-#: No market is older; and not every clock can say the times before.
-_FIRST_YEAR = 1970
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,8 @@ def instant(text: str) -> datetime:
         value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except (ValueError, OverflowError):  # the last evening of 9999 in New York has no UTC
         raise UsageError(f"{text!r} is not a time; type it like 2026-03-17T16:00Z or 2026-03-17") from None
-    if value.year < _FIRST_YEAR:
-        raise UsageError(f"{text!r} is before any market; type a time from {_FIRST_YEAR} on")
+    if value.year < FIRST_YEAR:
+        raise UsageError(f"{text!r} is before any market; type a time from {FIRST_YEAR} on")
     return value
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 
 SETTLEMENT_TIME = time(8, 0, tzinfo=UTC)
+#: No market is older; and not every clock can say the times before.
+FIRST_YEAR = 1970
 _FRIDAY = 4
 _QUARTER_ENDS = (3, 6, 9, 12)
 

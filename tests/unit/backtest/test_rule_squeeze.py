@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from statistics import fmean
 
 import numpy as np
 import pytest
 
 from gex_backtest.history import History
 from gex_backtest.panel import Panel
-from gex_backtest.rules.squeeze import RULE, Parameters, headline, orders, study
-from tests.slow.follow import moves
-from tests.unit.backtest.hand_made import estimate
-from tests.unit.backtest.seen import at_close, calm, every, history
+from gex_backtest.rules.squeeze import RULE, Parameters, orders
+from tests.unit.backtest.going_on import assert_as_in_the_loop
+from tests.unit.backtest.seen import calm, every, history
 
 UNKNOWN = math.nan
 #: The move of four hours, net GEX and the calls' share near spot at its end, and what is held for the next four.
@@ -60,26 +58,7 @@ def drawn() -> tuple[History, list[float], dict[int, bool]]:
 
 
 def test_rises_with_and_without_the_condition_go_on_as_in_a_loop() -> None:
-    made, steps, known = drawn()
-    expected = {row: value for row, value in moves(steps, 4, 0.5, 1.0).items() if row in known}
-    found = study(Panel(made), Parameters())
-    assert found.events["decided_at"].to_list() == [at_close(row) for row in expected]
-    assert set(found.events["subject"]) == {"rise"}
-    assert found.events["kind"].to_list() == ["condition" if known[row] else "move alone" for row in expected]
-    values = [None if value is None else pytest.approx(value, abs=1e-9) for value in expected.values()]
-    assert found.events["value"].to_list() == values
-    with_it, alone = (
-        [value for row, value in expected.items() if value is not None and known[row] is holds]
-        for holds in (True, False)
-    )
-    assert estimate(found, "move_going_on", "condition").value == pytest.approx(fmean(with_it))
-    assert estimate(found, "move_going_on", "move alone").value == pytest.approx(fmean(alone))
-    alone_told = headline(Panel(made), Parameters())
-    assert alone_told == found.estimates[0]
-    assert (alone_told.value, alone_told.n) == (
-        pytest.approx(fmean(with_it) - fmean(alone)),
-        min(len(with_it), len(alone)),
-    )
+    assert_as_in_the_loop(RULE, *drawn(), 1.0)
 
 
 def test_the_rule_claims_that_rises_go_on() -> None:
