@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import numpy as np
 import polars as pl
 
+from gex_pipeline.core.inventory import coins
 from gex_pipeline.market import books, chains, quotes
 from gex_pipeline.market.books import Book
 from gex_pipeline.market.ladder import DAY_US
@@ -41,8 +42,8 @@ def world_of(agreement: float, days: int, seed: int = 1) -> World:
 def positions(world: World) -> pl.DataFrame:
     """Contracts with open interest at every sixth hour, and who holds them.
 
-    Columns of `chain` and :meth:`Tape.on`, and the dealers' ``truth_coin`` and ``naive_coin``, and ``unit_gex``: USD
-    per 1 % of one coin.
+    Columns of `chain` and :meth:`Tape.on`, the takers' ``inventory_coin``, the dealers' ``truth_coin`` and
+    ``naive_coin``, and ``unit_gex``: USD per 1 % of one coin.
     """
     instants = np.arange(world.start_us + 3 * _STEP_US, _end_us(world), _STEP_US)
     chain = chains.chain(VENUE, COIN, world, instants).with_columns(pl.col(pl.Enum).cast(pl.String))
@@ -51,13 +52,11 @@ def positions(world: World) -> pl.DataFrame:
     )
     contracts = Contracts.from_chain(chain, is_ordered=True)
     is_call = pl.col("option_type") == "C"
-    known = (
-        tape_of(trades(world), chain)
-        .on(chain)
-        .with_columns(
-            naive_coin=pl.when(is_call).then(1).otherwise(-1) * pl.col("open_interest_coin"),
-            unit_gex=pl.Series(contracts.gex / contracts.oi),
-        )
+    tape = tape_of(trades(world), chain)
+    known = tape.on(chain).with_columns(
+        inventory_coin=pl.col("last_trade").map_batches(lambda last: coins(tape.sums.held[last.to_numpy(), 0])),
+        naive_coin=pl.when(is_call).then(1).otherwise(-1) * pl.col("open_interest_coin"),
+        unit_gex=pl.Series(contracts.gex / contracts.oi),
     )
     return known.join(truth(world, instants), on=["snapshot_at", "instrument"], how="left", maintain_order="left")
 

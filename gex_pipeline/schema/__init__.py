@@ -27,7 +27,7 @@ from gex_pipeline.schema.market import CANDLES, DVOL
 from gex_pipeline.schema.model import Column, Table
 from gex_pipeline.schema.regimes import REGIME, REGIME_TRANSITIONS
 from gex_pipeline.schema.smiles import DENSITY, EXPIRY_SUMMARY, IMPLIED_VOL
-from gex_pipeline.schema.taker import TAKER_BOOK, TAKER_COVERAGE, TAKER_FLOW
+from gex_pipeline.schema.taker import TAKER_BOOK, TAKER_COVERAGE, TAKER_FLOW, TAKER_INVENTORY
 from gex_pipeline.schema.tape import FUNDING, PERPS, SETTLEMENTS, TRADES
 from gex_pipeline.schema.views import EXPIRIES, EXPOSURE, GAMMA_TWAP, LEVELS_WIDE
 from gex_pipeline.schema.volatility import REALISED_VOL, VOLATILITY, VRP_EX_POST
@@ -46,7 +46,7 @@ DERIVED = (
     LEVEL_BANDS,
     NET_GEX_BANDS,
     EXPOSURE_TOTALS,
-    TAKER_BOOK,
+    TAKER_INVENTORY,
     TAKER_COVERAGE,
 )
 
@@ -64,10 +64,11 @@ VIEWS = (
     VRP_EX_POST,
     REGIME,
     REGIME_TRANSITIONS,
+    TAKER_BOOK,
 )
 
 #: Stored tables in which a day without rows is nothing unusual; a book that nets to 0 at every strike has no ranks.
-MAY_BE_EMPTY = ("chain_rejected", "flip_zones", "ranked", "taker_book", "taker_coverage", "taker_flow")
+MAY_BE_EMPTY = ("chain_rejected", "flip_zones", "ranked", "taker_coverage", "taker_flow", "taker_inventory")
 
 #: Table macros: questions with arguments.
 MACROS = (LEVELS_FOR, STRIKE_PROFILE, STRIKE_EXPIRY_HEATMAP, OI_CHANGES, GEX_CHANGES)
@@ -125,6 +126,7 @@ __all__ = [
     "TAKER_BOOK",
     "TAKER_COVERAGE",
     "TAKER_FLOW",
+    "TAKER_INVENTORY",
     "TRADES",
     "VIEWS",
     "VOLATILITY",

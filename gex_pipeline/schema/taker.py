@@ -1,11 +1,9 @@
-"""Tables of what dealers hold by the trades: `taker_flow`, `taker_book`, `taker_coverage`."""
+"""Tables of what dealers hold by the trades: `taker_flow`, `taker_inventory`, `taker_book`, `taker_coverage`."""
 
 from gex_pipeline.schema.common import EXPIRY_AT, KNOWLEDGE_TIME, SNAPSHOT_AT, UNDERLYING, VENUE, VENUES, price
 from gex_pipeline.schema.model import Column, Table
 
 _INSTRUMENT = Column("instrument", "category", "", "Contract as the venue writes it.")
-#: More than names a contract, as the chain is in this order.
-_CONTRACT = ("snapshot_at", "venue", "expiry_at", "strike_usd", "option_type", "instrument")
 #: Of a venue set: everything known; contracts older than the trades; a venue without; nothing to hold; no trades.
 COVERAGES = ("ok", "reconstructed", "partial", "empty", "no_trades")
 
@@ -42,30 +40,51 @@ TAKER_FLOW = Table(
     sort=("expiry_at", "instrument", "day_at"),
 )
 
+_CONTRACT = (
+    SNAPSHOT_AT,
+    KNOWLEDGE_TIME,
+    UNDERLYING,
+    VENUE,
+    _INSTRUMENT,
+    EXPIRY_AT,
+    price("strike_usd", "Strike."),
+    Column("option_type", "category", "", "C = call, P = put.", choices=("C", "P")),
+)
+#: More than names a contract, as the chain is in this order.
+_ORDER = ("snapshot_at", "venue", "expiry_at", "strike_usd", "option_type", "instrument")
+_POSITION = (
+    _coins("inventory_coin", "Takers' purchases less their sales, of all stored trades until the snapshot."),
+    _coins("block_coin", "The same, of block trades alone."),
+    _coins("combo_coin", "The same, of legs of combinations alone; a leg of a block is in both."),
+)
+_KNOWN = (
+    Column("n_trades", "int", "", "Stored trades until the snapshot.", minimum=1),
+    Column("is_whole", "bool", "", "True where the stored trades reach back to the contract's listing."),
+)
+
+TAKER_INVENTORY = Table(
+    name="taker_inventory",
+    description="What takers have bought and sold of a contract: a row at its first snapshot of a day (of six hours, "
+    "where they are closer than 15 minutes), and at each that knows of more trades than the one before. `taker_book` "
+    "has one for every snapshot.",
+    columns=(*_CONTRACT, *_POSITION, *_KNOWN),
+    key=_ORDER,
+    hive=("underlying",),
+    period="day",
+    sort=_ORDER,
+)
+
 TAKER_BOOK = Table(
     name="taker_book",
     description="Per contract with any stored trade, what takers have bought and sold until the snapshot, "
     "and what dealers hold because of it; a contract without a row has no stored trade.",
     columns=(
-        SNAPSHOT_AT,
-        KNOWLEDGE_TIME,
-        UNDERLYING,
-        VENUE,
-        _INSTRUMENT,
-        EXPIRY_AT,
-        price("strike_usd", "Strike."),
-        Column("option_type", "category", "", "C = call, P = put.", choices=("C", "P")),
-        _coins("inventory_coin", "Takers' purchases less their sales, of all stored trades until the snapshot."),
-        _coins("block_coin", "The same, of block trades alone."),
-        _coins("combo_coin", "The same, of legs of combinations alone; a leg of a block is in both."),
+        *_CONTRACT,
+        *_POSITION,
         _coins("dealer_coin", "Dealers' position: -inventory_coin, at most the open interest either way."),
-        Column("n_trades", "int", "", "Stored trades until the snapshot.", minimum=1),
-        Column("is_whole", "bool", "", "True where the stored trades reach back to the contract's listing."),
+        *_KNOWN,
     ),
-    key=_CONTRACT,
-    hive=("underlying",),
-    period="day",
-    sort=_CONTRACT,
+    key=_ORDER,
 )
 
 TAKER_COVERAGE = Table(

@@ -134,5 +134,6 @@ NEEDS = {
     "vrp_ex_post": ("implied_vol", "realised_vol"),
     "regime": ("levels", "exposure_totals", "volatility"),
     "regime_transitions": ("exposure_totals",),
+    "taker_book": ("chain", "taker_coverage", "taker_inventory"),
     **dict.fromkeys(OF_RUNS, ("backtest_runs",)),
 }

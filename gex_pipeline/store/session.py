@@ -79,6 +79,8 @@ class Session:
             config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
         )
         self._con.execute("SET TimeZone = 'UTC'")
+        # else a few rows are held against every row of the other side, one by one
+        self._con.execute("SET asof_loop_join_threshold = 0")
         self._con.execute(f"SET allowed_directories = [{text(f'{self.store.objects.root}/')}]")
         self._con.execute("SET enable_external_access = false")
         self._con.execute("SET lock_configuration = true")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import polars as pl
 
 from gex_pipeline.core.signs import TAKER
-from gex_pipeline.schema import TAKER_BOOK, TAKER_COVERAGE
+from gex_pipeline.schema import TAKER_COVERAGE, TAKER_INVENTORY
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.density import density
@@ -22,8 +22,8 @@ from gex_pipeline.transforms.levels import levels
 from gex_pipeline.transforms.max_pain import max_pain
 from gex_pipeline.transforms.net_gex_bands import net_gex_bands
 from gex_pipeline.transforms.ranked import ranked
-from gex_pipeline.transforms.taker_book import taker_book
 from gex_pipeline.transforms.taker_coverage import taker_coverage
+from gex_pipeline.transforms.taker_inventory import taker_inventory
 from gex_pipeline.transforms.tape import Tape
 
 #: Table name -> the function that makes it.
@@ -57,7 +57,8 @@ def derive(
     book = Book.from_chain(chain, is_ordered=True, venue_names=venue_names)
     tables = {name: transform(book) for name, transform in TRANSFORMS.items()}
     if tape is None:
-        return tables | {t.name: pl.DataFrame(schema=polars_schema(t)) for t in (TAKER_BOOK, TAKER_COVERAGE)}
+        return tables | {t.name: pl.DataFrame(schema=polars_schema(t)) for t in (TAKER_INVENTORY, TAKER_COVERAGE)}
     held = {name: transform(book.by_trades, TAKER) for name, transform in _BY_TRADES.items()}
     both = {name: pl.concat([tables[name], rows]) for name, rows in held.items()}
-    return tables | both | {"taker_book": taker_book(chain), "taker_coverage": taker_coverage(book, tape)}
+    of_takers = {"taker_inventory": taker_inventory(chain, tape), "taker_coverage": taker_coverage(book, tape)}
+    return tables | both | of_takers

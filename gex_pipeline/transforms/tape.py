@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from gex_pipeline.core import inventory
-from gex_pipeline.core.inventory import PARTS_PER_COIN, Running, Whole
+from gex_pipeline.core.inventory import NONE, PARTS_PER_COIN, Running, Whole
 from gex_pipeline.transforms.taker_flow import KINDS, signed_parts
 
 _HOUR_US = 3_600_000_000
@@ -57,27 +57,27 @@ class Tape:
         return Tape(begin_us, contracts, sums, first_us, hours)
 
     def on(self, chain: pl.DataFrame) -> pl.DataFrame:
-        """Rows of `chain` within the period, with what the tape says of each: the columns of `taker_book`.
+        """Rows of `chain` within the period, with what the tape says of each.
 
-        Null where it has no trade; ``is_whole`` is false where it may have begun after the contract was listed, or
-        not yet.
+        ``last_trade``: number of the contract's last row in ``sums`` by then, ``NONE`` without any; ``dealer_coin``:
+        dealers' position, null without one; ``is_whole``: false where the tape may have begun after the contract was
+        listed, or not yet.
         """
         contract = chain.select(_CONTRACT).join(self.contracts, on=_CONTRACT, how="left", maintain_order="left")
         at_us = _whole(chain["snapshot_at"])
-        found = self.sums.until(_whole(contract["number"].fill_null(len(self.contracts))), at_us - self.begin_us)
-        first = chain["venue"].replace_strict(dict(self.first_us), default=_NEVER, return_dtype=pl.Int64)
+        last = self.sums.last(_whole(contract["number"].fill_null(len(self.contracts))), at_us - self.begin_us)
         is_old = contract["is_old"].fill_null(value=False).to_numpy()
-        held = inventory.coins(found[:, 0])
-        columns = {
-            "inventory_coin": held,
-            "block_coin": inventory.coins(found[:, 1]),
-            "combo_coin": inventory.coins(found[:, 2]),
-            "dealer_coin": inventory.dealers(held, chain["open_interest_coin"].to_numpy()),
-            "n_trades": found[:, 3],
-        }
-        has_any = pl.Series(found[:, 3] > 0)
-        known = [pl.Series(name, values).set(~has_any, None) for name, values in columns.items()]
-        return chain.with_columns(*known, pl.Series("is_whole", (at_us >= first.to_numpy()) & ~is_old))
+        held = inventory.dealers(inventory.coins(self.sums.held[last, 0]), chain["open_interest_coin"].to_numpy())
+        return chain.with_columns(
+            pl.Series("last_trade", last),
+            pl.Series("dealer_coin", np.where(last == NONE, np.nan, held), nan_to_null=True),
+            pl.Series("is_whole", (at_us >= self._first_us(chain["venue"])) & ~is_old),
+        )
+
+    def _first_us(self, venue: pl.Series) -> Whole:
+        """First trade of each row's venue."""
+        runs = venue.rle().struct.unnest()
+        return np.repeat([self.first_us.get(v, _NEVER) for v in runs["value"]], runs["len"].to_numpy())
 
     def hours_without(self, venue: str, snapshots_us: np.ndarray) -> np.ndarray:
         """Whole hours from that of the venue's first trade until each snapshot's that have no trade."""

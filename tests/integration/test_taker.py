@@ -24,7 +24,7 @@ from tests.slow import taker
 from tests.unit.store.build import OPEN, OVER, all_files, chain, data_files, rows, store
 
 BY_TRADES = ("levels", "flip_zones", "ranked")
-TAKER_TABLES = ("taker_book", "taker_coverage")
+TAKER_TABLES = ("taker_inventory", "taker_coverage")
 HOUR = timedelta(hours=1)
 
 
@@ -32,6 +32,11 @@ def built(made: Store, **kwargs: object) -> BuildSummary:
     summary = build(made.root, workers=1, **kwargs)
     assert summary.failures == []
     return summary
+
+
+def book_of(made: Store) -> pl.DataFrame:
+    with open_warehouse(made.root) as warehouse:
+        return warehouse.query("FROM taker_book")
 
 
 def fill(made: Store, *days: str) -> None:
@@ -77,17 +82,27 @@ def filled(tmp_path: Path) -> Store:
 
 def test_what_is_built_is_what_the_loop_over_all_trades_says(filled: Store) -> None:
     summary = built(filled)
-    assert (summary.rows["taker_book"], verify(filled.root)) == (rows(filled, "taker_book").height, [])
+    assert (summary.rows["taker_inventory"], verify(filled.root)) == (rows(filled, "taker_inventory").height, [])
     everything = rows(filled, "trades").rows(named=True)
     contracts = [r for r in rows(filled).rows(named=True) if r["venue"] == "deribit"]
     key = ("snapshot_at", "venue", "instrument")
-    have = {tuple(r[k] for k in key): r for r in rows(filled, "taker_book").rows(named=True)}
+    have = {tuple(r[k] for k in key): r for r in book_of(filled).rows(named=True)}
     want = {tuple(r[k] for k in key): (r, p) for r in contracts if (p := taker.position(r, everything)) is not None}
     assert have.keys() == want.keys()
     for at, (contract, position) in want.items():
         assert {k: have[at][k] for k in position} == position
         assert have[at]["is_whole"] == taker.is_whole(contract, contracts, everything)
     assert {r["is_whole"] for r in have.values()} == {True, False}
+
+
+def test_a_snapshot_that_is_not_built_has_no_position(filled: Store) -> None:
+    """Not that of the snapshot before."""
+    built(filled)
+    before = book_of(filled)
+    filled.merge(CHAIN, chain("2026-03-05T12:00", 2, venue="deribit"), {})
+    assert_frame_equal(book_of(filled), before, check_row_order=False)
+    built(filled)
+    assert book_of(filled).height > before.height
 
 
 def test_levels_by_trades_stand_beside_the_naive_ones(filled: Store) -> None:
@@ -221,7 +236,7 @@ def test_strikes_without_a_trade_are_null_and_not_nought(filled: Store) -> None:
         document = warehouse.profile("BTC", at=at, sign_model="taker")["data"]["strikes"]
         built(filled)
     is_then = pl.col("snapshot_at") == utc("2026-03-05T11:00")
-    held = set(rows(filled, "taker_book").filter(is_then).select("expiry_at", "strike_usd", "option_type").rows())
+    held = set(book_of(filled).filter(is_then).select("expiry_at", "strike_usd", "option_type").rows())
     is_known = [{(e, k, "C"), (e, k, "P")} & held != set() for e, k in cells.select("expiry_at", "strike_usd").rows()]
     assert cells["net_gex_usd"].is_not_null().to_list() == is_known
     assert set(is_known) == {True, False}

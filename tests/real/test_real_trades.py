@@ -81,15 +81,18 @@ def test_nothing_is_known_of_blocks_and_combinations(lines: list[dict[str, str]]
 def test_positions_are_those_of_a_loop_over_the_file(lines: list[dict[str, str]], hauled: Haul, coin: str) -> None:
     trades = hauled.frame.filter(pl.col("underlying") == coin)
     chain = chain_of(trades)
-    tables = derive(chain, tape_of(trades, chain))
+    tape = tape_of(trades, chain)
+    key = ("snapshot_at", "instrument")
     have = {
-        (r["snapshot_at"], r["instrument"]): (r["inventory_coin"], r["dealer_coin"], r["n_trades"])
-        for r in tables["taker_book"].rows(named=True)
+        tuple(r[k] for k in key): (r["inventory_coin"], r["n_trades"])
+        for r in derive(chain, tape)["taker_inventory"].rows(named=True)
     }
     want = dict(looped([r for r in lines if r["asset"] == coin], snapshots()))
-    live = {(at, name) for at, name in chain.select("snapshot_at", "instrument").rows()}
-    assert have == {key: (held, -held, n) for key, (held, n) in want.items() if key in live}
-    assert len(have) > 3_000 and any(held < 0 for held, _, _ in have.values())
+    live = set(chain.select(key).rows())
+    assert have == {key: known for key, known in want.items() if key in live}  # a row a day: each is its first
+    held = tape.on(chain).drop_nulls("dealer_coin").rows(named=True)
+    assert {tuple(r[k] for k in key): r["dealer_coin"] for r in held} == {k: -coins for k, (coins, _) in have.items()}
+    assert len(have) > 3_000 and any(held < 0 for held, _ in have.values())
 
 
 @pytest.mark.parametrize("coin", ["SOL", "HYPE"])

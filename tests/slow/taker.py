@@ -33,6 +33,26 @@ def is_of(trade: Trade, row: Row) -> bool:
     return (trade["venue"], trade["instrument"]) == (row["venue"], row["instrument"])
 
 
+def changes(rows: list[Row], trades: list[Trade]) -> list[tuple[datetime, str, str]]:
+    """(snapshot, venue, contract) of the first of a day, and of each that knows of more trades than the one before."""
+    known: dict[tuple[str, str], tuple[object, int]] = {}
+    found = []
+    for r in sorted(rows, key=lambda r: r["snapshot_at"]):
+        held, contract = position(r, trades), (r["venue"], r["instrument"])
+        if held is not None:
+            now = (r["snapshot_at"].date(), held["n_trades"])
+            if known.get(contract) != now:
+                found.append((r["snapshot_at"], *contract))
+            known[contract] = now
+    return found
+
+
+def latest(row: Row, inventory: list[Row]) -> Row | None:
+    """The row of `taker_inventory` that holds for a contract at a snapshot."""
+    mine = [i for i in inventory if is_of(i, row) and i["snapshot_at"] <= row["snapshot_at"]]
+    return max(mine, key=lambda i: i["snapshot_at"], default=None)
+
+
 def signed(trades: list[Trade]) -> Fraction:
     """Exact sum of what takers bought less what they sold."""
     sides = {"buy": 1, "sell": -1}

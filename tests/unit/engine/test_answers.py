@@ -67,8 +67,8 @@ NOT_ASKED = {
     "implied_vol",
     "level_bands",
     "net_gex_bands",
-    "taker_book",
     "taker_coverage",
+    "taker_inventory",
 }
 
 

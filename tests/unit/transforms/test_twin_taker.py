@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from gex_pipeline.schema import FLIP_ZONES, LEVELS, RANKED, TAKER_BOOK, TAKER_COVERAGE, TAKER_FLOW, TRADES
+from gex_pipeline.schema import FLIP_ZONES, LEVELS, RANKED, TAKER_COVERAGE, TAKER_FLOW, TAKER_INVENTORY, TRADES
 from gex_pipeline.schema.checks import violations
 from gex_pipeline.schema.types import polars_schema
 from gex_pipeline.transforms.book import Book
@@ -120,16 +121,30 @@ def test_trades_that_begin_within_the_day_agree() -> None:
 
 
 def assert_agree(rows: list[Row], trades: list[dict[str, Any]], begin: datetime) -> None:
-    tables = derive(chain_frame(rows), tape_of(rows, trades, begin))
-    assert [violations(t, tables[t.name]) for t in (TAKER_BOOK, TAKER_COVERAGE)] == [[], []]
+    chain, tape = chain_frame(rows), tape_of(rows, trades, begin)
+    tables = derive(chain, tape)
+    assert [violations(t, tables[t.name]) for t in (TAKER_INVENTORY, TAKER_COVERAGE)] == [[], []]
     key = ("snapshot_at", "venue", "instrument")
-    have = {tuple(r[k] for k in key): r for r in as_plain(tables["taker_book"]).rows(named=True)}
-    want = {tuple(r[k] for k in key): (r, held) for r in rows if (held := taker.position(r, trades)) is not None}
-    assert have.keys() == want.keys()
-    for at, (contract, held) in want.items():
-        assert {k: have[at][k] for k in held} == held, at
-        assert have[at]["is_whole"] == taker.is_whole(contract, rows, trades), at
+    inventory = as_plain(tables["taker_inventory"]).rows(named=True)
+    assert [tuple(r[k] for k in key) for r in inventory] == sorted(taker.changes(rows, trades), key=_place(chain))
+    for r in tape.on(chain).rows(named=True):
+        assert r["is_whole"] == taker.is_whole(r, rows, trades)
+        assert_position(r, taker.position(r, trades), taker.latest(r, inventory))
     assert_coverage(rows, trades, as_plain(tables["taker_coverage"]))
+
+
+def assert_position(contract: Row, want: dict[str, Any] | None, found: Row | None) -> None:
+    if want is None or found is None:
+        assert (want, found, contract["dealer_coin"]) == (None, None, None)
+    else:
+        assert {**{k: found[k] for k in want if k in found}, "dealer_coin": contract["dealer_coin"]} == want
+        assert found["is_whole"] == contract["is_whole"]
+
+
+def _place(chain: pl.DataFrame) -> Callable[[tuple[datetime, str, str]], Any]:
+    """What sorts (snapshot, venue, contract) as `taker_inventory` is: by expiry, strike and type."""
+    place = {(r["venue"], r["instrument"]): [r[n] for n in TAKER_INVENTORY.sort[2:]] for r in chain.rows(named=True)}
+    return lambda key: (key[0], key[1], place[key[1:]])
 
 
 def assert_coverage(rows: list[Row], trades: list[dict[str, Any]], frame: pl.DataFrame) -> None:
@@ -303,24 +318,23 @@ def test_a_book_by_hand() -> None:
             "amount_coin": 10.0,
         },
     ]
-    tables = derive(chain_frame(rows), tape_of(rows, first, DAY))
+    chain, tape = chain_frame(rows), tape_of(rows, first, DAY)
+    tables = derive(chain, tape)
     columns = (
         "snapshot_at",
         "strike_usd",
         "inventory_coin",
         "block_coin",
         "combo_coin",
-        "dealer_coin",
         "n_trades",
         "is_whole",
     )
-    assert as_plain(tables["taker_book"]).select(columns).rows() == [
-        (DAY + 1 * HOUR, 90.0, 0.3, 0.0, 0.0, -0.3, 1, False),
-        (DAY + 2 * HOUR, 90.0, 0.3, 0.0, 0.0, -0.3, 1, False),
-        (DAY + 2 * HOUR, 95.0, 2.0, 3.0, -1.0, -2.0, 2, True),
-        (DAY + 3 * HOUR, 90.0, 0.3, 0.0, 0.0, -0.3, 1, False),
-        (DAY + 3 * HOUR, 95.0, 12.0, 3.0, -1.0, -5.0, 3, True),
+    assert as_plain(tables["taker_inventory"]).select(columns).rows() == [
+        (DAY + 1 * HOUR, 90.0, 0.3, 0.0, 0.0, 1, False),
+        (DAY + 2 * HOUR, 95.0, 2.0, 3.0, -1.0, 2, True),
+        (DAY + 3 * HOUR, 95.0, 12.0, 3.0, -1.0, 3, True),
     ]
+    assert tape.on(chain)["dealer_coin"].to_list() == [-0.3, -0.3, -2.0, -0.3, -5.0]
     coverage = as_plain(tables["taker_coverage"]).filter(pl.col("venues") == "deribit")
     assert coverage["share_of_oi"].to_list() == pytest.approx([0.3 / 5, 2.3 / 10, 5.3 / 10])
     assert coverage["hours_without_trades"].to_list() == [0, 1, 1]
@@ -345,7 +359,7 @@ def test_a_flow_by_hand() -> None:
 
 def test_without_trades_nothing_is_said() -> None:
     tables = derive(chain_frame(chain_rows(1, ("deribit",), 2)))
-    assert [tables[name].height for name in ("taker_book", "taker_coverage")] == [0, 0]
+    assert [tables[name].height for name in ("taker_inventory", "taker_coverage")] == [0, 0]
     assert set(as_plain(tables["levels"])["sign_model"]) == {"naive"}
 
 
@@ -355,6 +369,6 @@ def test_what_comes_later_changes_nothing() -> None:
     trades = trade_rows(5, ("deribit",), 200, DAY, timedelta(days=1))
     early = [t for t in trades if t["traded_at"] <= DAY + 12 * HOUR]
     whole, cut = (derive(chain_frame(rows), tape_of(rows, t, DAY)) for t in (trades, early))
-    for table in ("taker_book", "taker_coverage", "levels", "flip_zones", "ranked"):
+    for table in ("taker_inventory", "taker_coverage", "levels", "flip_zones", "ranked"):
         is_past = pl.col("snapshot_at") <= DAY + 12 * HOUR
         assert_frame_equal(whole[table].filter(is_past), cut[table].filter(is_past))
