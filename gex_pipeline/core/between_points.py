@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gex_pipeline.core.black76 import Floats
+from gex_pipeline.core.curves import SMOOTH
 from gex_pipeline.core.profile import SEARCH_STEP, ZERO_INDEX, Ints, search_grid
 
 #: Contracts whose s sqrt(t) is at least this are read off the grid; the others are re-priced.
-SMOOTH_VOL = 6.0 * SEARCH_STEP
+SMOOTH_VOL = SMOOTH * SEARCH_STEP
 
 _NODES = np.arange(8) - 3.5
 #: Row j: the coefficients, constant first, of the polynomial that is 1 at node j and 0 at the others.
@@ -58,3 +59,12 @@ class Polynomials:
             slope = slope * u + value
             value = value * u + coefficients[:, j]
         return value, slope / SEARCH_STEP
+
+    def roots(self, low: Floats, high: Floats, guess: Floats) -> Floats:
+        """The root of each polynomial near ``guess``; ``guess`` itself where Newton's method leaves low .. high."""
+        x, rows = guess, np.arange(len(guess))
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            for _ in range(3):
+                value, slope = self.at(rows, x)
+                x = x - value / slope
+        return np.where((x > low) & (x < high), x, guess)

@@ -53,8 +53,8 @@ def _out_of_the_money(f: Floats, k: Floats, t: Floats, s: Floats) -> Floats:
 
 def delta(f: Floats, k: Floats, t: Floats, s: Floats, is_call: Bools) -> Floats:
     """Coins of forward per coin of option: N(d1) for calls, N(d1) - 1 for puts."""
-    a = d1(f, k, t, s)
-    return np.where(is_call, scipy.special.ndtr(a), -scipy.special.ndtr(-a))
+    side = np.where(is_call, 1.0, -1.0)
+    return side * scipy.special.ndtr(side * d1(f, k, t, s))
 
 
 def gamma(f: Floats, k: Floats, t: Floats, s: Floats) -> Floats:

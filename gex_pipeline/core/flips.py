@@ -6,13 +6,13 @@ Crossings are searched in x = ln(spot / S); prices come back in USD.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gex_pipeline.core.between_points import Polynomials
 from gex_pipeline.core.black76 import Bools, Floats
-from gex_pipeline.core.groups import group_sum
+from gex_pipeline.core.groups import run_sums
 from gex_pipeline.core.profile import REACH, X_MAX, X_MIN, Gaussians, Ints, search_grid
 from gex_pipeline.core.sign_changes import sign_changes
 from gex_pipeline.core.units import FLOOR, ONE_PERCENT
@@ -49,10 +49,9 @@ def is_above_floor(net: Floats, gross: Floats) -> Bools:
     return (np.abs(net) >= FLOOR * gross.max(axis=1, keepdims=True)) & (net != 0)
 
 
-def signs(net: Floats, gross: Floats) -> Ints:
-    """Signs that a profile takes, per book: 1 if positive anywhere, plus 2 if negative anywhere, 0 for none."""
-    counts = is_above_floor(net, gross)
-    positive, negative = (np.any(counts & (side > 0), axis=1) for side in (net, -net))
+def signs(net: Floats, counts: Bools) -> Ints:
+    """Signs that a profile takes where it ``counts``, per book: 1 if positive, plus 2 if negative, 0 for none."""
+    positive, negative = (np.any(counts & side, axis=1) for side in (net > 0, net < 0))
     return np.where(positive, 1, 0) + np.where(negative, 2, 0)
 
 
@@ -70,14 +69,22 @@ class Brackets:
     is_up: Bools
 
     @staticmethod
-    def from_grid(x: Floats, net: Floats, gross: Floats) -> Brackets:
+    def from_grid(x: Floats, net: Floats, counts: Bools) -> Brackets:
         """Sign changes along the last axis of ``net`` (books, points) over the ascending points ``x``.
 
-        A value below FLOOR times the largest gross of its book counts as zero; zeros between two values of opposite
-        sign belong to one crossing, zeros alone are none.
+        A value that does not count (see `is_above_floor`) is zero; zeros between two values of opposite sign belong to
+        one crossing, zeros alone are none.
         """
-        group, low, high = sign_changes(net, is_above_floor(net, gross))
+        group, low, high = sign_changes(net, counts)
         return Brackets(group, x[low], x[high], _cubic_root(x, net, group, low, high), net[group, high] > 0)
+
+    def sharpened(self, net: Floats) -> Brackets:
+        """The same with guesses off the polynomial through eight points of ``net``, curves on the search grid.
+
+        One re-pricing then usually confirms them, and re-pricing whole books is what costs.
+        """
+        curves = Polynomials.through(net, self.group, self.guess)
+        return replace(self, guess=curves.roots(self.low, self.high, self.guess))
 
     def take(self, rows: Bools) -> Brackets:
         """Some of the brackets."""
@@ -91,10 +98,7 @@ class Brackets:
 
 
 def _cubic_root(x: Floats, net: Floats, group: Ints, low: Ints, high: Ints) -> Floats:
-    """Root of the cubic through the bracket's ends and their neighbours; the secant's where that leaves the bracket.
-
-    Good enough that one re-pricing usually confirms it: re-pricing whole books is what costs.
-    """
+    """Root of the cubic through the bracket's ends and their neighbours; the secant's where that leaves the bracket."""
     points = np.stack([np.maximum(low - 1, 0), low, high, np.minimum(high + 1, len(x) - 1)])
     xs, ys = x[points], net[group, points]
     secant = xs[1] - ys[1] * (xs[2] - xs[1]) / (ys[2] - ys[1])
@@ -209,29 +213,31 @@ def refine(
 
 def _value_and_slope(x: Floats, bumps: Gaussians, weight: Floats, first: Ints, last: Ints) -> tuple[Floats, Floats]:
     """N(x) = net exp(-x) and dN/dx of several books, each at its own point."""
-    owner, row = _pairs(first, last)
-    z = (x[owner] - bumps.m[row]) / bumps.v[row]
+    rows, counts = _rows(first, last)
+    v = bumps.v[rows]
+    z = (np.repeat(x, counts) - bumps.m[rows]) / v
     with np.errstate(under="ignore"):
-        g = weight[row] * np.exp(-0.5 * z * z)
-        return group_sum(owner, g, len(x)), group_sum(owner, -g * z / bumps.v[row], len(x))
+        g = weight[rows] * np.exp(-0.5 * z * z)
+        return run_sums(g, counts), run_sums(-g * z / v, counts)
 
 
 def _scaled_value(x: Floats, bumps: Gaussians, weight: Floats, first: Ints, last: Ints) -> Floats:
     """N(x) over the largest Gaussian at x: has its sign where all of them underflow (in the last minutes)."""
-    owner, row = _pairs(first, last)
-    exponent = -0.5 * ((x[owner] - bumps.m[row]) / bumps.v[row]) ** 2
+    rows, counts = _rows(first, last)
+    owner = np.repeat(np.arange(len(x)), counts)
+    exponent = -0.5 * ((x[owner] - bumps.m[rows]) / bumps.v[rows]) ** 2
     largest = np.full(len(x), -np.inf)
     np.maximum.at(largest, owner, exponent)
     with np.errstate(under="ignore"):
-        return group_sum(owner, weight[row] * np.exp(exponent - largest[owner]), len(x))
+        return run_sums(weight[rows] * np.exp(exponent - largest[owner]), counts)
 
 
-def _pairs(first: Ints, last: Ints) -> tuple[Ints, Ints]:
-    """(book, row) for every row of every run first .. last - 1 of every book; arguments of shape (books, runs)."""
+def _rows(first: Ints, last: Ints) -> tuple[Ints, Ints]:
+    """Rows of all runs first .. last - 1 of each book, and how many each has; arguments of shape (books, runs)."""
     counts = (last - first).reshape(-1)
-    run = np.repeat(np.arange(len(counts)), counts)
-    row = np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts, counts) + first.reshape(-1)[run]
-    return run // first.shape[1], row
+    before = np.cumsum(counts) - counts
+    rows: Ints = np.arange(int(counts.sum())) + np.repeat(first.reshape(-1) - before, counts)
+    return rows, counts.reshape(first.shape).sum(axis=1)
 
 
 def on_grid(net: Floats, gross: Floats) -> Floats:
@@ -239,7 +245,7 @@ def on_grid(net: Floats, gross: Floats) -> Floats:
 
     The cubic between the points tells it to about 0.01 % of price, but for peaks that are narrower than the grid.
     """
-    found = Brackets.from_grid(search_grid(), net, gross)
+    found = Brackets.from_grid(search_grid(), net, is_above_floor(net, gross))
     crossings = Crossings(found.group, found.guess, found.is_up, np.full(len(found.guess), np.nan))
     return headline(crossings, len(net))[0]
 

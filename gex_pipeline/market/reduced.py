@@ -185,7 +185,7 @@ def _crossing(net: Floats, gross: Floats, x: Floats) -> Floats:
     ``x``: where spot is on the grid.
     """
     largest = np.maximum(np.abs(net).max(axis=1), gross)[:, None]
-    found = flips.Brackets.from_grid(_GRID, net, largest)
+    found = flips.Brackets.from_grid(_GRID, net, flips.is_above_floor(net, largest))
     away = found.guess - x[found.group]
     crossings = flips.Crossings(found.group, away, found.is_up, np.full_like(away, np.nan))
     return flips.headline(crossings, len(net))[0] + x

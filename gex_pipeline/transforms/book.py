@@ -17,8 +17,9 @@ import polars as pl
 from gex_pipeline.core import flips, strike_levels
 from gex_pipeline.core.between_points import SMOOTH_VOL
 from gex_pipeline.core.black76 import Bools, Floats
+from gex_pipeline.core.curves import Samples
 from gex_pipeline.core.groups import group_sum, stable_order
-from gex_pipeline.core.profile import Gaussians, Ints, curves, search_grid
+from gex_pipeline.core.profile import Gaussians, Ints, search_grid
 from gex_pipeline.core.signs import SIGNS, TAKER, row_signs
 from gex_pipeline.core.strike_levels import StrikeBooks
 from gex_pipeline.core.units import ODTE_YEARS, SECONDS_PER_YEAR
@@ -146,57 +147,60 @@ class Book:
         return _sum_sets_and_scopes(group_sum(code, gex, int(np.prod(shape))).reshape(shape))
 
     @cached_property
-    def _priced(self) -> Contracts:
-        """Contracts with open interest: the others re-price to 0."""
-        return self.contracts.take(self.contracts.oi > 0)
+    def _priced(self) -> Ints:
+        """Rows with open interest: the others re-price to 0."""
+        return np.flatnonzero(self.contracts.oi > 0)
 
     @cached_property
     def profile(self) -> Floats:
         """Unsigned re-priced dollar gamma on the search grid: (T, S, scopes, sides, points)."""
-        c, rows = self._priced, np.flatnonzero(~self._is_smooth)
-        shape = (self.shape[0], len(c.venue_names), 2, 2)
-        code = Book(c)._code
-        rows = rows[stable_order(code[rows])]
-        cells = curves(c.bumps[rows], code[rows], int(np.prod(shape))).reshape(*shape, -1)
-        for e, expiry_us in enumerate(self.expiries.expiries_us):
-            is_odte = (expiry_us - c.snapshots_us) / 1e6 / SECONDS_PER_YEAR <= ODTE_YEARS
-            for scope, snapshots in ((0, ~is_odte), (1, is_odte)):
-                part = slice(None) if snapshots.all() else np.flatnonzero(snapshots)
-                cells[part, :, scope] += self._smooth[part, :, e]
-        return _sum_sets_and_scopes(cells)
+        rough = self._priced[~self._is_smooth]
+        shape = (self.shape[0], len(self.contracts.venue_names), 2, 2)
+        n = int(np.prod(shape))
+        cells = self._samples(rough, self._code[rough]).curves(np.arange(n), n)
+        cells += self._smooth.curves(self._scoped_cells, n)
+        return _sum_sets_and_scopes(cells.reshape(*shape, -1))
+
+    def _samples(self, rows: Ints, code: Ints) -> Samples:
+        """Some rows by their codes."""
+        order = stable_order(code)
+        return Samples.of(self.contracts.bumps[rows[order]], code[order])
+
+    @property
+    def _scoped_cells(self) -> Ints:
+        """Number of the (snapshot, venue, is_odte, side) cell that each (snapshot, venue, expiry, side) belongs to."""
+        expiries_us, c = self.expiries.expiries_us, self.contracts
+        is_odte = (expiries_us - c.snapshots_us[:, None]) / 1e6 / SECONDS_PER_YEAR <= ODTE_YEARS
+        book = np.arange(len(c.snapshots) * len(c.venue_names)).reshape(len(c.snapshots), -1, 1) * 2
+        return ((book + is_odte[:, None])[..., None] * 2 + np.arange(2)).reshape(-1)
 
     @property
     def _is_smooth(self) -> Bools:
         """Which of the priced contracts are wide enough to be read between the points of the grid."""
-        return self._priced.bumps.v >= SMOOTH_VOL
+        return self.contracts.bumps.v[self._priced] >= SMOOTH_VOL
 
     @cached_property
-    def _smooth(self) -> Floats:
-        """Of the smooth contracts by expiry: (T, venues, E, sides, points)."""
-        c, n = self._priced, len(self.expiries.expiries_us)
-        expiry = self.expiries.expiry[self.contracts.oi > 0]
-        code = ((c.snapshot * len(c.venue_names) + c.venue) * n + expiry) * 2 + np.where(c.is_call, _CALL, _PUT)
-        rows = np.flatnonzero(self._is_smooth)
-        rows = rows[stable_order(code[rows])]
-        shape = (self.shape[0], len(c.venue_names), n, 2)
-        return curves(c.bumps[rows], code[rows], int(np.prod(shape))).reshape(*shape, -1)
+    def _smooth(self) -> Samples:
+        """The smooth contracts; groups are (T, venues, E, sides), flat."""
+        rows, c, n = self._priced[self._is_smooth], self.contracts, len(self.expiries.expiries_us)
+        book = c.snapshot[rows] * len(c.venue_names) + c.venue[rows]
+        return self._samples(rows, (book * n + self.expiries.expiry[rows]) * 2 + np.where(c.is_call[rows], _CALL, _PUT))
 
     @cached_property
     def smooth_expiries(self) -> Floats:
-        """The same of all venues together: (T, E, sides, points)."""
-        return self._smooth.sum(axis=1)
+        """The same of all venues together, on the search grid: (T, E, sides, points)."""
+        shape = (self.shape[0], len(self.expiries.expiries_us), 2)
+        cells = np.arange(int(np.prod(shape))).reshape(shape[0], 1, -1)
+        every = np.broadcast_to(cells, (shape[0], len(self.contracts.venue_names), cells.shape[2]))
+        return self._smooth.curves(every.reshape(-1), cells.size).reshape(*shape, -1)
 
     @cached_property
     def _long_and_short(self) -> Floats:
         """The same of the contracts that dealers hold long, and of those held short: one axis more before the last."""
-        return self._curves(2 * Book(self._priced)._code + (self._priced.dealer < 0), 2)
-
-    def _curves(self, code: Ints, n: int) -> Floats:
-        """Sums by the code of the priced contracts, n to each cell: (T, S, scopes, sides, n, points)."""
-        order = stable_order(code)
-        shape = (self.shape[0], len(self.contracts.venue_names), 2, 2, n)
-        sums = curves(self._priced.bumps[order], code[order], int(np.prod(shape)))
-        return _sum_sets_and_scopes(sums.reshape(*shape, -1))
+        shape = (self.shape[0], len(self.contracts.venue_names), 2, 2, 2)
+        rows, n = self._priced, int(np.prod(shape))
+        code = 2 * self._code[rows] + (self.contracts.dealer[rows] < 0)
+        return _sum_sets_and_scopes(self._samples(rows, code).curves(np.arange(n), n).reshape(*shape, -1))
 
     def sided_profile(self, sign_model: str) -> Floats:
         """The re-priced profile with the dealers' signs: (T, S, scopes, sides, points)."""
@@ -234,7 +238,8 @@ class Book:
         """Sign changes on the search grid; books with strikes narrower than the grid also look around those."""
         grid = search_grid()
         net, gross = self.signed_profile(sign_model)
-        brackets, signs = flips.Brackets.from_grid(grid, net, gross), flips.signs(net, gross)
+        counts = flips.is_above_floor(net, gross)
+        brackets, signs = flips.Brackets.from_grid(grid, net, counts).sharpened(net), flips.signs(net, counts)
         spots, runs = np.repeat(self.contracts.spots.reshape(-1), len(SCOPES)), self._runs
         for g in runs.narrow_books():
             rows = runs.rows(g)
@@ -242,19 +247,23 @@ class Book:
             extra = flips.narrow_points(runs.strike[rows], float(spots[g]), bumps)
             more = flips.values_at(bumps, weight[rows], extra)
             x, order = np.unique(np.concatenate([grid, extra]), return_index=True)
-            values = [np.concatenate(pair)[order][None] for pair in zip((net[g], gross[g]), more, strict=True)]
-            brackets = brackets.replace(np.array([g]), flips.Brackets.from_grid(x, *values))
-            signs[g] = flips.signs(*values)[0]
+            both, all_gross = (np.concatenate(p)[order][None] for p in zip((net[g], gross[g]), more, strict=True))
+            counts = flips.is_above_floor(both, all_gross)
+            brackets = brackets.replace(np.array([g]), flips.Brackets.from_grid(x, both, counts))
+            signs[g] = flips.signs(both, counts)[0]
         return brackets, signs
 
     @cached_property
     def _runs(self) -> _Runs:
         """All priced contracts followed by the 0DTE ones again, so that a book is one run of rows per venue."""
-        c, odte = self._priced, self._priced.take(self._priced.is_odte)
-        edges = [_edges(c, 0), _edges(odte, len(c.oi))]
+        c, odte = self.contracts, self._priced[self.contracts.is_odte[self._priced]]
+        edges = [_edges(c, self._priced, 0), _edges(c, odte, len(self._priced))]
+        rows = np.concatenate([self._priced, odte])
         return _Runs(
-            Gaussians(*(np.concatenate([getattr(x.bumps, n) for x in (c, odte)]) for n in ("m", "v", "c"))),
-            *(np.concatenate([getattr(x, n) for x in (c, odte)]) for n in ("is_call", "strike", "dealer")),
+            c.bumps[rows],
+            c.is_call[rows],
+            c.strike[rows],
+            c.dealer[rows] if c.has_trades else c.dealer,
             *(np.stack([e[i] for e in edges], axis=2).reshape(-1, len(c.venue_names)) for i in (0, 1)),
         )
 
@@ -292,10 +301,10 @@ def _sum_sets_and_scopes(cells: np.ndarray) -> np.ndarray:
     return np.concatenate([venues.sum(axis=1, keepdims=True), venues], axis=1)
 
 
-def _edges(c: Contracts, offset: int) -> tuple[Ints, Ints]:
-    """First and last + 1 row at each venue of every (snapshot, set), of shape (T, S, venues); 0, 0 for other venues."""
+def _edges(c: Contracts, rows: Ints, offset: int) -> tuple[Ints, Ints]:
+    """First and last + 1 of some rows at each venue of every (snapshot, set): (T, S, venues); 0, 0 for other venues."""
     n_venues, n_snapshots = len(c.venue_names), len(c.snapshots)
-    edges = np.searchsorted(c.venue * n_snapshots + c.snapshot, np.arange(n_venues * n_snapshots + 1)) + offset
+    edges = np.searchsorted((c.venue * n_snapshots + c.snapshot)[rows], np.arange(n_venues * n_snapshots + 1)) + offset
     belongs = np.vstack([np.ones(n_venues, dtype=bool), np.eye(n_venues, dtype=bool)])
     first, last = (e.reshape(n_venues, n_snapshots).T[:, None, :] * belongs for e in (edges[:-1], edges[1:]))
     return first, last

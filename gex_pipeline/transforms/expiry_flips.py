@@ -73,12 +73,14 @@ class _Search:
         grid = search_grid()
         pairs = zip(self.smooth_curves, self.rough.curves(), strict=True)
         net, gross = (sums(smooth + rough).reshape(-1, len(grid)) for smooth, rough in pairs)
-        brackets, signs = flips.Brackets.from_grid(grid, net, gross), flips.signs(net, gross)
+        counts = flips.is_above_floor(net, gross)
+        brackets, signs = flips.Brackets.from_grid(grid, net, counts), flips.signs(net, counts)
         for t in np.unique(self.rough.cell[self.rough.bumps.v < flips.NARROW_VOL] // self.rows.shape[1]):
             groups = np.arange(len(signs)).reshape(2, *self.rows.shape)[:, t].reshape(-1)
-            x, values = self._around_strikes(int(t), (net[groups], gross[groups]))
-            brackets = brackets.replace(groups, flips.Brackets.from_grid(x, *values))
-            signs[groups] = flips.signs(*values)
+            x, (values, largest) = self._around_strikes(int(t), (net[groups], gross[groups]))
+            counts = flips.is_above_floor(values, largest)
+            brackets = brackets.replace(groups, flips.Brackets.from_grid(x, values, counts))
+            signs[groups] = flips.signs(values, counts)
         return brackets, signs
 
     def _around_strikes(self, t: int, on_grid: tuple[Floats, Floats]) -> tuple[Floats, list[Floats]]:

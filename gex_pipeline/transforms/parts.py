@@ -12,8 +12,9 @@ from functools import cached_property
 import numpy as np
 
 from gex_pipeline.core.black76 import Bools, Floats
+from gex_pipeline.core.curves import curves
 from gex_pipeline.core.groups import stable_order
-from gex_pipeline.core.profile import Gaussians, Ints, curves
+from gex_pipeline.core.profile import Gaussians, Ints
 from gex_pipeline.core.signs import SIGNS
 from gex_pipeline.transforms.book import Book
 

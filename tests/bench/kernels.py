@@ -7,7 +7,7 @@ import math
 import numpy as np
 import polars as pl
 
-from gex_pipeline.core import profile
+from gex_pipeline.core import curves, profile
 from gex_pipeline.schema import EXPECTED_MOVE, FLIP_ZONES, GAMMA_PROFILE, LEVELS, MAX_PAIN, RANKED
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.derive import TRANSFORMS, derive
@@ -30,7 +30,7 @@ def lines() -> list[str]:
     bumps = Book.from_chain(one_chain(hours=7)).contracts.bumps[:6_000]
     group = np.zeros(len(bumps.m), dtype=np.intp)
     grid = np.linspace(profile.X_MIN, profile.X_MAX, N_POINTS)
-    whole = best(lambda: profile.curves(bumps, group, 1), 20)
+    whole = best(lambda: curves.curves(bumps, group, 1), 20)
     per_81 = whole / len(bumps.m) * N_POINTS / len(profile.search_grid())
     direct = best(lambda: _direct(bumps, grid), 20) / len(bumps.m)
     loop = best(lambda: _loop(bumps, grid), 1) / len(bumps.m)

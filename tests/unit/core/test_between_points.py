@@ -40,3 +40,16 @@ def test_the_outer_cells_are_read_less_well(cells: tuple[int, int], most: float)
 
 def test_a_wide_contract_is_read_as_exactly_as_it_is_stored() -> None:
     assert error(0.01, 0.1, np.linspace(-0.6, 0.4, 2_001))[0] < 1e-12
+
+
+def test_a_root_is_found_where_the_curve_crosses_and_the_guess_kept_where_it_does_not() -> None:
+    grid = search_grid()
+    curve = np.exp(-0.5 * ((grid - 0.02) / 0.05) ** 2) - np.exp(-0.5 * ((grid + 0.03) / 0.05) ** 2)
+    crossing = -0.005  # halfway between two equal Gaussians of opposite sign
+    low, high = np.array([-0.006, 0.011]), np.array([-0.004, 0.012])
+    guess = np.array([-0.0041, 0.0115])
+    found = Polynomials.through(np.stack([curve, curve]) * np.exp(grid), np.array([0, 1]), guess).roots(
+        low, high, guess
+    )
+    assert abs(found[0] - crossing) < 1e-9
+    assert found[1] == guess[1]
