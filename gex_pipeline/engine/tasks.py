@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from gex_pipeline.engine import tapes
 from gex_pipeline.engine.damage import damage
 from gex_pipeline.engine.days import Days, period_days
+from gex_pipeline.engine.pieces import pieces
 from gex_pipeline.errors import StoreError
 from gex_pipeline.schema import DERIVED, TABLES, TAKER_FLOW, TRADES
 from gex_pipeline.store.layout import Partition
@@ -25,10 +25,6 @@ from gex_pipeline.store.manifest import Manifest
 from gex_pipeline.store.partitions import Store
 from gex_pipeline.transforms.contracts import COLUMNS
 from gex_pipeline.transforms.derive import derive
-
-_DAY_US = 86_400_000_000
-#: Snapshots of a day beyond which its arrays are too large for the cache.
-_MANY = 96
 
 
 @dataclass(frozen=True, order=True)
@@ -109,10 +105,12 @@ def run(root: Path, job: Job) -> dict[str, int]:
     inputs = _intact_inputs(store, job)
     tape = tapes.tape(store, job.tape, period_days(job.period)) if job.tape else None
     venues = tuple(sorted({p.value("venue") for p in job.inputs}))
-    chunks = [derive(day, tape, venues) for day in _days(store, job, venues)]
+    chunks = [derive(piece, tape, venues) for piece in _pieces(store, job, venues)]
     rows = {"chain": sum(m.rows for m in map(store.manifest, job.inputs) if m is not None)}
     for table in DERIVED:
-        frame = pl.concat([chunk[table.name] for chunk in chunks])
+        # Each is in the table's order, and one after the other in time.
+        before_time = table.sort[: table.sort.index("snapshot_at")]
+        frame = pl.concat([chunk[table.name] for chunk in chunks]).sort(before_time, maintain_order=True)
         store.replace(job.output(table.name), frame, inputs)
         rows[table.name] = frame.height
     return rows
@@ -128,25 +126,11 @@ def _intact_inputs(store: Store, job: Job) -> dict[str, str]:
     return stated
 
 
-def _days(store: Store, job: Job, venues: tuple[str, ...]) -> Iterator[pl.DataFrame]:
-    """The chain day by day, so that the arrays of a book stay near the cache; the period's rows are held throughout.
-
-    Days of many snapshots come in quarters.
-    """
+def _pieces(store: Store, job: Job, venues: tuple[str, ...]) -> Iterator[pl.DataFrame]:
+    """The chain piece by piece; the period's rows are held throughout."""
     columns = (*COLUMNS, "instrument") if job.tape else COLUMNS
-    frames = [
-        pl.concat([store.read(p, columns) for p in sorted(job.inputs) if p.value("venue") == venue]) for venue in venues
-    ]
-    times = [f["snapshot_at"].to_physical().to_numpy() for f in frames]
-    instants = np.unique(np.concatenate(times))
-    for day in np.unique(instants // _DAY_US):
-        first, last = np.searchsorted(instants, [day * _DAY_US, (day + 1) * _DAY_US])
-        step = _DAY_US if last - first <= _MANY else _DAY_US // 4
-        for start in range(day * _DAY_US, (day + 1) * _DAY_US, step):
-            edges = [np.searchsorted(t, [start, start + step]) for t in times]
-            piece = pl.concat([f.slice(a, b - a) for f, (a, b) in zip(frames, edges, strict=True)])
-            if piece.height:
-                yield piece
+    files = {venue: [p for p in sorted(job.inputs) if p.value("venue") == venue] for venue in venues}
+    return pieces([pl.concat([store.read(p, columns, is_coded=True) for p in files[venue]]) for venue in venues])
 
 
 def plan(store: Store) -> list[Job]:

@@ -22,27 +22,29 @@ class Violation:
         return f"{self.table}.{self.column}: {self.rule} in {self.count} row(s)"
 
 
-def violations(table: Table, frame: pl.DataFrame) -> list[Violation]:
+def violations(table: Table, frame: pl.DataFrame, *, is_ordered: bool = False) -> list[Violation]:
     """Every rule of the table that the frame breaks; empty when it obeys them all.
 
+    ``is_ordered``: its rows are known to be in the table's order.
     Raises ``ValueError`` when a declared column is missing.
     """
     missing = [n for n in table.names if n not in frame.columns]
     if missing:
         raise ValueError(f"{table.name}: column(s) missing from the frame: {', '.join(missing)}")
-    rules = {(c.name, text): expr for c in table.columns for text, expr in _rules(c).items()}
+    dtypes = frame.schema
+    rules = {(c.name, text): expr for c in table.columns for text, expr in _rules(c, dtypes[c.name]).items()}
     counts = frame.select(expr.sum().alias(f"{i}") for i, expr in enumerate(rules.values())).row(0)
     broken = [Violation(table.name, name, text, n) for (name, text), n in zip(rules, counts, strict=True) if n]
-    duplicates = _duplicates(table, frame)
+    duplicates = _duplicates(table, frame, is_ordered)
     return broken + ([Violation(table.name, ", ".join(table.key), "duplicate key", duplicates)] if duplicates else [])
 
 
-def _duplicates(table: Table, frame: pl.DataFrame) -> int:
+def _duplicates(table: Table, frame: pl.DataFrame, is_ordered: bool) -> int:
     """Rows whose key an earlier row has. A frame in the order of its key needs only neighbours compared."""
     key = [n for n in table.key if n not in table.hive]
     if not key:  # all of it is in the path: a file has one row
         return max(frame.height - 1, 0)
-    if set(key) == set(table.sort) and is_sorted(frame, table.sort):
+    if set(key) == set(table.sort) and (is_ordered or is_sorted(frame, table.sort)):
         is_same = pl.all_horizontal(pl.col(n).eq_missing(pl.col(n).shift(1)) for n in key)
         return frame.select(is_same.slice(1).sum()).item() if frame.height else 0
     last = frame.schema[key[-1]]
@@ -66,8 +68,8 @@ def is_sorted(frame: pl.DataFrame, columns: tuple[str, ...]) -> bool:
     return not frame.select(descends.slice(1).any()).item()
 
 
-def _rules(column: Column) -> dict[str, pl.Expr]:
-    """Rule text -> expression that is true where the rule is broken."""
+def _rules(column: Column, dtype: pl.DataType) -> dict[str, pl.Expr]:
+    """Rule text -> expression that is true where the rule is broken; not the rules that the type itself keeps."""
     col = pl.col(column.name)
     rules: dict[str, pl.Expr] = {}
     if not column.is_nullable:
@@ -80,6 +82,6 @@ def _rules(column: Column) -> dict[str, pl.Expr]:
     if column.maximum is not None:
         above = col >= column.maximum if column.is_maximum_open else col > column.maximum
         rules[f"{'not below' if column.is_maximum_open else 'above'} {column.maximum:g}"] = above
-    if column.choices:
+    if column.choices and not (isinstance(dtype, pl.Enum) and set(dtype.categories) <= set(column.choices)):
         rules[f"not one of {', '.join(column.choices)}"] = ~col.cast(pl.String).is_in(column.choices)
     return rules

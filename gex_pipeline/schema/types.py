@@ -41,9 +41,10 @@ def arrow_schema(table: Table) -> pa.Schema:
     return pa.schema([pa.field(c.name, _ARROW[c.dtype], c.is_nullable) for c in table.file_columns])
 
 
-def polars_schema(table: Table) -> pl.Schema:
-    """Schema of a whole frame of this table, hive columns included, categories as strings."""
-    return pl.Schema({c.name: _POLARS[c.dtype] for c in table.columns})
+def polars_schema(table: Table, *, is_coded: bool = False) -> pl.Schema:
+    """Schema of a whole frame of this table, hive columns included; categories as strings, or ``is_coded``."""
+    types = {**_POLARS, "category": pl.Categorical()} if is_coded else _POLARS
+    return pl.Schema({c.name: types[c.dtype] for c in table.columns})
 
 
 def duckdb_type(column: Column) -> str:

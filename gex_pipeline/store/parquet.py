@@ -29,7 +29,7 @@ def prepared(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     frame = frame.select(table.names)
     if not is_sorted(frame, table.sort):
         frame = frame.sort(table.sort)
-    broken = violations(table, frame)
+    broken = violations(table, frame, is_ordered=True)
     if broken:
         raise StoreError(f"refusing to store rows that break a rule: {'; '.join(map(str, broken[:3]))}")
     return frame
@@ -59,13 +59,16 @@ def read(
     hive: dict[str, str],
     columns: tuple[str, ...] | None = None,
     where: pl.Expr | None = None,
+    *,
+    is_coded: bool = False,
 ) -> pl.DataFrame:
-    """Rows of one file, hive columns added, categories as strings; ``where`` skips row groups that cannot match.
+    """Rows of one file, hive columns added; ``where`` skips row groups that cannot match.
 
+    Categories are strings, or with ``is_coded`` `Categorical`, which takes a fifth less time of a chain.
     Columns that may be null and that a file was written without are null. A file that is replaced meanwhile is read
     again: Polars opens it more than once.
     """
-    schema, names = polars_schema(table), columns or table.names
+    schema, names = polars_schema(table, is_coded=is_coded), columns or table.names
     outside = [pl.lit(value).alias(name) for name, value in hive.items()]
     for _ in range(_ATTEMPTS):
         before = version_of(path)

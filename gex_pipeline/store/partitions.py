@@ -68,11 +68,16 @@ class Store:
         return commits.manifest_of(self.objects, partition)
 
     def read(
-        self, partition: Partition, columns: tuple[str, ...] | None = None, where: pl.Expr | None = None
+        self,
+        partition: Partition,
+        columns: tuple[str, ...] | None = None,
+        where: pl.Expr | None = None,
+        *,
+        is_coded: bool = False,
     ) -> pl.DataFrame:
-        """Rows of one partition, in the order of the file."""
-        table = TABLES[partition.table]
-        return parquet.read(self.objects.path(partition.path), table, dict(partition.hive), columns, where)
+        """Rows of one partition, in the order of the file; arguments as of `parquet.read`."""
+        table, path = TABLES[partition.table], self.objects.path(partition.path)
+        return parquet.read(path, table, dict(partition.hive), columns, where, is_coded=is_coded)
 
     def content_hash(self, partition: Partition) -> str:
         """Hash of the data file as it is now."""

@@ -8,6 +8,7 @@ a venue's book is one run of rows and equal rows give equal bits whatever order 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -232,11 +233,9 @@ def _names(chain: pl.DataFrame) -> tuple[str, ...]:
 
 
 def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, ...]) -> Contracts:
-    instants_us = _micros(chain["snapshot_at"])
-    snapshots_us = np.unique(instants_us)
+    snapshots_us, snapshot = _distinct(_micros(chain["snapshot_at"]))
     snapshots = pl.Series(snapshots_us).cast(chain["snapshot_at"].dtype)
-    snapshot = np.searchsorted(snapshots_us, instants_us)
-    venue = _venue_codes(chain["venue"], venue_names)
+    venue = of_runs(chain["venue"], venue_names.index)
     code = venue * len(snapshots) + snapshot
     shape = (len(venue_names), len(snapshots))
     oi, has_trades = chain["open_interest_coin"].to_numpy(), "dealer_coin" in chain.columns
@@ -268,10 +267,17 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
     )
 
 
-def _venue_codes(venue: pl.Series, names: tuple[str, ...]) -> Ints:
-    if len(names) == 1:
-        return np.zeros(len(venue), dtype=np.intp)
-    return venue.cast(pl.String).cast(pl.Enum(names)).to_physical().to_numpy().astype(np.intp)
+def _distinct(values: np.ndarray) -> tuple[np.ndarray, Ints]:
+    """Distinct integers, ascending, and the index of each row's; equal ones stand together in long runs."""
+    starts = np.flatnonzero(np.diff(values, prepend=values[0] - 1))
+    distinct, index = np.unique(values[starts], return_inverse=True)
+    return distinct, np.repeat(index, np.diff(starts, append=len(values)))
+
+
+def of_runs(values: pl.Series, known: Callable[[str], int]) -> Ints:
+    """What is known of each row's value, asked once for each run of equal ones."""
+    runs = values.rle().struct.unnest()
+    return np.repeat([known(str(value)) for value in runs["value"]], runs["len"].to_numpy())
 
 
 def _micros(series: pl.Series) -> np.ndarray:

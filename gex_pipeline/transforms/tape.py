@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 
 from gex_pipeline.core import inventory
 from gex_pipeline.core.inventory import NONE, PARTS_PER_COIN, Running, Whole
+from gex_pipeline.transforms.contracts import of_runs
 from gex_pipeline.transforms.taker_flow import KINDS, signed_parts
 
 _HOUR_US = 3_600_000_000
@@ -27,9 +29,9 @@ _NEVER = 2**62
 class Tape:
     """Running sums of a period's trades, at whose begin all earlier days count.
 
-    ``contracts``: venue, instrument, ``number`` in ``sums`` and ``is_old``: whether it was listed when the trades of
-    its venue began. ``first_us``: per venue its first trade, in microseconds since 1970. ``hours``: per venue the hours
-    since 1970 that have trades, ascending.
+    ``contracts``: venue, instrument (`Categorical`), ``number`` in ``sums`` and ``is_old``: whether it was listed when
+    the trades of its venue began; sorted by venue and instrument. ``first_us``: per venue its first trade, in
+    microseconds since 1970. ``hours``: per venue the hours since 1970 that have trades, ascending.
     """
 
     begin_us: int
@@ -54,7 +56,8 @@ class Tape:
         contracts = known.group_by(_CONTRACT).agg(pl.col("is_old").any()).sort(_CONTRACT).with_row_index("number")
         number = rows.join(contracts, on=_CONTRACT, how="left", maintain_order="left")["number"]
         sums = Running.from_rows(_whole(number), _whole(rows["at_us"]), rows.select(*KINDS, "n_trades").to_numpy())
-        return Tape(begin_us, contracts, sums, first_us, hours)
+        coded = contracts.with_columns(pl.col("instrument").cast(pl.Categorical))
+        return Tape(begin_us, coded, sums, first_us, hours)
 
     def on(self, chain: pl.DataFrame) -> pl.DataFrame:
         """Rows of `chain` within the period, with what the tape says of each.
@@ -63,21 +66,31 @@ class Tape:
         dealers' position, null without one; ``is_whole``: false where the tape may have begun after the contract was
         listed, or not yet.
         """
-        contract = chain.select(_CONTRACT).join(self.contracts, on=_CONTRACT, how="left", maintain_order="left")
-        at_us = _whole(chain["snapshot_at"])
-        last = self.sums.last(_whole(contract["number"].fill_null(len(self.contracts))), at_us - self.begin_us)
-        is_old = contract["is_old"].fill_null(value=False).to_numpy()
+        number, at_us = self._numbers(chain), _whole(chain["snapshot_at"])
+        first_us = of_runs(chain["venue"], lambda venue: self.first_us.get(venue, _NEVER))
+        last = self.sums.last(number, at_us - self.begin_us)
+        is_old = np.append(self.contracts["is_old"].to_numpy(), False)[number]
         held = inventory.dealers(inventory.coins(self.sums.held[last, 0]), chain["open_interest_coin"].to_numpy())
         return chain.with_columns(
             pl.Series("last_trade", last),
             pl.Series("dealer_coin", np.where(last == NONE, np.nan, held), nan_to_null=True),
-            pl.Series("is_whole", (at_us >= self._first_us(chain["venue"])) & ~is_old),
+            pl.Series("is_whole", (at_us >= first_us) & ~is_old),
         )
 
-    def _first_us(self, venue: pl.Series) -> Whole:
-        """First trade of each row's venue."""
-        runs = venue.rle().struct.unnest()
-        return np.repeat([self.first_us.get(v, _NEVER) for v in runs["value"]], runs["len"].to_numpy())
+    def _numbers(self, chain: pl.DataFrame) -> Whole:
+        """Number of each row's contract; of one that the tape does not know, the number after the last."""
+        venues, numbers = self._by_code
+        venue = of_runs(chain["venue"], lambda name: venues.get(name, len(venues)))
+        return numbers[venue, np.minimum(_code(chain), numbers.shape[1] - 1)]
+
+    @cached_property
+    def _by_code(self) -> tuple[dict[str, int], Whole]:
+        """Number of each venue, and of each contract by venue and code; past the last of either that of no contract."""
+        venues = {str(name): i for i, name in enumerate(self.contracts["venue"].unique())}
+        code, n = _code(self.contracts), len(self.contracts)
+        numbers = np.full((len(venues) + 1, code.max(initial=-1) + 2), n)
+        numbers[of_runs(self.contracts["venue"], venues.__getitem__), code] = np.arange(n)
+        return venues, numbers
 
     def hours_without(self, venue: str, snapshots_us: np.ndarray) -> np.ndarray:
         """Whole hours from that of the venue's first trade until each snapshot's that have no trade."""
@@ -105,6 +118,11 @@ def _earlier(flows: pl.DataFrame) -> pl.DataFrame:
 def _since(trades: pl.DataFrame, begin_us: int) -> pl.DataFrame:
     at_us = pl.col("traded_at").cast(pl.Int64) - begin_us
     return signed_parts(trades).with_columns(at_us=at_us, n_trades=pl.lit(1, pl.Int64)).select(_ROW)
+
+
+def _code(contracts: pl.DataFrame) -> Whole:
+    """The instruments by number: Polars numbers all strings of a process that are `Categorical`, and so equal ones."""
+    return _whole(contracts["instrument"].cast(pl.Categorical).to_physical())
 
 
 def _whole(values: pl.Series) -> Whole:

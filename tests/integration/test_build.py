@@ -236,7 +236,7 @@ def test_a_day_of_many_snapshots_is_built_in_quarters_with_the_same_rows(tmp_pat
         each.merge(CHAIN, chain("2026-03-05T00:00", 200, 1 / 12, venue="okx"), {})
         each.merge(CHAIN, chain("2026-03-05T09:30", 50, 1 / 12, venue="deribit"), {})
     built(made)
-    monkeypatch.setattr(tasks, "_MANY", 1_000)
+    monkeypatch.setattr("gex_pipeline.engine.pieces._MANY", 1_000)
     built(whole)
     for table in DERIVED:
         found, expected = rows(made, table.name), rows(whole, table.name)

@@ -109,6 +109,13 @@ def test_duplicate_keys_are_found_among_neighbours_and_anywhere(is_in_order):
     ]
 
 
+def test_an_enum_of_more_than_the_choices_is_looked_at():
+    more = GOOD.with_columns(side=pl.Series(["C", "P", "call"], dtype=pl.Enum(["P", "call", "C"])))
+    assert [str(v) for v in violations(TABLE, more)] == ["sample.side: not one of C, P in 1 row(s)"]
+    assert violations(TABLE, more.head(2)) == []
+    assert violations(TABLE, GOOD.cast({"side": pl.Enum(["P", "C"])})) == []
+
+
 @pytest.mark.parametrize("is_enum", [True, False])
 def test_duplicates_where_the_order_of_the_file_is_not_the_key(is_enum):
     """`chain` is sorted by more than its key; the same instrument twice is found although the rows differ."""
