@@ -86,7 +86,7 @@ def _count(summary: BuildSummary, job: tasks.Job, outcome: Mapping[str, int] | G
 def _sum_trades(store: Store, trades: list[Partition], workers: int | None) -> list[str]:
     """Make the `taker_flow` of some files of trades; a line for each that cannot be summed."""
     outcomes = run_all(partial(flows.run, store.root), trades, workers)
-    return [f"{p.path}: {outcome}" for p, outcome in outcomes if isinstance(outcome, GexError)]
+    return [str(outcome) for _, outcome in outcomes if isinstance(outcome, GexError)]
 
 
 def renewed(store: Store) -> list[str]:

@@ -42,7 +42,10 @@ def is_fresh(store: Store, trades: Partition) -> bool:
 
 
 def run(root: Path, trades: Partition) -> int:
-    """Make the flow of one partition of `trades`; its rows. Raises ``StoreError`` where the trades are damaged."""
+    """Make the flow of one partition of `trades`; its rows.
+
+    Raises ``StoreError`` where the trades are damaged or of something that is no option.
+    """
     store = Store(root)
     frame, digest = _made(store, trades)
     store.replace(flow_of(trades), frame, {trades.path: digest})
@@ -54,7 +57,10 @@ def _made(store: Store, trades: Partition) -> tuple[pl.DataFrame, str]:
     stated = store.manifest(trades)
     if stated is None or stated.content_hash != store.content_hash(trades):
         raise damage(store, trades.path)
-    return taker_flow(store.read(trades, COLUMNS)), stated.content_hash
+    try:
+        return taker_flow(store.read(trades, COLUMNS)), stated.content_hash
+    except ValueError as error:  # a contract whose name says no expiry
+        raise StoreError(f"{trades.path}: {error}: remove the file and fetch its trades again") from error
 
 
 def read(store: Store, trades: Partition, columns: tuple[str, ...], where: pl.Expr) -> pl.DataFrame:

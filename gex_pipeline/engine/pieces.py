@@ -1,7 +1,8 @@
 """A period's chain in pieces of whole snapshots, so that the arrays of a book are neither many nor large.
 
 Belongs here: where it is cut. A transform takes milliseconds whatever it is given, and longer per row once its arrays
-leave the cache.
+leave the cache. Sums over strikes run over all of a piece, absent ones as zeros, so the last bits of a day's rows may
+depend on the sparse days around it.
 """
 
 from __future__ import annotations

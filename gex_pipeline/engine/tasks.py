@@ -119,8 +119,10 @@ def run(root: Path, job: Job) -> dict[str, int]:
 def _intact_inputs(store: Store, job: Job) -> dict[str, str]:
     """`input_hashes`, once the files have been found to have them."""
     stated = input_hashes(store, job)
-    known = {**stated, **_hashes(store, _flows(job))}
-    damaged = [p.path for p in (*_files(job), *_flows(job)) if store.content_hash(p) != known.get(p.path)]
+    of_flows = _hashes(store, _flows(job))  # one that is not stored is made on the spot
+    known = {**stated, **of_flows}
+    there = (*_files(job), *(p for p in _flows(job) if p.path in of_flows))
+    damaged = [p.path for p in there if store.content_hash(p) != known.get(p.path)]
     if damaged and input_hashes(store, job) == stated:  # else an import replaces them just now: stale again at once
         raise damage(store, damaged[0])
     return stated

@@ -41,9 +41,10 @@ def verify(root: Path) -> list[Finding]:
 def _problems(store: Store, name: str, names: set[str]) -> Iterator[str]:
     if name.endswith(DATA):
         partition = layout.parse(name)
-        known = partition is not None and partition.table in TABLES and TABLES[partition.table].period is not None
-        if partition is None or not known:
+        if partition is None or partition.table not in TABLES:
             yield "foreign: no table has a file of this name"
+        elif TABLES[partition.table].period is None:
+            yield f"foreign: {partition.table} is a view and has no files; remove what an earlier version left"
         else:
             yield from _data_problems(store, partition, names)
     elif name.endswith(MANIFEST):

@@ -198,6 +198,26 @@ def test_an_absurd_trade_is_refused(filled: Store) -> None:
         filled.merge(TRADES, absurd, {})
 
 
+def test_a_trade_of_no_option_is_named_and_other_coins_are_built(filled: Store) -> None:
+    odd = trades_of(filled, "2026-03-05").with_columns(trade_id="x" + pl.col("trade_id"))
+    filled.merge(TRADES, odd.with_columns(instrument=pl.lit("BTC-NONSENSE")), {})
+    filled.merge(CHAIN, chain("2026-03-05T00:00", 1, underlying="SOL"), {})
+    filled.merge(CHAIN, chain("2026-03-06T00:00", 1, venue="deribit"), {})
+    failures = build(filled.root, workers=1).failures
+    path = next(p.path for p in filled.partitions(TRADES) if p.period == "2026-03-05")
+    assert failures and all(path in line and "BTC-NONSENSE is no option of deribit" in line for line in failures)
+    assert {p.value("underlying") for p in filled.partitions(TABLES["levels"])} == {"BTC", "SOL"}
+
+
+def test_of_no_open_interest_dealers_hold_nought_and_not_less(filled: Store) -> None:
+    name = rows(filled, "trades")["instrument"][0]
+    none = chain("2026-03-05T13:00", 1, venue="deribit", is_whole=True).filter(instrument=name)
+    filled.merge(CHAIN, none.with_columns(open_interest_coin=0.0), {})
+    built(filled)
+    (held,) = book_of(filled).filter(snapshot_at=utc("2026-03-05T13:00"), instrument=name)["dealer_coin"]
+    assert str(held) == "0.0"
+
+
 @pytest.mark.parametrize("table", ["trades", "taker_flow"])
 def test_damaged_inputs_are_named(filled: Store, table: str) -> None:
     """By the jobs that read them; a flow can be made again."""

@@ -11,7 +11,8 @@ SELECT
     i.inventory_coin,
     i.block_coin,
     i.combo_coin,
-    greatest(-c.open_interest_coin, least(c.open_interest_coin, -i.inventory_coin)) AS dealer_coin,
+    -- plus nought: of no open interest it is 0, not -0
+    greatest(-c.open_interest_coin, least(c.open_interest_coin, -i.inventory_coin)) + 0.0 AS dealer_coin,
     i.n_trades,
     i.is_whole
 FROM chain AS c
