@@ -1,6 +1,6 @@
 """Re-priced curves between the points of the search grid, where re-pricing whole books again and again would cost.
 
-Belongs here: interpolation of curves that are smooth on the scale of the grid. Not: the curves (see `profile`), the
+Belongs here: interpolation of curves that are smooth on the scale of the grid. Not: the curves (see `curves`), the
 search for crossings (see `flips`).
 
 A polynomial through eight points of step h misses a Gaussian of width v by up to 0.11 (h / v)^8 of its peak between
@@ -37,7 +37,7 @@ class Polynomials:
     def through(curves: Floats, row: Ints, x: Floats) -> Polynomials:
         """Through the eight points around ``x`` of the curves ``row``; both of shape (n,).
 
-        ``curves`` has the points of the search grid and holds sums with their factor exp(x), as `profile.curves` gives
+        ``curves`` has the points of the search grid and holds sums with their factor exp(x), as `curves.curves` gives
         them; the polynomials stand for the sums without it, as `flips.refine` takes them.
         """
         grid = search_grid()

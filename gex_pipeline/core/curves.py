@@ -2,7 +2,8 @@
 
 A contract is evaluated at every point, every second or every fourth one, as its width allows, and what lies between is
 read off a polynomial through eight points. That misses a Gaussian of width v by up to 0.11 (h / v)^8 of its peak, h the
-step (Lagrange's error term): 7e-8 for v = SMOOTH h. The points of the stored profile are every fourth, and exact.
+step (Lagrange's error term): 7e-8 for v = SMOOTH h. Contracts that peak outside the range, of which a book may have
+nothing but tails, are evaluated at every point. The points of the stored profile are every fourth, and exact.
 Belongs here: on which points, and what lies between. Not: the evaluation (see `walks`).
 """
 
@@ -57,6 +58,9 @@ class Samples:
         alive = bumps.c > 0
         bumps, group = bumps[alive], group[alive]
         tier = np.sum([bumps.v < SMOOTH * grid.step for grid in _GRIDS[:-1]], axis=0, dtype=np.intp)
+        # Of a peak outside the range only the tail counts, of which the polynomials would miss too large a share.
+        is_outside = (bumps.m < search_grid()[0]) | (bumps.m > search_grid()[-1])
+        tier = np.where(is_outside, len(_GRIDS) - 1, tier)
         parts: list[tuple[Ints, Floats]] = []
         for i, grid in enumerate(_GRIDS):
             here = np.flatnonzero(tier == i)

@@ -29,9 +29,7 @@ def taker_inventory(chain: pl.DataFrame, tape: Tape) -> pl.DataFrame:
 
 def _first_to_know(last_trade: Whole, day: Whole) -> Ints:
     """The first row of each day of each trade that is any row's last, ascending; none of ``NONE``."""
-    n = int(last_trade.max(initial=0)) + 1
-    code = (day - day.min(initial=2**62)) * n + last_trade
-    known = np.flatnonzero(last_trade != NONE)[::-1]
-    first = np.full(int(code.max(initial=0)) + 1, -1)
-    first[code[known]] = known  # backwards: of several the first stays
-    return np.sort(first[first >= 0])
+    known = np.flatnonzero(last_trade != NONE)
+    code = (day - day.min(initial=2**62)) * (int(last_trade.max(initial=0)) + 1) + last_trade
+    _, first = np.unique(code[known], return_index=True)
+    return np.sort(known[first])

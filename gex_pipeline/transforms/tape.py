@@ -121,7 +121,7 @@ def _since(trades: pl.DataFrame, begin_us: int) -> pl.DataFrame:
 
 
 def _code(contracts: pl.DataFrame) -> Whole:
-    """The instruments by number: Polars numbers all strings of a process that are `Categorical`, and so equal ones."""
+    """The instruments by number: that of a string stays as long as any `Categorical` lives, as a tape's own does."""
     return _whole(contracts["instrument"].cast(pl.Categorical).to_physical())
 
 

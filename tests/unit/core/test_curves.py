@@ -41,6 +41,16 @@ def test_a_contract_is_missed_by_less_than_a_ten_millionth_of_its_peak(steps: fl
     assert missed[exact].max() < 2e-13
 
 
+@pytest.mark.parametrize("steps", WIDTHS[2:])
+@pytest.mark.parametrize("m", [X[0] - 0.02, X[0] - 0.3, X[-1] + 0.01, X[-1] + 0.25])
+def test_of_a_peak_outside_the_range_the_tail_is_exact(steps: float, m: float) -> None:
+    """A book may have nothing else: relative to the largest value that is seen."""
+    bumps = one(m, steps * SEARCH_STEP)
+    expected = direct(bumps)[0]
+    if expected.max() > 1e-9:  # beyond eight widths nothing is left of a contract
+        assert np.abs(curves(bumps, np.array([0]), 1)[0] - expected).max() < 1e-5 * expected.max()
+
+
 def test_groups_are_sums_of_their_contracts_and_empty_ones_are_zero() -> None:
     bumps, group = many(1), np.sort(np.random.default_rng(2).choice([1, 2, 5, 6], 400))
     found = curves(bumps, group, 8)
