@@ -160,6 +160,7 @@ _ROWS: dict[str, Callable[[Rows, Fault], Rows]] = {
 }
 _TEXTS: dict[str, Callable[[bytes, Fault], bytes]] = {
     "invalid_json": lambda body, _: body.replace(b":", b"=", 1),
-    "truncated_json": lambda body, _: body[: len(body) // 2],
+    # not within a number, which would be a malformed one
+    "truncated_json": lambda body, _: body[: body.rfind(b'"', 0, len(body) // 2)],
     "oversize": lambda body, fault: body.ljust(int(fault.number(32 * 2**20))),
 }
