@@ -16,12 +16,18 @@ import scipy  # as in black76: loaded once something is priced
 
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.groups import group_sum
-from gex_pipeline.core.profile import SEARCH_STEP, ZERO_INDEX, Gaussians, Ints, search_grid
+from gex_pipeline.core.profile import (
+    SEARCH_STEP,
+    STEPS_PER_PROFILE_STEP,
+    ZERO_INDEX,
+    Gaussians,
+    Ints,
+    search_grid,
+)
 from gex_pipeline.core.walks import Uniform, sums
 
 #: Steps of a grid from which a Gaussian's width on polynomials serve between its points.
 SMOOTH = 6.0
-_COARSEST = 4  # of the stored profile no point may lie between
 #: Weights of the eight points around a midpoint: the polynomial of degree seven.
 _BETWEEN = np.array([-5, 49, -245, 1225, 1225, -245, 49, -5]) / 2048
 _MARGIN = len(_BETWEEN) // 2 - 1  # points that a coarser grid has beyond a finer one, at either end
@@ -33,7 +39,7 @@ def _grids() -> tuple[Uniform, ...]:
     found: list[Uniform] = []
     while True:
         found.append(Uniform(first * SEARCH_STEP, every * SEARCH_STEP, n))
-        if every == _COARSEST:
+        if every == STEPS_PER_PROFILE_STEP:  # of the stored profile no point may lie between
             return tuple(reversed(found))
         # a finer grid begins and ends on points of the coarser one
         first, n, every = first - 2 * _MARGIN * every, n // 2 + 1 + 2 * _MARGIN, 2 * every

@@ -17,7 +17,7 @@ import polars as pl
 from gex_pipeline.core import flips, strike_levels
 from gex_pipeline.core.between_points import SMOOTH_VOL
 from gex_pipeline.core.black76 import Bools, Floats
-from gex_pipeline.core.curves import Samples
+from gex_pipeline.core.curves import Samples, curves
 from gex_pipeline.core.groups import group_sum, stable_order
 from gex_pipeline.core.profile import Gaussians, Ints, search_grid
 from gex_pipeline.core.signs import SIGNS, TAKER, row_signs
@@ -157,14 +157,14 @@ class Book:
         rough = self._priced[~self._is_smooth]
         shape = (self.shape[0], len(self.contracts.venue_names), 2, 2)
         n = int(np.prod(shape))
-        cells = self._samples(rough, self._code[rough]).curves(np.arange(n), n)
+        cells = curves(*self._in_order(rough, self._code[rough]), n)
         cells += self._smooth.curves(self._scoped_cells, n)
         return _sum_sets_and_scopes(cells.reshape(*shape, -1))
 
-    def _samples(self, rows: Ints, code: Ints) -> Samples:
-        """Some rows by their codes."""
+    def _in_order(self, rows: Ints, code: Ints) -> tuple[Gaussians, Ints]:
+        """Some rows by their codes, as `curves` takes them."""
         order = stable_order(code)
-        return Samples.of(self.contracts.bumps[rows[order]], code[order])
+        return self.contracts.bumps[rows[order]], code[order]
 
     @property
     def _scoped_cells(self) -> Ints:
@@ -184,7 +184,8 @@ class Book:
         """The smooth contracts; groups are (T, venues, E, sides), flat."""
         rows, c, n = self._priced[self._is_smooth], self.contracts, len(self.expiries.expiries_us)
         book = c.snapshot[rows] * len(c.venue_names) + c.venue[rows]
-        return self._samples(rows, (book * n + self.expiries.expiry[rows]) * 2 + np.where(c.is_call[rows], _CALL, _PUT))
+        code = (book * n + self.expiries.expiry[rows]) * 2 + np.where(c.is_call[rows], _CALL, _PUT)
+        return Samples.of(*self._in_order(rows, code))
 
     @cached_property
     def smooth_expiries(self) -> Floats:
@@ -200,7 +201,7 @@ class Book:
         shape = (self.shape[0], len(self.contracts.venue_names), 2, 2, 2)
         rows, n = self._priced, int(np.prod(shape))
         code = 2 * self._code[rows] + (self.contracts.dealer[rows] < 0)
-        return _sum_sets_and_scopes(self._samples(rows, code).curves(np.arange(n), n).reshape(*shape, -1))
+        return _sum_sets_and_scopes(curves(*self._in_order(rows, code), n).reshape(*shape, -1))
 
     def sided_profile(self, sign_model: str) -> Floats:
         """The re-priced profile with the dealers' signs: (T, S, scopes, sides, points)."""

@@ -29,9 +29,9 @@ _NEVER = 2**62
 class Tape:
     """Running sums of a period's trades, at whose begin all earlier days count.
 
-    ``contracts``: venue, instrument (`Categorical`), ``number`` in ``sums`` and ``is_old``: whether it was listed when
-    the trades of its venue began; sorted by venue and instrument. ``first_us``: per venue its first trade, in
-    microseconds since 1970. ``hours``: per venue the hours since 1970 that have trades, ascending.
+    ``contracts``: venue, instrument (`Categorical`) and ``is_old``: whether it was listed when the trades of its venue
+    began; sorted by venue and instrument, a row's number is that in ``sums``. ``first_us``: per venue its first trade,
+    in microseconds since 1970. ``hours``: per venue the hours since 1970 that have trades, ascending.
     """
 
     begin_us: int
@@ -56,7 +56,7 @@ class Tape:
         contracts = known.group_by(_CONTRACT).agg(pl.col("is_old").any()).sort(_CONTRACT).with_row_index("number")
         number = rows.join(contracts, on=_CONTRACT, how="left", maintain_order="left")["number"]
         sums = Running.from_rows(_whole(number), _whole(rows["at_us"]), rows.select(*KINDS, "n_trades").to_numpy())
-        coded = contracts.with_columns(pl.col("instrument").cast(pl.Categorical))
+        coded = contracts.select("venue", pl.col("instrument").cast(pl.Categorical), "is_old")
         return Tape(begin_us, coded, sums, first_us, hours)
 
     def on(self, chain: pl.DataFrame) -> pl.DataFrame:

@@ -113,6 +113,17 @@ def test_positions_and_coverage_agree(seed: int, venues: tuple[str, ...], n: int
     assert_agree(rows, trades, begin)
 
 
+def test_each_day_of_several_together_has_a_row_of_a_contract() -> None:
+    """Hourly days come alone, but few snapshots of several days come in one piece."""
+    rows = [
+        r
+        for r in chain_rows(6, ("deribit", "okx"), 72)
+        if (r["snapshot_at"] - DAY) % timedelta(hours=8) == timedelta(0)
+    ]
+    assert len({r["snapshot_at"].date() for r in rows}) == 3
+    assert_agree(rows, trade_rows(6, ("deribit", "okx"), 40, DAY - timedelta(days=2), timedelta(days=3)), DAY)
+
+
 def test_trades_that_begin_within_the_day_agree() -> None:
     rows = chain_rows(7, ("bybit", "deribit"), 24)
     trades = trade_rows(7, ("deribit",), 60, DAY + 5.5 * HOUR, timedelta(hours=10))
