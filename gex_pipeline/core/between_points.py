@@ -15,11 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gex_pipeline.core.black76 import Floats
-from gex_pipeline.core.curves import SMOOTH
 from gex_pipeline.core.profile import SEARCH_STEP, ZERO_INDEX, Ints, search_grid
 
 #: Contracts whose s sqrt(t) is at least this are read off the grid; the others are re-priced.
-SMOOTH_VOL = SMOOTH * SEARCH_STEP
+SMOOTH_VOL = 6.0 * SEARCH_STEP
 
 _NODES = np.arange(8) - 3.5
 #: Row j: the coefficients, constant first, of the polynomial that is 1 at node j and 0 at the others.

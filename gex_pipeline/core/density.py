@@ -64,10 +64,10 @@ class Distribution:
         return np.column_stack([self._quantile(p) for p in probabilities])
 
     def _quantile(self, p: float) -> Floats:
-        rows, n_points = np.arange(len(self.x)), int(self.x.shape[1])
-        high = (self.probability < p).sum(axis=1)
-        is_inside = (high > 0) & (high < n_points)
-        high = np.clip(high, 1, n_points - 1)
+        rows = np.arange(len(self.x))
+        high = (self.probability >= p).argmax(axis=1)
+        is_inside = high > 0  # else the first is above p, or none
+        high = np.maximum(high, 1)
         ends = np.clip(np.stack([self.probability[rows, high - 1], self.probability[rows, high]]), _LEAST, _MOST)
         low_score, high_score = scipy.special.ndtri(ends)
         width = high_score - low_score

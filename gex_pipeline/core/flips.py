@@ -70,13 +70,15 @@ class Brackets:
 
     @staticmethod
     def from_grid(x: Floats, net: Floats, counts: Bools) -> Brackets:
-        """Sign changes along the last axis of ``net`` (books, points) over the ascending points ``x``.
+        """Sign changes along the last axis of ``net`` (books, points) over the ascending ``x``, all books' or each's.
 
         A value that does not count (see `is_above_floor`) is zero; zeros between two values of opposite sign belong to
         one crossing, zeros alone are none.
         """
         group, low, high = sign_changes(net, counts)
-        return Brackets(group, x[low], x[high], _cubic_root(x, net, group, low, high), net[group, high] > 0)
+        x = np.broadcast_to(x, net.shape)
+        guess = _cubic_root(x, net, group, low, high)
+        return Brackets(group, x[group, low], x[group, high], guess, net[group, high] > 0)
 
     def sharpened(self, net: Floats) -> Brackets:
         """The same with guesses off the polynomial through eight points of ``net``, curves on the search grid.
@@ -99,8 +101,8 @@ class Brackets:
 
 def _cubic_root(x: Floats, net: Floats, group: Ints, low: Ints, high: Ints) -> Floats:
     """Root of the cubic through the bracket's ends and their neighbours; the secant's where that leaves the bracket."""
-    points = np.stack([np.maximum(low - 1, 0), low, high, np.minimum(high + 1, len(x) - 1)])
-    xs, ys = x[points], net[group, points]
+    points = np.stack([np.maximum(low - 1, 0), low, high, np.minimum(high + 1, x.shape[1] - 1)])
+    xs, ys = x[group, points], net[group, points]
     secant = xs[1] - ys[1] * (xs[2] - xs[1]) / (ys[2] - ys[1])
     root: Floats = secant.copy()
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gex_pipeline.core.black76 import Floats
-from gex_pipeline.core.groups import group_sum
+from gex_pipeline.core.groups import group_sum, run_starts
 from gex_pipeline.core.profile import REACH, Gaussians, Ints
 
 _BLOCK = 63  # points of a grid between restarts
@@ -66,7 +66,7 @@ def _add_pairs(blocks: Floats, bumps: Gaussians, group: Ints, grid: Uniform) -> 
     block, row = np.nonzero(is_near)
     if not len(row):
         return
-    starts = np.flatnonzero(np.diff(block * len(blocks) + group[row], prepend=-1))
+    starts = run_starts(block * len(blocks) + group[row])
     steps = grid.step / bumps.v
     ratios = np.exp(-steps * steps)
     step, q = steps[row], ratios[row]

@@ -16,13 +16,16 @@ from gex_pipeline.core.inventory import Whole
 
 _DAY_US = 86_400_000_000
 #: Snapshots up to which whole days are taken together.
-_TOGETHER = 24
+_TOGETHER = 48
 #: Snapshots of a day beyond which it comes in quarters.
 _MANY = 96
+#: The largest block of memory that glibc takes notice of when it is freed.
+_LARGEST = 2**25 - 2**14
 
 
 def pieces(frames: Sequence[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     """Rows of all frames, each sorted by ``snapshot_at``, piece by piece; within a piece frame by frame."""
+    _keep_memory()
     times = [f["snapshot_at"].to_physical().to_numpy() for f in frames]
     edges = _edges(np.unique(np.concatenate(times)))
     cuts = [np.searchsorted(t, edges) for t in times]
@@ -44,3 +47,11 @@ def _edges(instants: Whole) -> list[int]:
             edges += range(day * _DAY_US, (day + 1) * _DAY_US, step)
             held = n
     return [*edges, *((days[-1:] + 1) * _DAY_US).tolist()]
+
+
+def _keep_memory() -> None:
+    """Let the memory that one piece frees serve the next, which otherwise faults it in page by page: 5 % of a build.
+
+    glibc holds on to twice the largest block that was ever freed. Where another library allocates, nothing happens.
+    """
+    np.empty(_LARGEST, np.uint8)

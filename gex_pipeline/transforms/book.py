@@ -18,8 +18,8 @@ from gex_pipeline.core import flips, strike_levels
 from gex_pipeline.core.between_points import SMOOTH_VOL
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.curves import Samples, curves
-from gex_pipeline.core.groups import group_sum, stable_order
-from gex_pipeline.core.profile import Gaussians, Ints, search_grid
+from gex_pipeline.core.groups import group_sum, group_sum_of_runs, stable_order
+from gex_pipeline.core.profile import X_MAX, Gaussians, Ints, search_grid
 from gex_pipeline.core.signs import SIGNS, TAKER, row_signs
 from gex_pipeline.core.strike_levels import StrikeBooks
 from gex_pipeline.core.units import ODTE_YEARS, SECONDS_PER_YEAR
@@ -115,7 +115,7 @@ class Book:
         """Sums of row quantities over whole books, each of shape (books,)."""
         cell, shape = self._cell, (self.shape[0], len(self.contracts.venue_names), 2)
         return {
-            name: _sum_sets_and_scopes(group_sum(cell, values, int(np.prod(shape))).reshape(shape)).reshape(-1)
+            name: _sum_sets_and_scopes(group_sum_of_runs(cell, values, int(np.prod(shape))).reshape(shape)).reshape(-1)
             for name, values in quantities.items()
         }
 
@@ -195,24 +195,31 @@ class Book:
         every = np.broadcast_to(cells, (shape[0], len(self.contracts.venue_names), cells.shape[2]))
         return self._smooth.curves(every.reshape(-1), cells.size).reshape(*shape, -1)
 
-    @cached_property
-    def _long_and_short(self) -> Floats:
-        """The same of the contracts that dealers hold long, and of those held short: one axis more before the last."""
-        shape = (self.shape[0], len(self.contracts.venue_names), 2, 2, 2)
-        rows, n = self._priced, int(np.prod(shape))
-        code = 2 * self._code[rows] + (self.contracts.dealer[rows] < 0)
-        return _sum_sets_and_scopes(curves(*self._in_order(rows, code), n).reshape(*shape, -1))
+    def _long_and_short(self, cells: Ints, *sides: int) -> Floats:
+        """The same of the contracts that dealers hold long, and of those held short: one axis more before the last.
+
+        ``cells``: the row's cell, of which there are ``sides`` for each (snapshot, venue, is_odte).
+        """
+        shape = (self.shape[0], len(self.contracts.venue_names), 2, *sides, 2)
+        rows = self._priced
+        code = 2 * cells[rows] + (self.contracts.dealer[rows] < 0)
+        return _sum_sets_and_scopes(curves(*self._in_order(rows, code), int(np.prod(shape))).reshape(*shape, -1))
 
     def sided_profile(self, sign_model: str) -> Floats:
         """The re-priced profile with the dealers' signs: (T, S, scopes, sides, points)."""
         if sign_model == TAKER:
-            return self._long_and_short[..., 0, :] - self._long_and_short[..., 1, :]
+            held = self._long_and_short(self._code, 2)
+            return held[..., 0, :] - held[..., 1, :]
         return _signed(self.profile, sign_model)
 
     def signed_profile(self, sign_model: str) -> tuple[Floats, Floats]:
         """Net with the dealers' signs and gross on the search grid, each of shape (books, points)."""
-        gross = self._long_and_short.sum(axis=(3, 4)) if sign_model == TAKER else self.profile.sum(axis=3)
-        net, n = self.sided_profile(sign_model).sum(axis=3), gross.shape[-1]
+        if sign_model == TAKER:
+            held = self._long_and_short(self._cell)
+            net, gross = held[..., 0, :] - held[..., 1, :], held.sum(axis=3)
+        else:
+            net, gross = self.sided_profile(sign_model).sum(axis=3), self.profile.sum(axis=3)
+        n = gross.shape[-1]
         return net.reshape(-1, n), gross.reshape(-1, n)
 
     def crossings(self, sign_model: str) -> flips.Crossings:
@@ -237,22 +244,27 @@ class Book:
 
     def _brackets(self, sign_model: str, weight: Floats) -> tuple[flips.Brackets, Ints]:
         """Sign changes on the search grid; books with strikes narrower than the grid also look around those."""
-        grid = search_grid()
         net, gross = self.signed_profile(sign_model)
         counts = flips.is_above_floor(net, gross)
-        brackets, signs = flips.Brackets.from_grid(grid, net, counts).sharpened(net), flips.signs(net, counts)
-        spots, runs = np.repeat(self.contracts.spots.reshape(-1), len(SCOPES)), self._runs
-        for g in runs.narrow_books():
-            rows = runs.rows(g)
-            bumps = runs.bumps[rows]
-            extra = flips.narrow_points(runs.strike[rows], float(spots[g]), bumps)
-            more = flips.values_at(bumps, weight[rows], extra)
-            x, order = np.unique(np.concatenate([grid, extra]), return_index=True)
-            both, all_gross = (np.concatenate(p)[order][None] for p in zip((net[g], gross[g]), more, strict=True))
-            counts = flips.is_above_floor(both, all_gross)
-            brackets = brackets.replace(np.array([g]), flips.Brackets.from_grid(x, both, counts))
-            signs[g] = flips.signs(both, counts)[0]
+        brackets = flips.Brackets.from_grid(search_grid(), net, counts).sharpened(net)
+        signs, narrow = flips.signs(net, counts), self._runs.narrow_books()
+        if len(narrow):
+            found = [self._around_strikes(g, weight, (net[g], gross[g])) for g in narrow.tolist()]
+            x, net, gross = (_padded([row[i] for row in found], end) for i, end in enumerate((X_MAX, 0.0, 0.0)))
+            counts = flips.is_above_floor(net, gross)
+            brackets = brackets.replace(narrow, flips.Brackets.from_grid(x, net, counts))
+            signs[narrow] = flips.signs(net, counts)
         return brackets, signs
+
+    def _around_strikes(self, g: int, weight: Floats, on_grid: tuple[Floats, Floats]) -> tuple[Floats, ...]:
+        """The grid with the points around strikes narrower than it, and net and gross of book g there."""
+        rows, spot = self._runs.rows(g), float(self.contracts.spots.reshape(-1)[g // len(SCOPES)])
+        bumps = self._runs.bumps[rows]
+        extra = flips.narrow_points(self._runs.strike[rows], spot, bumps)
+        x, order = np.unique(np.concatenate([search_grid(), extra]), return_index=True)
+        more = flips.values_at(bumps, weight[rows], extra)
+        net, gross = (np.concatenate(pair)[order] for pair in zip(on_grid, more, strict=True))
+        return x, net, gross
 
     @cached_property
     def _runs(self) -> _Runs:
@@ -289,6 +301,14 @@ class _Runs:
         """Rows of book g."""
         runs: list[Ints] = [np.arange(a, b) for a, b in zip(self.first[g], self.last[g], strict=True)]
         return np.concatenate(runs)
+
+
+def _padded(rows: list[Floats], end: float) -> Floats:
+    """Rows of any length as one array, the short ones ending with ``end``."""
+    out = np.full((len(rows), max(map(len, rows))), end)
+    for i, row in enumerate(rows):
+        out[i, : len(row)] = row
+    return out
 
 
 def _signed(sides: Floats, sign_model: str) -> Floats:

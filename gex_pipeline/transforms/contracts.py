@@ -17,6 +17,7 @@ import polars as pl
 
 from gex_pipeline.core import black76
 from gex_pipeline.core.black76 import Bools, Floats
+from gex_pipeline.core.groups import group_medians, run_starts
 from gex_pipeline.core.profile import Gaussians, Ints
 from gex_pipeline.core.quote_errors import half_spreads
 from gex_pipeline.core.signs import row_signs
@@ -269,7 +270,7 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
 
 def _distinct(values: np.ndarray) -> tuple[np.ndarray, Ints]:
     """Distinct integers, ascending, and the index of each row's; equal ones stand together in long runs."""
-    starts = np.flatnonzero(np.diff(values, prepend=values[0] - 1))
+    starts = np.flatnonzero(np.diff(values, prepend=values[0] - 1) != 0)
     distinct, index = np.unique(values[starts], return_inverse=True)
     return distinct, np.repeat(index, np.diff(starts, append=len(values)))
 
@@ -286,15 +287,8 @@ def _micros(series: pl.Series) -> np.ndarray:
 
 def _spots(index: Floats, code: Ints, shape: tuple[int, int]) -> Floats:
     """Median over the venues, then per venue: shape (snapshots, 1 + venues); ``shape``: (venues, snapshots)."""
-    spots = np.full(shape, np.nan)
-    starts = np.flatnonzero(np.diff(code, prepend=-1))
-    low, high = np.minimum.reduceat(index, starts), np.maximum.reduceat(index, starts)
-    per_venue = low.copy()
-    for i in np.flatnonzero(low < high):  # few: most venues state one index for all rows
-        stop = starts[i + 1] if i + 1 < len(starts) else len(index)
-        per_venue[i] = np.median(index[starts[i] : stop])
-    spots.reshape(-1)[code[starts]] = per_venue
-    return np.column_stack([row_medians(spots.T), spots.T])
+    spots = group_medians(code, index, int(np.prod(shape))).reshape(shape).T
+    return np.column_stack([row_medians(spots), spots])
 
 
 def row_medians(values: Floats) -> Floats:
@@ -307,6 +301,6 @@ def row_medians(values: Floats) -> Floats:
 
 def _latest(knowledge: np.ndarray, code: Ints, shape: tuple[int, int]) -> np.ndarray:
     latest = np.zeros(shape, dtype=np.int64)
-    starts = np.flatnonzero(np.diff(code, prepend=-1))
+    starts = run_starts(code)
     latest.reshape(-1)[code[starts]] = np.maximum.reduceat(knowledge, starts)
     return np.column_stack([latest.max(axis=0), latest.T])

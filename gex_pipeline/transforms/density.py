@@ -17,7 +17,7 @@ from gex_pipeline.transforms.frames import category, expiry_columns, floats, fra
 
 _OK, _EMPTY, _ARBITRAGE = range(len(DENSITY_STATUSES))
 _MINIMUM_STRIKES = 5
-_ROWS = 256  # smiles at a time: their distributions stay in the second-level cache
+_ROWS = 512  # smiles at a time: their distributions stay in the second-level cache
 _QUANTILES = {
     "lower_68_usd": 0.16,
     "upper_68_usd": 0.84,
@@ -56,17 +56,15 @@ def _read(quotes: _Quotes) -> tuple[Floats, Floats, Ints]:
         smile = Smile.from_quotes(quotes.x[rows], quotes.w[rows])
         distribution = Distribution.from_smile(smile, quotes.sd[rows])
         quantiles[rows] = distribution.quantiles(tuple(_QUANTILES.values()))
-        below[rows] = np.column_stack([_below(smile, wall) for wall in quotes.walls[rows].T])
+        below[rows] = _below(smile, quotes.walls[rows])
         status[rows[distribution.repair > ARBITRAGE]] = _ARBITRAGE
     return quantiles, below, status
 
 
-def _below(smile: Smile, wall: Floats) -> Floats:
-    """P(price < wall) for a wall per smile in x, NaN where there is none."""
-    is_known = ~np.isnan(wall)
-    x = np.where(is_known, wall, 0.0)
-    w, slope = smile.at(x[:, None])
-    return np.where(is_known, np.clip(cdf(x, w[:, 0], slope[:, 0]), 0.0, 1.0), np.nan)
+def _below(smile: Smile, walls: Floats) -> Floats:
+    """P(price < wall) for the lower and the upper wall of each smile in x, NaN where there is none."""
+    x = np.nan_to_num(np.where(np.isnan(walls), walls[:, ::-1], walls))  # ascending, as `at` takes them
+    return np.where(np.isnan(walls), np.nan, np.clip(cdf(x, *smile.at(x)), 0.0, 1.0))
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-import polars as pl
 
 from gex_pipeline.core.black76 import Bools, Floats
-from gex_pipeline.core.groups import group_sum
+from gex_pipeline.core.groups import group_medians, group_sum
 from gex_pipeline.core.profile import Ints
 from gex_pipeline.core.units import SECONDS_PER_YEAR
 from gex_pipeline.transforms.contracts import Contracts
@@ -88,22 +87,14 @@ class ExpiryBooks:
         whole = c.snapshot * n_expiries + self.expiry
         each = (c.snapshot * len(c.venue_names) + c.venue) * n_expiries + self.expiry
         out = np.full((len(c.snapshots), len(c.sets), n_expiries), np.nan)
-        out[:, 0] = _medians(whole, c.forward, out[:, 0].size).reshape(out[:, 0].shape)
+        out[:, 0] = group_medians(whole, c.forward, out[:, 0].size).reshape(out[:, 0].shape)
         if len(c.venue_names) == 1:
             out[:, 1] = out[:, 0]
         else:
-            out[:, 1:] = _medians(each, c.forward, out[:, 1:].size).reshape(out[:, 1:].shape)
+            out[:, 1:] = group_medians(each, c.forward, out[:, 1:].size).reshape(out[:, 1:].shape)
         return out
 
     def tenors(self, snapshots: Ints, expiries: Ints) -> Floats:
         """Years from snapshot to expiry."""
         at = self.contracts.snapshots_us[snapshots]
         return (self.expiries_us[expiries] - at) / 1e6 / SECONDS_PER_YEAR
-
-
-def _medians(group: Ints, values: Floats, n_groups: int) -> Floats:
-    """Median per group, NaN for groups without values."""
-    medians = pl.DataFrame({"group": group, "value": values}).group_by("group").agg(pl.col("value").median())
-    out = np.full(n_groups, np.nan)
-    out[medians["group"].to_numpy()] = medians["value"].to_numpy()
-    return out

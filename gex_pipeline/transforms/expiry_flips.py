@@ -20,22 +20,12 @@ from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.levels import zero_gamma
 from gex_pipeline.transforms.parts import PartRows, signed_curves, sums
 
-#: Snapshots at a time: the curves of a piece stay near the cache, and a day of five minutes in a few tens of megabytes.
-_SNAPSHOTS = 8
-
 
 def zero_gammas(book: Book) -> tuple[Floats, Ints]:
     """Zero gamma (USD, NaN where there is none) and its status code, both of shape (2, T, E)."""
-    n = len(book.contracts.snapshots)
-    pieces = [_zero_gammas(book, slice(t, min(t + _SNAPSHOTS, n))) for t in range(0, n, _SNAPSHOTS)]
-    values, statuses = zip(*pieces, strict=True)
-    return np.concatenate(values, axis=1), np.concatenate(statuses, axis=1)
-
-
-def _zero_gammas(book: Book, part: slice) -> tuple[Floats, Ints]:
-    spots = book.contracts.spots[part, 0]
-    rows = PartRows.from_book(book, part)
-    crossings, signs = _Search(rows, signed_curves(book.smooth_expiries[part]), spots).found
+    spots = book.contracts.spots[:, 0]
+    rows = PartRows.from_book(book)
+    crossings, signs = _Search(rows, signed_curves(book.smooth_expiries), spots).found
     shape = (2, *rows.shape)
     value, _, status = zero_gamma(crossings, signs, np.broadcast_to(spots[:, None], shape).reshape(-1))
     return value.reshape(shape), status.reshape(shape)

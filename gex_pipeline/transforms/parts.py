@@ -24,7 +24,7 @@ _SIGN_MODEL = "naive"
 
 @dataclass(frozen=True)
 class PartRows:
-    """Contracts with open interest of some snapshots by ``cell`` = t * E + e; naive signs."""
+    """Contracts with open interest by ``cell`` = t * E + e; naive signs."""
 
     bumps: Gaussians
     strike: Floats
@@ -33,14 +33,14 @@ class PartRows:
     shape: tuple[int, int]
 
     @staticmethod
-    def from_book(book: Book, part: slice) -> PartRows:
-        """The contracts of the snapshots ``part``, ordered so that equal rows give equal bits."""
+    def from_book(book: Book) -> PartRows:
+        """The contracts of a book, ordered so that equal rows give equal bits."""
         c, n_expiries = book.contracts, len(book.expiries.expiries_us)
-        kept = np.flatnonzero((c.oi > 0) & (c.snapshot >= part.start) & (c.snapshot < part.stop))
-        cell = (c.snapshot[kept] - part.start) * n_expiries + book.expiries.expiry[kept]
+        kept = np.flatnonzero(c.oi > 0)
+        cell = c.snapshot[kept] * n_expiries + book.expiries.expiry[kept]
         order = stable_order(2 * cell + ~c.is_call[kept])
         kept, cell = kept[order], cell[order]
-        shape = (part.stop - part.start, n_expiries)
+        shape = (len(c.snapshots), n_expiries)
         return PartRows(c.bumps[kept], c.strike[kept], c.is_call[kept], cell, shape)
 
     def take(self, rows: Bools | slice) -> PartRows:

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from gex_pipeline.core.black76 import Bools, Floats
-from gex_pipeline.core.groups import group_sum
+from gex_pipeline.core.groups import group_sum, group_sum_of_runs
 from gex_pipeline.core.profile import Ints
 from gex_pipeline.core.quote_errors import REACH_95, UNIFORM_SD, errors, filled, iv_slopes
 from gex_pipeline.transforms.contracts import Contracts
@@ -53,8 +53,8 @@ class QuoteErrors:
     def quoted_share(self) -> Floats:
         """Share of gross gamma at spot in expiries that a venue quotes, shape (snapshots,); 0 without gamma."""
         c, n = self._contracts, self._shape[0]
-        gross = group_sum(c.snapshot, c.gex, n)
-        quoted = group_sum(c.snapshot, np.where(self._is_quoted, c.gex, 0.0), n)
+        gross = group_sum_of_runs(c.snapshot, c.gex, n)
+        quoted = group_sum_of_runs(c.snapshot, np.where(self._is_quoted, c.gex, 0.0), n)
         return np.divide(quoted, gross, out=np.zeros(n), where=gross > 0)
 
     def rivals(self, is_call: bool, side: Floats, is_allowed: Bools, choice: Ints) -> Bools:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from gex_pipeline.core.black76 import Bools, Floats
-from gex_pipeline.core.groups import group_sum
+from gex_pipeline.core.groups import group_sum_of_runs
 from gex_pipeline.core.profile import Ints
 from gex_pipeline.core.ratios import ratio
 from gex_pipeline.schema.taker import COVERAGES
@@ -72,6 +72,6 @@ def _explained(book: Book) -> tuple[Ints, Floats, Floats]:
 
 def _sums(c: Contracts, values: Floats) -> Floats:
     """Sums of rows, (snapshots, sets)."""
-    n_venues = len(c.venue_names)
-    cells = group_sum(c.snapshot * n_venues + c.venue, values, len(c.snapshots) * n_venues).reshape(-1, n_venues)
+    n, n_venues = len(c.snapshots), len(c.venue_names)
+    cells = group_sum_of_runs(c.snapshot * n_venues + c.venue, values, n * n_venues).reshape(n, n_venues)
     return np.column_stack([cells.sum(axis=1), cells])
