@@ -8,20 +8,26 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult, RunRequest, build_schedule_context
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.telemetry import _get_instance_telemetry_enabled
 
 from gex_pipeline import cli, open_warehouse
 from gex_pipeline.core.instruments import VENUES
 from gex_pipeline.definitions import build_defs
 from gex_pipeline.defs import partitions as days
+from gex_pipeline.defs.event_log import BatchedSqliteEventLog
 from gex_pipeline.defs.jobs import daily
 from gex_pipeline.defs.resources import Places
 from gex_pipeline.market import archive
@@ -440,6 +446,28 @@ def test_a_range_is_one_run_with_an_event_per_day(place: Path, home: Path, monke
             latest = found.get_latest_materialization_event(AssetKey(key)).asset_materialization
             assert latest.partition == "2026-01-08"
             assert latest.metadata["dagster/row_count"].value > 0
+        events = found.all_logs(found.get_runs()[0].run_id)
+    ours, theirs = BatchedSqliteEventLog(str(home / "ours")), SqliteEventLogStorage(str(home / "theirs/history/runs"))
+    for _, batch in groupby(events, key=lambda event: event.dagster_event_type):
+        ours.store_event_batch(list(batch))
+    for event in events:
+        theirs.store_event(event)
+    stored = rows_of(home / "ours")
+    assert stored == rows_of(home / "theirs")
+    assert {table for table, *_ in stored} >= {"event_logs", "asset_keys", "asset_event_tags", "asset_check_executions"}
+
+
+def rows_of(folder: Path) -> list[tuple[Any, ...]]:
+    """Every row of the databases of an event log, without the time at which it was written."""
+    rows: list[tuple[Any, ...]] = []
+    for path in sorted(folder.rglob("*.db")):
+        with closing(sqlite3.connect(path)) as database:
+            tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for table in sorted({*tables} - {"secondary_indexes"}):
+                columns = [column for _, column, *_ in database.execute(f"PRAGMA table_info({table})")]
+                kept = ", ".join(f'"{column}"' for column in columns if column != "create_timestamp")
+                rows += [(table, *row) for row in database.execute(f"SELECT {kept} FROM {table}")]
+    return rows
 
 
 @pytest.mark.parametrize(("settings", "expected"), [(None, False), ("telemetry: {}\n", True)])
