@@ -1,7 +1,7 @@
 """Dagster's SQLite event log with one transaction per batch of events, in place of several per event.
 
-A run over a year of days writes 11,000 events for the derived tables alone. Dagster's own class opens two databases and
-commits three times for each, which took longer than building the year; here a batch is one commit in each database.
+A run writes two events a day and table. Dagster's own class opens two databases and commits three times for each, which
+took longer than building a year of days; here a batch is one commit in each database.
 What is written, and where, is the same: taking the entry out of dagster.yaml gives back Dagster's own class.
 """
 
@@ -10,16 +10,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData, serialize_value
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 
 #: Dagster hands over events in batches where this says so. It is read at every batch, in each of its processes.
 _BATCH_VARIABLE, _BATCH = "DAGSTER_EVENT_BATCH_SIZE", "1000"

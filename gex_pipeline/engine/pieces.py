@@ -2,7 +2,7 @@
 
 Belongs here: where it is cut. A transform takes milliseconds whatever it is given, and longer per row once its arrays
 leave the cache. Sums over strikes run over all of a piece, absent ones as zeros, so the last bits of a day's rows may
-depend on the sparse days around it.
+depend on the days around it.
 """
 
 from __future__ import annotations

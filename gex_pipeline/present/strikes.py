@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from gex_pipeline.core.groups import run_starts
 from gex_pipeline.core.strike_levels import StrikeBooks, ranked
 from gex_pipeline.core.units import ODTE_YEARS, SECONDS_PER_YEAR
 from gex_pipeline.errors import GexError
@@ -118,7 +119,7 @@ def _sum_by(exposure: pl.DataFrame, keys: list[str], sums: tuple[str, ...]) -> p
     if rows.is_empty():
         return rows.select(*keys, *sums)
     run = rows.select(run=pl.struct(keys).rle_id())["run"].to_numpy()
-    starts = np.flatnonzero(np.diff(run, prepend=-1))
+    starts = run_starts(run)
     return rows.select(keys)[starts.tolist()].with_columns(_sum(rows[c], starts) for c in sums)
 
 

@@ -196,7 +196,7 @@ class Book:
         return self._smooth.curves(every.reshape(-1), cells.size).reshape(*shape, -1)
 
     def _long_and_short(self, cells: Ints, *sides: int) -> Floats:
-        """The same of the contracts that dealers hold long, and of those held short: one axis more before the last.
+        """Re-priced dollar gamma of what dealers hold long, and of what short: (T, S, scopes, *sides, 2, points).
 
         ``cells``: the row's cell, of which there are ``sides`` for each (snapshot, venue, is_odte).
         """

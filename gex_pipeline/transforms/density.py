@@ -17,7 +17,7 @@ from gex_pipeline.transforms.frames import category, expiry_columns, floats, fra
 
 _OK, _EMPTY, _ARBITRAGE = range(len(DENSITY_STATUSES))
 _MINIMUM_STRIKES = 5
-_ROWS = 512  # smiles at a time: their distributions stay in the second-level cache
+_ROWS = 256  # smiles at a time: their distributions stay in the second-level cache
 _QUANTILES = {
     "lower_68_usd": 0.16,
     "upper_68_usd": 0.84,

@@ -6,11 +6,12 @@ Twin and package are both held to them, so that a shared misreading of the defin
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from gex_pipeline.transforms.book import Book
 from gex_pipeline.transforms.flip_zones import flip_zones
@@ -21,7 +22,7 @@ from tests.slow import compare, frames
 from tests.slow import levels as slow
 from tests.slow import profile as slow_profile
 from tests.slow.books import BOOKS, WEEK, rows_of
-from tests.slow.chains import FRIDAY, NOON, random_book, with_venue
+from tests.slow.chains import FRIDAY, NOON, ONE_MINUTE_BEFORE, random_book, with_venue
 from tests.slow.exposure import Row, gross_gex
 from tests.slow.exposure import spot as slow_spot
 
@@ -237,6 +238,21 @@ def test_snapshots_of_one_book_do_not_touch_each_other() -> None:
         compare.assert_ranked(rows, ranked(together).filter(at))
         compare.assert_profile(rows, gamma_profile(together).filter(at))
         assert set(levels(together).filter(at)["venues"].cast(pl.String)) == set(frames.venue_sets(rows))
+
+
+def test_snapshots_of_the_last_minute_look_around_strikes_from_their_own_spots() -> None:
+    """Points around strikes as seen from another snapshot's spot begin the search for a flat crossing elsewhere."""
+
+    def at(instant: datetime, index: float) -> list[Row]:
+        four = [(97.8, "P", 1.59), (97.1, "P", 0.34), (103.0, "P", 1.37), (99.4, "C", 0.34)]
+        return rows_of(four, snapshot_at=instant, index=index, forward=0.9979037170167351 * index)
+
+    first, second = at(ONE_MINUTE_BEFORE, 100.0), at(ONE_MINUTE_BEFORE + timedelta(seconds=30), 104.3)
+    together = flip_zones(book(first + second))
+    for rows in (first, second):
+        found = together.filter(snapshot_at=rows[0]["snapshot_at"])
+        assert found.height > 0
+        assert_frame_equal(found, flip_zones(book(rows)), rel_tol=1e-10, abs_tol=0)
 
 
 def test_a_book_is_of_one_underlying() -> None:

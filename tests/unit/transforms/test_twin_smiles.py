@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from datetime import timedelta
 
@@ -15,7 +16,7 @@ from gex_pipeline.transforms.expiry_summary import expiry_summary
 from gex_pipeline.transforms.implied_vol import implied_vol
 from tests.slow import compare
 from tests.slow.books import BOOKS
-from tests.slow.chains import FRIDAY, random_book
+from tests.slow.chains import FRIDAY, random_book, row
 from tests.slow.exposure import Row
 from tests.slow.frames import assert_declared, chain_frame
 
@@ -39,11 +40,29 @@ def quiet(seed: int, **arguments) -> list[Row]:
     return [{**r, "mark_iv": 0.5 + 0.2 * (1.0 - r["strike_usd"] / r["forward_usd"])} for r in rows]
 
 
+def one_wall(option_type: str, wall: float, forward: float) -> list[Row]:
+    """A curved smile of both types and open interest of one contract: its strike lies between spot and forward."""
+    return [
+        row(
+            strike,
+            side,
+            1.0 if (side, strike) == (option_type, wall) else 0.0,
+            iv=0.4 + math.log(strike / forward) ** 2,
+            expiry_at=FRIDAY + timedelta(days=28),
+            forward=forward,
+        )
+        for strike in (float(k) for k in range(70, 190, 10))
+        for side in "CP"
+    ]
+
+
 QUIET = {
     "wide": lambda: quiet(50, days=(0, 7, 35, 182), strikes=15, width=0.5, venues=2),
     "near": lambda: quiet(51, days=(0, 1, 2), strikes=21, width=0.1),
     "hour": lambda: quiet(52, days=(0, 28), snapshot_at=FRIDAY - timedelta(hours=1), strikes=25, width=0.05),
     "years": lambda: quiet(53, days=(91, 364, 728), strikes=12, width=0.7, venues=3),
+    "call_wall_alone_below_forward": lambda: one_wall("C", 110.0, 135.0),
+    "put_wall_alone_above_forward": lambda: one_wall("P", 90.0, 80.0),
 }
 
 

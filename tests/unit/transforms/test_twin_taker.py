@@ -113,14 +113,14 @@ def test_positions_and_coverage_agree(seed: int, venues: tuple[str, ...], n: int
     assert_agree(rows, trades, begin)
 
 
-def test_each_day_of_several_together_has_a_row_of_a_contract() -> None:
-    """Hourly days come alone, but few snapshots of several days come in one piece."""
+@pytest.mark.parametrize(("days", "every"), [(timedelta(days=2), 1), (timedelta(days=3), 8)])
+def test_each_day_of_several_together_has_a_row_of_a_contract(days: timedelta, every: int) -> None:
+    """Two days of hours come in one piece, and so do three with a snapshot every eight."""
+    rows = chain_rows(6, ("deribit", "okx"), 72)
     rows = [
-        r
-        for r in chain_rows(6, ("deribit", "okx"), 72)
-        if (r["snapshot_at"] - DAY) % timedelta(hours=8) == timedelta(0)
+        r for r in rows if (r["snapshot_at"] - DAY) % (every * HOUR) == timedelta(0) and r["snapshot_at"] < DAY + days
     ]
-    assert len({r["snapshot_at"].date() for r in rows}) == 3
+    assert len({r["snapshot_at"].date() for r in rows}) == days.days
     assert_agree(rows, trade_rows(6, ("deribit", "okx"), 40, DAY - timedelta(days=2), timedelta(days=3)), DAY)
 
 
