@@ -24,11 +24,12 @@ NARROW_VOL = 0.005
 _SIGMAS = np.arange(-4, 5)
 # Newton's error after a step d is about d^2 / (2 v), v >= 1e-4: far below the 1e-6 that the definitions ask for.
 _LAST_STEP = 1e-7
-# A slope taken this close to the root is the root's, also on peaks as narrow as 1e-4.
+# A slope taken this close to the root is the root's to 1e-6 of it, also where two flips are close.
 _SLOPE_STEP = 1e-9
 _MAX_ITERATIONS = 100
-# USD per 1 %; near the smallest double, where Gaussians lose their digits before they vanish.
-_FAINT = 1e-280
+# USD per 1 %, and per unit of x; near the smallest double, where Gaussians lose their digits before they vanish. At a
+# root that is hit exactly the terms of the value cancel, and the slope is large.
+_FAINT, _FAINT_SLOPE = 1e-280, 1e-270
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ def refine(
         here = x[active]
         value, slope = priced(active, here)
         slope_usd[active] = ONE_PERCENT * np.exp(here) * (value + slope)
-        faint = np.flatnonzero(np.abs(value) < _FAINT)
+        faint = np.flatnonzero((np.abs(value) < _FAINT) & (np.abs(slope) < _FAINT_SLOPE))
         if len(faint):
             books = active[faint]
             value[faint] = _scaled_value(here[faint], bumps, weight, first[books], last[books])
