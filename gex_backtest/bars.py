@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from gex_backtest.errors import BarError
 from gex_pipeline.core.black76 import Bools, Floats
-from gex_pipeline.core.units import SECONDS_PER_YEAR
+from gex_pipeline.core.units import DAY_US, HOUR_US, SECONDS_PER_YEAR
 
 Ints = NDArray[np.int64]
 #: Microseconds, and hours; a year is 365 days.
-HOUR_US, DAY_US, YEAR_US = 3_600_000_000, 86_400_000_000, 1_000_000 * SECONDS_PER_YEAR
+YEAR_US = 1_000_000 * SECONDS_PER_YEAR
 YEAR_HOURS = YEAR_US // HOUR_US
 #: High over low of a bar beyond which it is no market's: the deepest flash crash on record was a factor of some 3,000.
 _LARGEST_RANGE = 1e6

@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 
 from gex_pipeline.core.inventory import coins
+from gex_pipeline.core.units import DAY_US
 from gex_pipeline.market import books, chains, quotes
 from gex_pipeline.market.books import Book
-from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.listing import listed
 from gex_pipeline.market.server import tape as market_tape
 from gex_pipeline.market.server.answers import Moment

@@ -18,8 +18,8 @@ def group_sum(group: Ints, values: Floats, n_groups: int) -> Floats:
 
 
 def run_starts(code: NDArray[np.int64]) -> Ints:
-    """First row of each run of equal neighbours; codes are not negative."""
-    return np.flatnonzero(np.diff(code, prepend=-1) != 0)
+    """First row of each run of equal neighbours."""
+    return np.flatnonzero(np.diff(code, prepend=code[:1] - 1) != 0)
 
 
 def group_sum_of_runs(group: Ints, values: Floats, n_groups: int) -> Floats:

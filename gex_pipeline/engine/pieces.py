@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 
 from gex_pipeline.core.inventory import Whole
+from gex_pipeline.core.units import DAY_US
 
-_DAY_US = 86_400_000_000
 #: Snapshots up to which whole days are taken together.
 _TOGETHER = 48
 #: Snapshots of a day beyond which it comes in quarters.
@@ -37,16 +37,16 @@ def pieces(frames: Sequence[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 def _edges(instants: Whole) -> list[int]:
     """Begins of the pieces and the end of the last, in microseconds."""
-    days, counts = np.unique(instants // _DAY_US, return_counts=True)
+    days, counts = np.unique(instants // DAY_US, return_counts=True)
     edges: list[int] = []
     held = _TOGETHER
     for day, n in zip(days.tolist(), counts.tolist(), strict=True):
         held += n
         if held > _TOGETHER:
-            step = _DAY_US if n <= _MANY else _DAY_US // 4
-            edges += range(day * _DAY_US, (day + 1) * _DAY_US, step)
+            step = DAY_US if n <= _MANY else DAY_US // 4
+            edges += range(day * DAY_US, (day + 1) * DAY_US, step)
             held = n
-    return [*edges, *((days[-1:] + 1) * _DAY_US).tolist()]
+    return [*edges, *((days[-1:] + 1) * DAY_US).tolist()]
 
 
 def _keep_memory() -> None:

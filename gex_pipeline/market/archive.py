@@ -15,10 +15,10 @@ from pathlib import Path
 
 import polars as pl
 
+from gex_pipeline.core.units import DAY_US
 from gex_pipeline.market import chains
 from gex_pipeline.market.books import BOOKS, per_usd
 from gex_pipeline.market.draws import Ints, key, uniform
-from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.world import World
 from gex_pipeline.schema.chain import SYNTHETIC
 

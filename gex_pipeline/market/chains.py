@@ -10,15 +10,14 @@ import numpy as np
 import polars as pl
 
 from gex_pipeline.core.black76 import Floats
+from gex_pipeline.core.units import DAY_US, HOUR_US
 from gex_pipeline.market import books
 from gex_pipeline.market.draws import Ints
-from gex_pipeline.market.ladder import DAY_US, EIGHT_US
+from gex_pipeline.market.ladder import EIGHT_US
 from gex_pipeline.market.listing import LISTED_US
 from gex_pipeline.market.quotes import Quotes, quotes
 from gex_pipeline.market.world import World
 from gex_pipeline.schema.chain import FORWARD_SOURCES, INDEX_SOURCES, OPTION_TYPES, SETTLEMENTS, SYNTHETIC
-
-HOUR_US = 3_600_000_000
 
 
 def chain(venue: str, coin: str, world: World, instants_us: Ints) -> pl.DataFrame:

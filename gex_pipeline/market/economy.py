@@ -18,10 +18,10 @@ from itertools import accumulate
 import numpy as np
 
 from gex_pipeline.core.black76 import Floats
+from gex_pipeline.core.units import DAY_US
 from gex_pipeline.market.books import COINS
 from gex_pipeline.market.draws import generator
 from gex_pipeline.market.hedging import at_spot, defended, profiles, push
-from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.positions import SIZES, Day, Habits
 from gex_pipeline.market.shocks import MINUTES_A_DAY, shocks
 from gex_pipeline.market.switches import Switches

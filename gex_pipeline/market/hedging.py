@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gex_pipeline.core.black76 import INV_SQRT_2PI, Floats
-from gex_pipeline.core.units import SECONDS_PER_YEAR
+from gex_pipeline.core.units import DAY_US, SECONDS_PER_YEAR
 from gex_pipeline.market import surface
 from gex_pipeline.market.books import CARRY
 from gex_pipeline.market.draws import Ints
-from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.positions import Day
 from gex_pipeline.market.shocks import MINUTES_A_DAY
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.calendar import SETTLEMENT_TIME, expiry_type, is_opex
+from gex_pipeline.core.units import DAY_US, HOUR_US
 from gex_pipeline.market.books import COINS, Shape, of
 from gex_pipeline.market.draws import Ints
 
-DAY_US, EIGHT_US = 86_400_000_000, 28_800_000_000
+EIGHT_US = 8 * HOUR_US
 #: Distance of the strikes of an expiry: the coin's step times this.
 _STEPS = {"daily": 1, "weekly": 2, "monthly": 4, "quarterly": 4}
 #: More than there are strikes at an expiry.

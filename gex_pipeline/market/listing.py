@@ -14,10 +14,11 @@ import numpy as np
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.calendar import expiry_type
 from gex_pipeline.core.instruments import Instrument, build
+from gex_pipeline.core.units import DAY_US
 from gex_pipeline.market import books
 from gex_pipeline.market.books import Book
 from gex_pipeline.market.draws import Ints, key, normal, uniform
-from gex_pipeline.market.ladder import DAY_US, EIGHT_US, expiries
+from gex_pipeline.market.ladder import EIGHT_US, expiries
 from gex_pipeline.market.positions import Day
 from gex_pipeline.market.world import World
 

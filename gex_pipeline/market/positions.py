@@ -14,8 +14,9 @@ import numpy as np
 
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.calendar import expiry_type
+from gex_pipeline.core.units import DAY_US
 from gex_pipeline.market.draws import Ints, generator, key, normal
-from gex_pipeline.market.ladder import DAY_US, EIGHT_US, Ladder, ladder, widest
+from gex_pipeline.market.ladder import EIGHT_US, Ladder, ladder, widest
 from gex_pipeline.market.switches import Switches
 
 #: New open interest of a day in USD per expiry of each kind, for the largest coin; the others have a share of it.

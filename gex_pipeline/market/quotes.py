@@ -12,11 +12,10 @@ import numpy as np
 
 from gex_pipeline.core import black76
 from gex_pipeline.core.black76 import Floats
-from gex_pipeline.core.units import SECONDS_PER_YEAR
+from gex_pipeline.core.units import DAY_US, SECONDS_PER_YEAR
 from gex_pipeline.market import surface
 from gex_pipeline.market.books import COINS, INDEX_BP, Book, digits
 from gex_pipeline.market.draws import Ints, key, uniform
-from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.listing import Contracts, contracts, listed, positions
 from gex_pipeline.market.positions import Day
 from gex_pipeline.market.world import MINUTE_US, World

@@ -19,17 +19,15 @@ from gex_pipeline.core import flips, strike_levels
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.profile import SEARCH_STEP, search_grid
 from gex_pipeline.core.strike_levels import StrikeBooks
-from gex_pipeline.core.units import ONE_PERCENT, SECONDS_PER_YEAR
+from gex_pipeline.core.units import DAY_US, HOUR_US, ONE_PERCENT, SECONDS_PER_YEAR
 from gex_pipeline.market.books import CARRY, COINS
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.economy import Market
 from gex_pipeline.market.hedging import bell, bumps, densities
-from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.minutes import Bars, longer, minute_bars
 from gex_pipeline.market.positions import Day
 from gex_pipeline.schema.derived import EXTREMES, WALLS
 
-HOUR_US = 3_600_000_000
 #: Every other point of the search grid: enough to find a crossing, which is then refined.
 _STEP, _GRID = 2 * SEARCH_STEP, search_grid()[1:-1:2]
 #: Every so many points, and hours, are enough for strikes wider than so many steps between two such points.

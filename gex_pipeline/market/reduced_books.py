@@ -12,15 +12,14 @@ import polars as pl
 
 from gex_pipeline.core.black76 import Floats
 from gex_pipeline.core.max_pain import lowest, payout_usd
-from gex_pipeline.core.units import ONE_PERCENT, SECONDS_PER_YEAR
+from gex_pipeline.core.units import DAY_US, HOUR_US, ONE_PERCENT, SECONDS_PER_YEAR
 from gex_pipeline.market import surface
 from gex_pipeline.market.books import CARRY, COINS
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.economy import Market
 from gex_pipeline.market.hedging import bell, bumps
-from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.positions import Day
-from gex_pipeline.market.reduced import HOUR_US, by_day
+from gex_pipeline.market.reduced import by_day
 
 Columns = dict[str, Floats | Ints]
 _TIME = pl.Datetime("us", "UTC")

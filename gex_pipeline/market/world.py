@@ -13,11 +13,11 @@ from functools import lru_cache
 import numpy as np
 
 from gex_pipeline.core.black76 import Floats
+from gex_pipeline.core.units import DAY_US
 from gex_pipeline.market import economy
 from gex_pipeline.market.books import COINS
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.economy import Market
-from gex_pipeline.market.ladder import DAY_US
 from gex_pipeline.market.minutes import Bars, minute_bars
 from gex_pipeline.market.surface import at_the_money
 from gex_pipeline.market.switches import USUAL, Switches

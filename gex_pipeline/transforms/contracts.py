@@ -270,7 +270,7 @@ def _from_ordered(chain: pl.DataFrame, underlying: str, venue_names: tuple[str, 
 
 def _distinct(values: np.ndarray) -> tuple[np.ndarray, Ints]:
     """Distinct integers, ascending, and the index of each row's; equal ones stand together in long runs."""
-    starts = np.flatnonzero(np.diff(values, prepend=values[0] - 1) != 0)
+    starts = run_starts(values)
     distinct, index = np.unique(values[starts], return_inverse=True)
     return distinct, np.repeat(index, np.diff(starts, append=len(values)))
 

@@ -8,18 +8,18 @@ import polars as pl
 from gex_pipeline.core import inventory
 from gex_pipeline.core.inventory import NONE, Whole
 from gex_pipeline.core.profile import Ints
+from gex_pipeline.core.units import DAY_US
 from gex_pipeline.schema import TAKER_INVENTORY
 from gex_pipeline.transforms.taker_flow import KINDS
 from gex_pipeline.transforms.tape import Tape
 
-_DAY_US = 86_400_000_000
 _COINS = ("inventory_coin", "block_coin", "combo_coin")
 
 
 def taker_inventory(chain: pl.DataFrame, tape: Tape) -> pl.DataFrame:
     """Frame of table `taker_inventory` from rows of `chain`, venue by venue, with the columns of :meth:`Tape.on`."""
     last = chain["last_trade"].to_numpy()
-    rows = _first_to_know(last, chain["snapshot_at"].cast(pl.Int64).to_numpy() // _DAY_US)
+    rows = _first_to_know(last, chain["snapshot_at"].cast(pl.Int64).to_numpy() // DAY_US)
     found = chain.select(n for n in TAKER_INVENTORY.names if n in chain.columns)[rows]
     sums = tape.sums.held[last[rows]]
     coins = {name: pl.Series(inventory.coins(sums[:, i])) for i, name in enumerate(_COINS)}

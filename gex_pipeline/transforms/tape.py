@@ -15,10 +15,10 @@ import polars as pl
 
 from gex_pipeline.core import inventory
 from gex_pipeline.core.inventory import NONE, PARTS_PER_COIN, Running, Whole
+from gex_pipeline.core.units import HOUR_US
 from gex_pipeline.transforms.contracts import of_runs
 from gex_pipeline.transforms.taker_flow import KINDS, signed_parts
 
-_HOUR_US = 3_600_000_000
 _CONTRACT = ["venue", "instrument"]
 _ROW = (*_CONTRACT, "at_us", *KINDS, "n_trades")
 #: Later than any snapshot.
@@ -94,7 +94,7 @@ class Tape:
 
     def hours_without(self, venue: str, snapshots_us: np.ndarray) -> np.ndarray:
         """Whole hours from that of the venue's first trade until each snapshot's that have no trade."""
-        first, now = self.first_us[venue] // _HOUR_US, snapshots_us // _HOUR_US
+        first, now = self.first_us[venue] // HOUR_US, snapshots_us // HOUR_US
         return now - first - np.searchsorted(self.hours[venue], now)
 
 
@@ -104,8 +104,8 @@ def hours_of(flows: pl.DataFrame, trades: pl.DataFrame) -> dict[str, Whole]:
     every = days.join(pl.DataFrame({"hour": range(24)}), how="cross").filter(
         pl.col("hours") // 2 ** pl.col("hour") % 2 == 1
     )
-    earlier = every.select("venue", hour=pl.col("day_at").cast(pl.Int64) // _HOUR_US + pl.col("hour"))
-    later = trades.select("venue", hour=pl.col("traded_at").cast(pl.Int64) // _HOUR_US)
+    earlier = every.select("venue", hour=pl.col("day_at").cast(pl.Int64) // HOUR_US + pl.col("hour"))
+    later = trades.select("venue", hour=pl.col("traded_at").cast(pl.Int64) // HOUR_US)
     both = pl.concat([earlier, later]).unique().sort("venue", "hour")
     return {str(venue): _whole(rows["hour"]) for (venue,), rows in both.group_by("venue", maintain_order=True)}
 

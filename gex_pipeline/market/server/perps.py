@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gex_pipeline.core.black76 import Floats
+from gex_pipeline.core.units import DAY_US
 from gex_pipeline.market.books import COINS, INDEX_BP, digits
 from gex_pipeline.market.draws import Ints, key, uniform
-from gex_pipeline.market.ladder import DAY_US, EIGHT_US
+from gex_pipeline.market.ladder import EIGHT_US
 from gex_pipeline.market.positions import SIZES
 from gex_pipeline.market.server import candles
 from gex_pipeline.market.server.answers import Moment

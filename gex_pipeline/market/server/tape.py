@@ -14,10 +14,10 @@ import numpy as np
 from gex_pipeline.core import black76
 from gex_pipeline.core.black76 import Bools, Floats
 from gex_pipeline.core.calendar import SETTLEMENT_TIME
-from gex_pipeline.core.units import SECONDS_PER_YEAR
+from gex_pipeline.core.units import DAY_US, SECONDS_PER_YEAR
 from gex_pipeline.market.books import Book, digits
 from gex_pipeline.market.draws import Ints, key, uniform
-from gex_pipeline.market.ladder import DAY_US, EIGHT_US
+from gex_pipeline.market.ladder import EIGHT_US
 from gex_pipeline.market.listing import Contracts, contracts, listing_day
 from gex_pipeline.market.quotes import index_price, mark_iv
 from gex_pipeline.market.server.answers import Moment, as_us

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gex_pipeline.core.units import DAY_US
 from gex_pipeline.market.books import Book, digits
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.server import candles, history, tape
@@ -69,7 +70,7 @@ def trades(moment: Moment, query: Query) -> list[dict[str, Any]]:
     of = [book for book in moment.books("binance") if name.startswith(f"{book.coin}-")]
     if not of or name not in moment.listed(of[0]).names:
         raise invalid_symbol()
-    found = tape.newest_first(moment, of, moment.now_us - 2 * 86_400_000_000, moment.now_us, 100_000)
+    found = tape.newest_first(moment, of, moment.now_us - 2 * DAY_US, moment.now_us, 100_000)
     most = _page(query, 100, _MOST_TRADES)
     return [_trade(t) for t in [t for t in found if t.name == name][:most][::-1]]
 

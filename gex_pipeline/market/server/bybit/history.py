@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gex_pipeline.core.units import DAY_US
 from gex_pipeline.market import listing
 from gex_pipeline.market.books import Book, digits
 from gex_pipeline.market.server import candles, history, tape
@@ -126,8 +127,7 @@ def recent_trades(moment: Moment, query: Query) -> dict[str, Any]:
     one_of(query, "category", ("option",))
     limit = whole(query, "limit", 500, _LONGEST) or 500
     of, symbol = of_query(moment, query, "BTC"), query.get("symbol")
-    day_us = 86_400_000_000
-    found = tape.newest_first(moment, of, moment.now_us - day_us, moment.now_us, 100_000 if symbol else limit)
+    found = tape.newest_first(moment, of, moment.now_us - DAY_US, moment.now_us, 100_000 if symbol else limit)
     wanted = [t for t in found if symbol in (None, "", t.name)][:limit]
     return {"category": "option", "list": [_trade(t) for t in wanted]}
 

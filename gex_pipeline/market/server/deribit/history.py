@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gex_pipeline.core.units import DAY_US
 from gex_pipeline.market.books import digits
 from gex_pipeline.market.minutes import straight
 from gex_pipeline.market.server import candles, history, tape
@@ -22,7 +23,7 @@ _RESOLUTIONS = {str(m): candles.Step(m) for m in (1, 3, 5, 10, 15, 30, 60, 120, 
 _DVOL_RESOLUTIONS = {"1": 1, "60": 60, "3600": 3_600, "43200": 43_200, "1D": 86_400}  # seconds
 _MOST_BARS, _MOST_DVOL, _MOST_FUNDING = 5_001, 1_000, 744
 _COLUMNS = ("ticks", "open", "high", "low", "close", "volume", "cost")
-_HOUR_MS, _DAY_US = 3_600_000, 86_400_000_000
+_HOUR_MS = 3_600_000
 _LONGEST = 1_000  # rows of a page of trades and of deliveries
 
 
@@ -159,7 +160,7 @@ def _trades(moment: Moment, query: Query, first_ms: int, last_ms: int) -> dict[s
     most = _page(query, 10)
     first_us = first_ms * 1_000
     if query.get("include_old") != "true":
-        first_us = max(first_us, moment.now_us - _DAY_US)
+        first_us = max(first_us, moment.now_us - DAY_US)
     pick = tape.oldest_first if query.get("sorting") == "asc" else tape.newest_first
     found = pick(moment, of, first_us, last_ms * 1_000 + 999, most + 1)
     return {"trades": [_trade(t) for t in found[:most]], "has_more": len(found) > most}

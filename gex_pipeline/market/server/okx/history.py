@@ -7,6 +7,7 @@ from itertools import takewhile
 from math import isnan
 from typing import Any
 
+from gex_pipeline.core.units import DAY_US
 from gex_pipeline.market.books import Book, digits
 from gex_pipeline.market.draws import Ints
 from gex_pipeline.market.server import candles, history, tape
@@ -181,7 +182,7 @@ def trades(moment: Moment, query: Query) -> list[dict[str, str]]:
 
 def _found(moment: Moment, of: list[Book], name: str) -> list[tape.Trade]:
     """The trades of the last two days, newest first."""
-    found = tape.newest_first(moment, of, moment.now_us - 2 * 86_400_000_000, moment.now_us, 100_000 if name else 500)
+    found = tape.newest_first(moment, of, moment.now_us - 2 * DAY_US, moment.now_us, 100_000 if name else 500)
     return [t for t in found if name in ("", t.name)]
 
 
